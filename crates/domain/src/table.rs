@@ -1,0 +1,133 @@
+//! The routing table: one immutable snapshot of everything a request is decided by. It is built from the
+//! database and swapped in whole; a request keeps the one it started with.
+
+use crate::channel::{Channel, ChannelStatus};
+use crate::ids::ChannelId;
+use crate::money::RATIO_ONE;
+use crate::options::Options;
+use crate::price::Catalogue;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// The snapshot. See the module's text.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// Rises with every build; shown in explanations.
+    pub version: u64,
+    channels: HashMap<ChannelId, Arc<Channel>>,
+    /// group → model → channels, highest priority first, then by id. Channels a person or the gateway
+    /// disabled are in it too: the explanation of a refusal names them.
+    offers: HashMap<String, HashMap<String, Vec<Arc<Channel>>>>,
+    models: BTreeSet<String>,
+    /// Group name → ratio in millionths.
+    groups: BTreeMap<String, i64>,
+    pub catalogue: Arc<Catalogue>,
+    pub options: Arc<Options>,
+}
+
+impl Table {
+    pub fn build(
+        version: u64,
+        channels: Vec<Channel>,
+        groups: BTreeMap<String, i64>,
+        catalogue: Arc<Catalogue>,
+        options: Arc<Options>,
+    ) -> Table {
+        let mut table = Table { version, groups, catalogue, options, ..Table::default() };
+        for channel in channels {
+            let channel = Arc::new(channel);
+            for group in &channel.groups {
+                let models = table.offers.entry(group.clone()).or_default();
+                for model in channel.offered() {
+                    let offers = models.entry(model.to_owned()).or_default();
+                    if !offers.iter().any(|other| other.id == channel.id) {
+                        offers.push(channel.clone());
+                    }
+                }
+            }
+            table.models.extend(channel.offered().map(str::to_owned));
+            table.channels.insert(channel.id, channel);
+        }
+        for models in table.offers.values_mut() {
+            for offers in models.values_mut() {
+                offers.sort_by_key(|channel| (std::cmp::Reverse(channel.priority), channel.id));
+            }
+        }
+        table
+    }
+
+    pub fn channel(&self, id: ChannelId) -> Option<&Arc<Channel>> {
+        self.channels.get(&id)
+    }
+
+    pub fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
+        self.channels.values()
+    }
+
+    /// Every channel that offers `model` to `group`, in order of priority.
+    pub fn offers(&self, group: &str, model: &str) -> &[Arc<Channel>] {
+        self.offers.get(group).and_then(|models| models.get(model)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether any channel offers the model to anybody.
+    pub fn knows_model(&self, model: &str) -> bool {
+        self.models.contains(model)
+    }
+
+    /// The models a group can use now, sorted.
+    pub fn models_of(&self, group: &str) -> Vec<&str> {
+        let mut names: Vec<&str> = self
+            .offers
+            .get(group)
+            .into_iter()
+            .flatten()
+            .filter(|(_, channels)| channels.iter().any(|c| c.status == ChannelStatus::Enabled))
+            .map(|(model, _)| model.as_str())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The group's ratio in millionths; a group nobody declared counts 1, as in one-api.
+    pub fn ratio(&self, group: &str) -> i64 {
+        self.groups.get(group).copied().unwrap_or(RATIO_ONE)
+    }
+
+    pub fn groups(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.groups.iter().map(|(name, ratio)| (name.as_str(), *ratio))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::sample;
+
+    #[test]
+    fn offers_are_ordered_by_priority_then_id() {
+        let mut channels = vec![sample(1), sample(2), sample(3)];
+        channels[1].priority = 5;
+        let table = Table::build(1, channels, BTreeMap::new(), Arc::default(), Arc::default());
+        let ids: Vec<i64> = table.offers("default", "gpt-4o").iter().map(|c| c.id.0).collect();
+        assert_eq!(ids, [2, 1, 3]);
+        assert!(table.offers("vip", "gpt-4o").is_empty());
+        assert!(table.knows_model("gpt-4o") && !table.knows_model("gpt-5"));
+    }
+
+    #[test]
+    fn models_of_disabled_channels_are_not_listed() {
+        let mut channel = sample(1);
+        channel.status = ChannelStatus::Disabled;
+        let table = Table::build(1, vec![channel], BTreeMap::new(), Arc::default(), Arc::default());
+        assert!(table.models_of("default").is_empty());
+        assert_eq!(table.offers("default", "gpt-4o").len(), 1);
+    }
+
+    #[test]
+    fn a_group_listed_twice_offers_a_channel_once() {
+        let mut channel = sample(1);
+        channel.groups = vec!["default".into(), "default".into()];
+        let table = Table::build(1, vec![channel], BTreeMap::new(), Arc::default(), Arc::default());
+        assert_eq!(table.offers("default", "gpt-4o").len(), 1);
+    }
+}
