@@ -1,0 +1,150 @@
+//! The journal's writer, and the ticket every billable call carries from its reservation to its settlement.
+
+use crate::limits::{InFlight, Meter};
+use crate::wallet::Wallet;
+use magic_domain::books::{Closing, Opening, Record};
+use magic_domain::money::Nano;
+use magic_domain::usage::Mark;
+use magic_journal::{Journal, JournalError, Position};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Writes the books' records to the journal.
+pub struct Books {
+    journal: Arc<Journal>,
+    /// Calls opened and not yet closed in this process.
+    open: AtomicU64,
+}
+
+impl Books {
+    pub fn new(journal: Arc<Journal>) -> Self {
+        Self { journal, open: AtomicU64::new(0) }
+    }
+
+    /// Writes the opening of a call. An error means that nothing billable may be started.
+    pub fn open(&self, opening: Opening) -> Result<Opening, JournalError> {
+        let record = Record::Open(opening);
+        self.journal.append(&encode(&record))?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        match record {
+            Record::Open(opening) => Ok(opening),
+            // The record was built two lines up.
+            Record::Check(_) | Record::Close(_) => Err(JournalError::Broken),
+        }
+    }
+
+    /// Writes how the call would be settled if the process died now. A failure is no harm: the next one, or
+    /// the closing, will say it again.
+    pub fn check(&self, closing: Closing) {
+        if let Err(error) = self.journal.append(&encode(&Record::Check(closing))) {
+            log::debug!("no checkpoint was written: {error}");
+        }
+    }
+
+    fn close(&self, closing: Closing) -> Result<Position, JournalError> {
+        let position = self.journal.append_urgent(&encode(&Record::Close(closing)));
+        self.open.fetch_sub(1, Ordering::Relaxed);
+        position
+    }
+
+    /// Calls in flight that will still be settled.
+    pub fn in_flight(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    pub fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(768);
+    if let Err(error) = serde_json::to_writer(&mut bytes, record) {
+        // Plain structs of numbers and strings always serialise; were it ever otherwise, say so loudly.
+        log::error!("a record of the books can't be written: {error}");
+    }
+    bytes
+}
+
+/// A call's hold on its owner's money. However the call ends, it is settled exactly once: by
+/// [`Ticket::settle`], or by the drop of its context.
+pub struct Ticket {
+    books: Arc<Books>,
+    pub opening: Opening,
+    user: Arc<Wallet>,
+    /// The token's wallet, when it has a quota of its own.
+    token: Option<Arc<Wallet>>,
+    meter: Option<Arc<Meter>>,
+    /// The call's place among those in flight of its token.
+    _place: Option<InFlight>,
+    settled: AtomicBool,
+}
+
+/// What a ticket is made of.
+pub struct Holds {
+    pub user: Arc<Wallet>,
+    pub token: Option<Arc<Wallet>>,
+    pub meter: Option<Arc<Meter>>,
+    pub place: Option<InFlight>,
+}
+
+impl Ticket {
+    /// Writes the opening. On an error the caller gives the holds back.
+    pub fn open(books: &Arc<Books>, opening: Opening, holds: Holds) -> Result<Arc<Ticket>, JournalError> {
+        let reserved = opening.reserved;
+        match books.open(opening) {
+            Ok(opening) => Ok(Arc::new(Ticket {
+                books: books.clone(),
+                opening,
+                user: holds.user,
+                token: holds.token,
+                meter: holds.meter,
+                _place: holds.place,
+                settled: AtomicBool::new(false),
+            })),
+            Err(error) => {
+                holds.user.settle(reserved, Nano::ZERO);
+                if let Some(token) = holds.token {
+                    token.settle(reserved, Nano::ZERO);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub fn settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// Settles the call: journal first, then the wallets. False when it was settled before.
+    pub fn settle(&self, closing: Closing, now_ms: u64) -> bool {
+        if self.settled.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let cost = if closing.mark == Mark::Void { Nano::ZERO } else { closing.cost };
+        let tokens = closing.usage.input_total().saturating_add(closing.usage.output_total());
+        if let Err(error) = self.books.close(closing) {
+            // The opening is in the journal; after a restart the call is settled from its last checkpoint.
+            log::error!("the closing of {} can't be written: {error}", self.opening.id);
+        }
+        self.user.settle(self.opening.reserved, cost);
+        if let Some(token) = &self.token {
+            token.settle(self.opening.reserved, cost);
+        }
+        if let Some(meter) = &self.meter {
+            meter.tokens(tokens, now_ms);
+        }
+        true
+    }
+
+    /// A checkpoint, unless the call is settled already.
+    pub fn check(&self, closing: Closing) {
+        if !self.settled() {
+            self.books.check(closing);
+        }
+    }
+
+    pub fn books(&self) -> &Arc<Books> {
+        &self.books
+    }
+}

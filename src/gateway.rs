@@ -1,0 +1,101 @@
+//! What the proxy's filters share: everything that outlives a request.
+
+use crate::books::Books;
+use crate::limits::Meter;
+use crate::principals::Principals;
+use crate::resolver::Resolver;
+use crate::snapshot::Routing;
+use crate::tuning::Tuning;
+use crate::wallet::Wallets;
+use arc_swap::ArcSwap;
+use magic_domain::ids::{ChannelId, TokenId};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Semaphore;
+
+/// Shared state of the proxy. Built once by `app.rs`.
+pub struct Gateway {
+    pub routing: Routing,
+    pub principals: Principals,
+    pub wallets: Wallets,
+    pub books: Arc<Books>,
+    pub resolver: Resolver,
+    pub tuning: ArcSwap<Tuning>,
+    /// Bytes of request bodies that may still be buffered.
+    pub budget: Arc<Semaphore>,
+    /// Answers that may still be followed after their caller left.
+    pub followers: Arc<Semaphore>,
+    /// Where the management service listens.
+    pub admin_socket: PathBuf,
+    /// Proves to the management service that a request came through this proxy.
+    pub edge_secret: String,
+    /// Whether the database answers; what `/readyz` and unknown tokens are told by.
+    pub database_up: Arc<AtomicBool>,
+    pub draining: AtomicBool,
+    pub in_flight: AtomicU64,
+    /// Asks a background task to disable a channel: (id, why).
+    pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
+    token_meters: Mutex<HashMap<TokenId, Arc<Meter>>>,
+    tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
+}
+
+/// What a [`Gateway`] is made of.
+pub struct Parts {
+    pub wallets: Wallets,
+    pub books: Arc<Books>,
+    pub tuning: Tuning,
+    pub admin_socket: PathBuf,
+    pub edge_secret: String,
+    pub database_up: Arc<AtomicBool>,
+    pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
+}
+
+impl Gateway {
+    pub fn new(parts: Parts) -> Gateway {
+        let buffered = parts.tuning.buffered_bytes.min(Semaphore::MAX_PERMITS);
+        Gateway {
+            routing: Routing::default(),
+            principals: Principals::default(),
+            wallets: parts.wallets,
+            books: parts.books,
+            resolver: Resolver::default(),
+            budget: Arc::new(Semaphore::new(buffered)),
+            followers: Arc::new(Semaphore::new(parts.tuning.abandoned_max)),
+            tuning: ArcSwap::from_pointee(parts.tuning),
+            admin_socket: parts.admin_socket,
+            edge_secret: parts.edge_secret,
+            database_up: parts.database_up,
+            draining: AtomicBool::new(false),
+            in_flight: AtomicU64::new(0),
+            disable: parts.disable,
+            token_meters: Mutex::default(),
+            tls_roots: Mutex::default(),
+        }
+    }
+
+    /// The meter of a token that has limits.
+    pub fn token_meter(&self, id: TokenId) -> Arc<Meter> {
+        self.token_meters.lock().entry(id).or_default().clone()
+    }
+
+    pub fn database_up(&self) -> bool {
+        self.database_up.load(Ordering::Relaxed)
+    }
+
+    /// The certificates of a channel's own CA, parsed once. `None` when the PEM holds none.
+    pub fn roots(&self, pem: &str) -> Option<(u64, Arc<pingora_core::protocols::tls::CaType>)> {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        pem.hash(&mut hasher);
+        let id = hasher.finish();
+        if let Some(roots) = self.tls_roots.lock().get(&id) {
+            return Some((id, roots.clone()));
+        }
+        let roots = crate::tls::roots(pem)?;
+        self.tls_roots.lock().insert(id, roots.clone());
+        Some((id, roots))
+    }
+}

@@ -1,0 +1,343 @@
+//! The proxy: Pingora's filters in the order they run. Each is a table of contents; the work is in the
+//! modules it names.
+
+pub mod admit;
+pub mod answer;
+pub mod attempt;
+pub mod context;
+pub mod credential;
+pub mod guard;
+pub mod intake;
+pub mod plan;
+pub mod realtime;
+pub mod reject;
+pub mod relay;
+pub mod replay;
+pub mod route;
+pub mod settle;
+pub mod verdict;
+
+use crate::gateway::Gateway;
+use admit::Caller;
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::Utc;
+use context::{Counted, Ctx, Refusal};
+use magic_domain::endpoint::Endpoint;
+use magic_domain::fault::{Code, Fault};
+use magic_domain::health::Outcome;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::{Error, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use plan::Wanted;
+use route::Route;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The proxy's filters over the shared state.
+pub struct Edge(pub Arc<Gateway>);
+
+/// Ends the request with a fault that `fail_to_proxy` will write.
+fn refuse<T>(ctx: &mut Ctx, refusal: impl Into<Refusal>) -> Result<T> {
+    ctx.refusal = Some(refusal.into());
+    Error::e_explain(ErrorType::Custom("Refused"), "the request is refused")
+}
+
+#[async_trait]
+impl ProxyHttp for Edge {
+    type CTX = Ctx;
+
+    fn new_ctx(&self) -> Ctx {
+        Ctx::new(self.0.clone())
+    }
+
+    async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
+        ctx.counted = Some(Counted::new(&self.0));
+        if let Err(fault) = guard::check(session, &self.0.tuning.load()) {
+            return refuse(ctx, fault);
+        }
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        ctx.route = route::route(&session.req_header().method, session.req_header().uri.path());
+        match self.dispatch(session, ctx).await {
+            Ok(answered) => Ok(answered),
+            Err(Refused::Fault(fault)) => refuse(ctx, *fault),
+            Err(Refused::Io(error)) => Err(error),
+        }
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        if ctx.call.is_none() {
+            return admin_peer(&self.0);
+        }
+        match attempt::next(ctx).await {
+            Ok(peer) => Ok(peer),
+            // What the last vendor said tells more than "nobody is left".
+            Err(_) if ctx.refusal.is_some() => {
+                Error::e_explain(ErrorType::Custom("Refused"), "no channel is left")
+            }
+            Err(fault) => refuse(ctx, fault),
+        }
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        match ctx.call.as_deref() {
+            Some(call) => attempt::head(call, request),
+            None => admin_head(session, request, ctx, &self.0),
+        }
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _session: &mut Session,
+        head: &mut ResponseHeader,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        relay::head(ctx, head)
+    }
+
+    fn upstream_response_body_filter(
+        &self,
+        _session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        ctx: &mut Ctx,
+    ) -> Result<Option<Duration>> {
+        if let Some(realtime) = ctx.call.as_deref_mut().and_then(|call| call.realtime.as_mut()) {
+            if let Some(bytes) = body {
+                realtime.push(bytes);
+            }
+            return Ok(None);
+        }
+        relay::body(ctx, body, end).map(|()| None)
+    }
+
+    fn fail_to_connect(
+        &self,
+        _session: &mut Session,
+        _peer: &HttpPeer,
+        ctx: &mut Ctx,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        ctx.refusal = (ctx.call.is_some()).then(|| Refusal::from(verdict::told(&error)));
+        verdict::conclude(ctx, 0, &error.etype().as_str().to_owned(), Outcome::Failure);
+        error.set_retry(verdict::may_retry(ctx));
+        error
+    }
+
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        _session: &mut Session,
+        mut error: Box<Error>,
+        ctx: &mut Ctx,
+        _reused: bool,
+    ) -> Box<Error> {
+        if error.etype == replay::EMPTY_ERROR
+            && let Some(raised) = relay::empty_error(ctx)
+        {
+            error = raised;
+        }
+        if error.etype == verdict::VENDOR_ERROR && ctx.refusal.is_some() {
+            let worth_it = error.retry();
+            error.set_retry(worth_it && verdict::may_retry(ctx));
+            return error;
+        }
+        if ctx.call.is_some() && error.etype != replay::CLIENT_GONE {
+            ctx.refusal = Some(Refusal::from(verdict::told(&error)));
+        }
+        let ruling = verdict::of_error(&error);
+        let why = error.etype().as_str().to_owned();
+        verdict::conclude(ctx, 0, &why, ruling.outcome);
+        error.set_retry(ruling.retry && verdict::may_retry(ctx));
+        error
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+        reject::write(session, error, ctx).await
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        let why = why(error, ctx);
+        settle::at_end(ctx, why).await;
+        if let Some(slot) = ctx.call.as_deref_mut().and_then(|call| call.slot.take()) {
+            replay::restore(&mut session.downstream_session, &slot);
+        }
+        crate::event::write(ctx, session);
+    }
+
+    /// Every failure is in the request's own event; Pingora's lines would say it again, with paths.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &Ctx, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(
+        &self,
+        _session: &Session,
+        _ctx: &Ctx,
+        _error: &Error,
+        _context: pingora_proxy::ProxyWarnLogContext,
+    ) -> bool {
+        true
+    }
+}
+
+/// The word for a request that did not go well, for its row in the logs.
+fn why(error: Option<&Error>, ctx: &Ctx) -> &'static str {
+    if ctx.call.as_deref().is_some_and(|call| call.replay.gone()) {
+        return "client_gone";
+    }
+    match (&ctx.refusal, error) {
+        (Some(refusal), _) => refusal.fault.code.name(),
+        (None, Some(error)) if error.etype == replay::CLIENT_GONE => "client_gone",
+        (None, Some(_)) => "upstream_error",
+        (None, None) => "",
+    }
+}
+
+/// How a dispatch ends early.
+enum Refused {
+    Fault(Box<Fault>),
+    Io(Box<Error>),
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Refused::Fault(Box::new(fault))
+    }
+}
+impl From<Box<Error>> for Refused {
+    fn from(error: Box<Error>) -> Self {
+        Refused::Io(error)
+    }
+}
+
+impl Edge {
+    /// True: the request has been answered here.
+    async fn dispatch(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool, Refused> {
+        match ctx.route.clone() {
+            Route::Healthz => answer::healthz(session, ctx).await?,
+            Route::Readyz => answer::readyz(session, ctx, &self.0).await?,
+            Route::Admin => return Ok(false),
+            Route::Unknown => {
+                let head = session.req_header();
+                let message = format!("Invalid URL ({} {})", head.method, head.uri.path());
+                return Err(Fault::new(Code::NotFound, message).into());
+            }
+            Route::Models => {
+                let (caller, _) = self.caller(session)?;
+                answer::models(session, ctx, &self.0, &caller).await?;
+            }
+            Route::Model(name) => {
+                let (caller, _) = self.caller(session)?;
+                let model = answer::one_model(&self.0, &caller, &name)?;
+                answer::json(session, ctx, 200, &model).await?;
+            }
+            Route::Relay { endpoint, model } => return self.relay(session, ctx, endpoint, model).await,
+        }
+        Ok(true)
+    }
+
+    fn caller(&self, session: &Session) -> Result<(Caller, credential::Presented), Fault> {
+        let presented = credential::read(session.req_header())?;
+        let ip = crate::client::address(session, &self.0.tuning.load().trusted_proxies);
+        let caller = admit::identify(&self.0, &presented, ip, Utc::now().timestamp())?;
+        Ok((caller, presented))
+    }
+
+    async fn relay(
+        &self,
+        session: &mut Session,
+        ctx: &mut Ctx,
+        endpoint: Endpoint,
+        in_path: Option<String>,
+    ) -> Result<bool, Refused> {
+        let gateway = &self.0;
+        let (caller, presented) = self.caller(session)?;
+        if endpoint == Endpoint::Realtime {
+            return self.realtime(session, ctx, &caller, presented).await;
+        }
+        let mut intake = intake::read(session, gateway, endpoint).await?;
+        if let Some(in_path) = in_path {
+            intake.peek.model.get_or_insert(in_path);
+        }
+        let model = intake
+            .peek
+            .model
+            .clone()
+            .or_else(|| magic_wire::peek::default_model(endpoint).map(str::to_owned))
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| Fault::new(Code::InvalidRequest, "the request names no model").at("model"))?;
+        admit::model_allowed(&caller, &model)?;
+        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, model, pinned: presented.channel };
+        let plan = plan::plan(gateway, &wanted)?;
+        if caller.is_admin() && intake::header(session, "x-magic-explain") == Some("1") {
+            answer::json(session, ctx, 200, &plan::explain(&plan, &wanted)).await?;
+            return Ok(true);
+        }
+        let mut call = plan::call(gateway, session, wanted, plan, intake).await?;
+        session.upstream_compression.adjust_decompression(true);
+        let followers = gateway.followers.clone();
+        call.replay.on_gone(move || {
+            let permit = followers.try_acquire_owned().ok()?;
+            Some(Box::new(permit) as Box<dyn Send + Sync>)
+        });
+        call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone()));
+        ctx.call = Some(call);
+        Ok(false)
+    }
+
+    async fn realtime(
+        &self,
+        session: &mut Session,
+        ctx: &mut Ctx,
+        caller: &Caller,
+        presented: credential::Presented,
+    ) -> Result<bool, Refused> {
+        if !session.is_upgrade_req() {
+            return Err(Fault::new(Code::InvalidRequest, "a realtime session is a WebSocket: send an Upgrade").into());
+        }
+        let model = intake::query_param(session, "model")
+            .filter(|model| !model.is_empty())
+            .ok_or_else(|| Fault::new(Code::InvalidRequest, "the query names no model").at("model"))?;
+        admit::model_allowed(caller, &model)?;
+        let wanted =
+            Wanted { id: ctx.id, caller, endpoint: Endpoint::Realtime, model, pinned: presented.channel };
+        let plan = plan::plan(&self.0, &wanted)?;
+        ctx.call = Some(plan::realtime(&self.0, session, wanted, plan).await?);
+        Ok(false)
+    }
+}
+
+fn admin_peer(gateway: &Gateway) -> Result<Box<HttpPeer>> {
+    let socket = gateway.admin_socket.to_string_lossy();
+    let mut peer = HttpPeer::new_uds(&socket, false, String::new())?;
+    peer.options.connection_timeout = Some(Duration::from_secs(2));
+    peer.options.read_timeout = Some(Duration::from_secs(60));
+    peer.options.write_timeout = Some(Duration::from_secs(30));
+    peer.options.idle_timeout = Some(Duration::from_secs(10));
+    Ok(Box::new(peer))
+}
+
+/// The management service is told who asks by us alone: what the caller says of its own address is dropped.
+fn admin_head(session: &Session, request: &mut RequestHeader, ctx: &Ctx, gateway: &Gateway) -> Result<()> {
+    for name in ["forwarded", "x-forwarded-for", "x-real-ip", "x-magic-edge", "x-magic-client", "upgrade"] {
+        request.remove_header(name);
+    }
+    let ip: IpAddr = crate::client::address(session, &gateway.tuning.load().trusted_proxies);
+    let tls = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    request.insert_header("x-magic-edge", gateway.edge_secret.as_str())?;
+    request.insert_header("x-magic-client", ip.to_string())?;
+    request.insert_header("x-forwarded-proto", if tls { "https" } else { "http" })?;
+    request.insert_header("x-request-id", ctx.id.to_string())?;
+    Ok(())
+}

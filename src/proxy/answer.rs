@@ -1,0 +1,79 @@
+//! What the proxy answers by itself: health, and the models a token may use.
+
+use super::admit::Caller;
+use super::context::Ctx;
+use crate::gateway::Gateway;
+use bytes::Bytes;
+use magic_domain::fault::{Code, Fault};
+use pingora_error::Result;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+
+/// Writes a JSON answer.
+pub async fn json(session: &mut Session, ctx: &Ctx, status: u16, body: &Value) -> Result<()> {
+    let body = Bytes::from(body.to_string());
+    let mut head = ResponseHeader::build(status, Some(5))?;
+    head.insert_header("content-type", "application/json")?;
+    head.insert_header("content-length", body.len())?;
+    head.insert_header("x-request-id", ctx.id.to_string())?;
+    head.insert_header("access-control-allow-origin", "*")?;
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(body), true).await
+}
+
+/// `/healthz`: the process lives.
+pub async fn healthz(session: &mut Session, ctx: &Ctx) -> Result<()> {
+    json(session, ctx, 200, &json!({ "status": "ok" })).await
+}
+
+/// `/readyz`: send traffic here? Yes also while the database is away (known tokens are served); no while
+/// draining.
+pub async fn readyz(session: &mut Session, ctx: &Ctx, gateway: &Gateway) -> Result<()> {
+    if gateway.draining.load(Ordering::Relaxed) {
+        return json(session, ctx, 503, &json!({ "status": "draining" })).await;
+    }
+    let status = if gateway.database_up() { "ok" } else { "degraded" };
+    json(session, ctx, 200, &json!({ "status": status })).await
+}
+
+fn usable(gateway: &Gateway, caller: &Caller) -> BTreeSet<String> {
+    let snapshot = gateway.routing.load();
+    let mut names = BTreeSet::new();
+    for group in caller.groups() {
+        names.extend(snapshot.table.models_of(group).into_iter().map(str::to_owned));
+    }
+    if !caller.token.models.is_empty() {
+        names.retain(|name| caller.token.models.contains(name));
+    }
+    names
+}
+
+fn model(name: &str) -> Value {
+    json!({
+        "id": name,
+        "object": "model",
+        "created": 1626777600,
+        "owned_by": magic_wire::vendors::owned_by(name),
+        "root": name,
+        "parent": null,
+    })
+}
+
+/// `GET /v1/models`.
+pub async fn models(session: &mut Session, ctx: &Ctx, gateway: &Gateway, caller: &Caller) -> Result<()> {
+    let data: Vec<Value> = usable(gateway, caller).iter().map(|name| model(name)).collect();
+    json(session, ctx, 200, &json!({ "object": "list", "data": data })).await
+}
+
+/// `GET /v1/models/{id}`.
+pub fn one_model(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Value, Fault> {
+    if usable(gateway, caller).contains(name) {
+        Ok(model(name))
+    } else {
+        Err(Fault::new(Code::ModelNotFound, format!("the model {name} does not exist or this API key may not use it"))
+            .at("model"))
+    }
+}

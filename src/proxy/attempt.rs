@@ -1,0 +1,243 @@
+//! `upstream_peer` and `upstream_request_filter`: the next candidate, its body, its address, its head.
+
+use super::context::{Call, Ctx, Current, Reply};
+use super::replay::Timers;
+use super::route::canonical_path;
+use crate::gateway::Gateway;
+use crate::tunnel::Tunnel;
+use magic_domain::channel::Channel;
+use magic_domain::fault::{Code, Fault};
+use magic_wire::peek::{Edits, Rope, splice};
+use magic_wire::vendors::target;
+use pingora_core::protocols::ALPN;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_http::RequestHeader;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Connections kept to a vendor carry at most this many calls at once over HTTP/2. Pingora's default is one.
+const H2_STREAMS: usize = 100;
+/// An idle connection to a vendor is kept this long.
+const KEEP_IDLE: Duration = Duration::from_secs(60);
+
+/// Takes the next candidate and makes it the current try.
+pub async fn next(ctx: &mut Ctx) -> Result<Box<HttpPeer>, Fault> {
+    let gateway = ctx.gateway.clone();
+    let elapsed = ctx.elapsed_ms();
+    let Some(call) = ctx.call.as_deref_mut() else {
+        return Err(Fault::new(Code::InternalError, "a request without a call"));
+    };
+    let mut last = None;
+    while let Some(channel) = call.candidates.get(call.next).cloned() {
+        call.next += 1;
+        match begin(call, &gateway, channel, elapsed).await {
+            Ok(peer) => return Ok(peer),
+            Err(fault) => last = Some(fault),
+        }
+    }
+    Err(last.unwrap_or_else(|| {
+        Fault::new(Code::NoAvailableChannel, format!("no channel can take a call to {} now", call.model))
+            .retry_after(1)
+    }))
+}
+
+async fn begin(
+    call: &mut Call,
+    gateway: &Gateway,
+    channel: Arc<Channel>,
+    elapsed: u64,
+) -> Result<Box<HttpPeer>, Fault> {
+    let now_ms = gateway.routing.now_ms();
+    let busy = || Fault::new(Code::NoAvailableChannel, "the channels of this model are busy").retry_after(1);
+    let mut place = None;
+    if let Some(state) = call.snapshot.state(channel.id) {
+        place = Some(state.meter.enter(&channel.limits, now_ms).map_err(|_| busy())?);
+        // Two calls may have seen the same half-open channel: one of them probes it.
+        let only = call.candidates.len() == 1;
+        if !state.health.lock().claim(now_ms) && !only {
+            return Err(busy());
+        }
+    }
+    let model = channel.upstream_model(&call.model).to_owned();
+    let mut path = canonical_path(call.endpoint).to_owned();
+    if let Some(query) = &call.query {
+        path.push('?');
+        path.push_str(query);
+    }
+    let misfit = |error: magic_wire::WireError| {
+        log::warn!("channel {} can't be called: {}", channel.id, error.message);
+        Fault::new(Code::NoAvailableChannel, "the channel is not set up for this call")
+    };
+    let target = target(&channel, call.endpoint, &model, &path).map_err(misfit)?;
+    let rope = body(call, &channel, &model)?;
+    let timers = timers(gateway, &channel);
+    let peer = peer(gateway, &channel, &target, &timers).await?;
+    call.replay.load(rope, timers);
+    call.reply = Reply::Waiting;
+    call.tries += 1;
+    call.timings.admitted.get_or_insert(elapsed);
+    call.current = Some(Current {
+        channel,
+        upstream_model: model,
+        started: Instant::now(),
+        target: Arc::new(target),
+        recorded: false,
+        _place: place,
+    });
+    Ok(peer)
+}
+
+/// The caller's bytes with the few spans that must change for this channel.
+fn body(call: &mut Call, channel: &Channel, model: &str) -> Result<Rope, Fault> {
+    let Some(peek) = &call.peek else { return Ok(Rope::default()) };
+    let asked = peek.model.as_deref();
+    let edits = Edits {
+        model: (asked != Some(model)).then_some(model),
+        ask_usage: call.ask_usage,
+        system_prompt: channel.system_prompt.as_deref().filter(|prompt| !prompt.is_empty()),
+        params: &channel.params,
+    };
+    call.system_prompt_reset = edits.system_prompt.is_some();
+    splice(&call.body, peek, &edits).map_err(|error| Fault::new(Code::InvalidRequest, error.message))
+}
+
+fn timers(gateway: &Gateway, channel: &Channel) -> Timers {
+    let tuning = gateway.tuning.load();
+    let own = |ms: Option<u64>, default: Duration| ms.map_or(default, Duration::from_millis);
+    Timers {
+        first_byte: own(channel.timeouts.first_byte_ms, tuning.first_byte),
+        idle: own(channel.timeouts.idle_ms, tuning.idle),
+        total: own(channel.timeouts.total_ms, tuning.total),
+        keepalive: tuning.keepalive,
+        abandoned: tuning.abandoned,
+    }
+}
+
+async fn peer(
+    gateway: &Gateway,
+    channel: &Channel,
+    target: &magic_wire::vendors::Target,
+    timers: &Timers,
+) -> Result<Box<HttpPeer>, Fault> {
+    let connect = channel.timeouts.connect_ms.map_or(gateway.tuning.load().connect, Duration::from_millis);
+    let tunnel = match channel.proxy.as_deref().filter(|url| !url.is_empty()) {
+        Some(url) => Some(Tunnel::new(url, &target.host, target.port, connect).map_err(|error| {
+            log::warn!("channel {}: {error}", channel.id);
+            Fault::new(Code::NoAvailableChannel, "the channel is not set up for this call")
+        })?),
+        None => None,
+    };
+    let address = match &tunnel {
+        // Never dialled: the tunnel goes to its proxy. It keeps the pool's keys of different vendors apart.
+        Some(_) => std::net::SocketAddr::from(([0, 0, 0, 0], target.port)),
+        None => gateway.resolver.resolve(&target.host, target.port).await.map_err(|error| {
+            log::warn!("channel {}: {error}", channel.id);
+            Fault::new(Code::UpstreamError, "the vendor can't be reached")
+        })?,
+    };
+    let sni = target.host.trim_matches(['[', ']']).to_owned();
+    let mut peer = HttpPeer::new(address, target.tls, sni);
+    let options = &mut peer.options;
+    options.connection_timeout = Some(connect);
+    options.total_connection_timeout = Some(connect * 2);
+    // Backstops: the replay session's timers are the ones that count.
+    let silence = timers.first_byte.max(timers.idle) + Duration::from_secs(5);
+    options.read_timeout = Some(silence);
+    options.write_timeout = Some(silence);
+    options.idle_timeout = Some(KEEP_IDLE);
+    options.max_h2_streams = H2_STREAMS;
+    if target.tls {
+        options.alpn = ALPN::H2H1;
+    }
+    if call_is_upgrade(target) {
+        options.alpn = ALPN::H1;
+    }
+    let mut group = 0u64;
+    if let Some(pem) = channel.ca_pem.as_deref().filter(|pem| !pem.is_empty())
+        && let Some((id, roots)) = gateway.roots(pem)
+    {
+        options.ca = Some(roots);
+        group ^= id;
+    }
+    if let Some(tunnel) = tunnel {
+        group ^= tunnel.identity();
+        options.custom_l4 = Some(Arc::new(tunnel));
+    }
+    // Neither CA, ALPN nor tunnel is part of Pingora's pool key; this is.
+    peer.group_key = group ^ u64::from(call_is_upgrade(target));
+    Ok(Box::new(peer))
+}
+
+fn call_is_upgrade(target: &magic_wire::vendors::Target) -> bool {
+    target.path_and_query.contains("/realtime")
+}
+
+/// Headers of the caller that mean something to a vendor of the same dialect. Everything else stays here
+/// (SR-26): cookies, credentials, addresses, and whatever a browser or another proxy added.
+const PASSED: &[&str] = &[
+    "content-type",
+    "accept",
+    "openai-beta",
+    "openai-organization-data",
+    "idempotency-key",
+    "x-stainless-helper-method",
+];
+
+/// Builds the head for the vendor in place: the version the connection speaks stays.
+pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<()> {
+    let Some(current) = &call.current else { return Ok(()) };
+    let target = &current.target;
+    let mut fresh = RequestHeader::build(
+        request.method.clone(),
+        target.path_and_query.as_bytes(),
+        Some(8 + target.headers.len()),
+    )?;
+    fresh.set_version(request.version);
+    fresh.insert_header("host", target.host_header.as_str())?;
+    for name in PASSED {
+        if let Some(value) = request.headers.get(*name) {
+            fresh.insert_header(*name, value.clone())?;
+        }
+    }
+    if !fresh.headers.contains_key("accept") {
+        fresh.insert_header("accept", if call.stream { "text/event-stream" } else { "*/*" })?;
+    }
+    fresh.insert_header("accept-encoding", "identity")?;
+    fresh.insert_header("user-agent", concat!("magic/", env!("CARGO_PKG_VERSION")))?;
+    if call.endpoint == magic_domain::endpoint::Endpoint::Realtime {
+        for (name, value) in &request.headers {
+            let name = name.as_str();
+            let handshake = matches!(
+                name,
+                "connection" | "upgrade" | "sec-websocket-key" | "sec-websocket-version" | "sec-websocket-extensions"
+            );
+            if handshake && name != "sec-websocket-extensions" {
+                fresh.append_header(name.to_owned(), value.clone())?;
+            }
+            if name == "sec-websocket-protocol" {
+                // The caller's key may be among the sub-protocols.
+                let kept: Vec<&str> = value
+                    .to_str()
+                    .unwrap_or("")
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|protocol| !protocol.starts_with("openai-insecure-api-key."))
+                    .collect();
+                if !kept.is_empty() {
+                    fresh.insert_header("sec-websocket-protocol", kept.join(", "))?;
+                }
+            }
+        }
+    }
+    for (name, value) in &target.headers {
+        fresh.insert_header(name.to_string(), value.as_str())?;
+    }
+    for (name, value) in &current.channel.headers {
+        fresh.insert_header(name.clone(), value.as_str())?;
+    }
+    if call.endpoint != magic_domain::endpoint::Endpoint::Realtime {
+        fresh.insert_header("content-length", call.replay.body_len())?;
+    }
+    *request = fresh;
+    Ok(())
+}

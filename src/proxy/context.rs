@@ -1,0 +1,171 @@
+//! What a request carries through the filters: one part per stage.
+
+use super::replay::{Handle, Slot};
+use super::route::Route;
+use crate::books::Ticket;
+use crate::gateway::Gateway;
+use crate::limits::InFlight;
+use crate::snapshot::Snapshot;
+use bytes::Bytes;
+use magic_domain::books::{Attempt, Timings};
+use magic_domain::channel::Channel;
+use magic_domain::endpoint::Endpoint;
+use magic_domain::fault::Fault;
+use magic_domain::ids::RequestId;
+use magic_domain::usage::Usage;
+use magic_wire::fault::VendorFault;
+use magic_wire::peek::Peek;
+use magic_wire::reply::{JsonReply, StreamReply};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// The context of one request.
+pub struct Ctx {
+    pub started: Instant,
+    pub id: RequestId,
+    pub route: Route,
+    /// Why the request is refused, once it is.
+    pub refusal: Option<Refusal>,
+    pub call: Option<Box<Call>>,
+    /// The request counts among those in flight.
+    pub counted: Option<Counted>,
+    pub gateway: Arc<Gateway>,
+}
+
+/// An error on its way to the caller, with the vendor's own where there is one.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    pub fault: Fault,
+    pub vendor: Option<VendorFault>,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Refusal { fault, vendor: None }
+    }
+}
+
+/// A call on its way to a vendor.
+pub struct Call {
+    pub endpoint: Endpoint,
+    pub model: String,
+    pub stream: bool,
+    /// Asked for `stream_options.include_usage` on the caller's behalf.
+    pub ask_usage: bool,
+    pub snapshot: Arc<Snapshot>,
+    pub ticket: Arc<Ticket>,
+    pub admin: bool,
+    pub want_cost: bool,
+    pub body: Bytes,
+    pub peek: Option<Peek>,
+    pub content_type: String,
+    pub query: Option<String>,
+    /// The share of the byte budget the body takes.
+    pub _buffered: Option<OwnedSemaphorePermit>,
+    pub candidates: Vec<Arc<Channel>>,
+    pub pinned: bool,
+    pub next: usize,
+    pub tries: u32,
+    pub max_tries: u32,
+    pub current: Option<Current>,
+    pub attempts: Vec<Attempt>,
+    pub replay: Handle,
+    pub slot: Option<Slot>,
+    pub reply: Reply,
+    /// Text collected for a local count, in case no usage arrives.
+    pub text: String,
+    pub text_overflow: u64,
+    /// The caller left at this point: what came later was not delivered.
+    pub left: bool,
+    pub timings: Timings,
+    pub status: u16,
+    /// Events since the last checkpoint.
+    pub unchecked: u64,
+    /// Usage that is known before the vendor answers (characters spoken, pictures asked for).
+    pub upfront: Usage,
+    pub system_prompt_reset: bool,
+    pub realtime: Option<Box<super::realtime::Meter>>,
+}
+
+/// The try under way.
+pub struct Current {
+    pub channel: Arc<Channel>,
+    pub upstream_model: String,
+    pub started: Instant,
+    pub target: Arc<magic_wire::vendors::Target>,
+    /// The channel's verdict has been recorded.
+    pub recorded: bool,
+    pub _place: Option<InFlight>,
+}
+
+/// What is made of the vendor's answer.
+#[derive(Default)]
+pub enum Reply {
+    #[default]
+    Waiting,
+    /// Held until it is whole: failover stays possible, and its cost can be told in a header.
+    Hold(Box<Hold>),
+    Stream(Box<StreamReply>),
+    /// An error that is read before anything is decided.
+    Error { status: u16, retry_after: Option<u64>, body: Vec<u8> },
+    /// Bytes of no concern to us.
+    Opaque { bytes: u64 },
+    /// All has been said.
+    Done,
+}
+
+pub struct Hold {
+    pub meter: JsonReply,
+    pub chunks: Vec<Bytes>,
+    pub held: usize,
+    /// Too long to be held: it goes out as it comes.
+    pub released: bool,
+    pub json: bool,
+}
+
+/// Counts a request among those in flight while it lives.
+pub struct Counted(Arc<Gateway>);
+
+impl Counted {
+    pub fn new(gateway: &Arc<Gateway>) -> Self {
+        gateway.in_flight.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        Counted(gateway.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, std::sync::atomic::Ordering::AcqRel);
+    }
+}
+
+impl Ctx {
+    pub fn new(gateway: Arc<Gateway>) -> Ctx {
+        Ctx {
+            started: Instant::now(),
+            id: RequestId(uuid::Uuid::now_v7().as_u128()),
+            route: Route::Unknown,
+            refusal: None,
+            call: None,
+            counted: None,
+            gateway,
+        }
+    }
+
+    pub fn elapsed_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+impl Drop for Ctx {
+    /// A panic in a filter or a task dropped at shutdown ends here without `logging`: the call is settled all
+    /// the same.
+    fn drop(&mut self) {
+        if let Some(call) = &mut self.call
+            && !call.ticket.settled()
+        {
+            super::settle::at_drop(call, &self.gateway);
+        }
+    }
+}

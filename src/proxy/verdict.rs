@@ -1,0 +1,157 @@
+//! Accept, try the next channel, or give up: decided only while no byte has reached the caller.
+
+use super::context::{Call, Ctx, Current, Refusal};
+use super::replay;
+use magic_domain::books::Attempt;
+use magic_domain::fault::{Code, Fault};
+use magic_domain::health::Outcome;
+use magic_wire::fault::{FaultClass, VendorFault, disables_channel};
+use pingora_error::{Error, ErrorType};
+
+/// Raised by our own filters when the vendor's answer is an error.
+pub const VENDOR_ERROR: ErrorType = ErrorType::Custom("VendorError");
+
+/// What a failed try says about its channel, and whether another may do better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    pub outcome: Outcome,
+    pub retry: bool,
+}
+
+/// A vendor's error: by its status first, by what it says second.
+pub fn of_answer(status: u16, fault: &VendorFault, retry_after: Option<u64>) -> Ruling {
+    let limited = Outcome::Limited { retry_after_ms: retry_after.unwrap_or(1).clamp(1, 600) * 1000 };
+    match (status, fault.class) {
+        (_, FaultClass::Quota) => Ruling { outcome: Outcome::Unauthorised, retry: true },
+        (401 | 403, _) | (_, FaultClass::Auth) => Ruling { outcome: Outcome::Unauthorised, retry: true },
+        (402, _) => Ruling { outcome: Outcome::Unauthorised, retry: true },
+        (429, _) | (_, FaultClass::RateLimit) => Ruling { outcome: limited, retry: true },
+        (408 | 409, _) | (500.., _) => Ruling { outcome: Outcome::Failure, retry: true },
+        (_, FaultClass::Overloaded | FaultClass::Server | FaultClass::Timeout) => {
+            Ruling { outcome: Outcome::Failure, retry: true }
+        }
+        _ => Ruling { outcome: Outcome::Neutral, retry: false },
+    }
+}
+
+/// An error of the connection.
+pub fn of_error(error: &Error) -> Ruling {
+    if error.etype == replay::CLIENT_GONE {
+        return Ruling { outcome: Outcome::Neutral, retry: false };
+    }
+    if error.etype == replay::TOTAL_TIMEOUT {
+        return Ruling { outcome: Outcome::Failure, retry: false };
+    }
+    Ruling { outcome: Outcome::Failure, retry: true }
+}
+
+/// Closes the current try: its row among the attempts, its channel's health.
+pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
+    let gateway = ctx.gateway.clone();
+    let Some(call) = ctx.call.as_deref_mut() else { return };
+    let Call { current, attempts, snapshot, .. } = call;
+    let Some(Current { channel, started, recorded, .. }) = current else { return };
+    if std::mem::replace(recorded, true) {
+        return;
+    }
+    attempts.push(Attempt {
+        channel_id: channel.id,
+        status,
+        ms: started.elapsed().as_millis() as u64,
+        error: error.to_owned(),
+    });
+    if gateway.routing.record(snapshot, channel.id, outcome) {
+        log::warn!("channel {} is set aside: {error}", channel.id);
+    }
+}
+
+/// Whether another channel may be tried now. Spends a retry of the model's budget.
+pub fn may_retry(ctx: &Ctx) -> bool {
+    let Some(call) = ctx.call.as_deref() else { return false };
+    !call.pinned
+        && !call.replay.committed()
+        && !call.replay.gone()
+        && call.next < call.candidates.len()
+        && call.tries < call.max_tries
+        && call.snapshot.budget(&call.model).is_none_or(|budget| budget.spend(ctx.gateway.routing.now_ms()))
+}
+
+/// The vendor answered with an error. Records it, and says what the caller is told if nobody does better.
+pub fn vendor_error(ctx: &mut Ctx, status: u16, fault: VendorFault, retry_after: Option<u64>) -> Ruling {
+    let ruling = of_answer(status, &fault, retry_after);
+    conclude(ctx, status, &format!("{status} {}", short(&fault.message)), ruling.outcome);
+    if let Some(call) = ctx.call.as_deref()
+        && let Some(current) = &call.current
+        && call.snapshot.table.options.bool("AutomaticDisableChannelEnabled")
+        && let Some(why) = disables_channel(status, &fault)
+        && ctx.gateway.disable.send((current.channel.id, why.to_owned())).is_err()
+    {
+        log::debug!("nobody disables channels any more");
+    }
+    let refusal = if matches!(status, 401 | 402 | 403) || matches!(fault.class, FaultClass::Auth | FaultClass::Quota)
+    {
+        // The vendor refuses *our* key: no caller shall doubt theirs.
+        Refusal::from(Fault::new(Code::UpstreamError, "the vendor refuses the gateway's credentials"))
+    } else {
+        let shown = if status < 400 { 502 } else { status };
+        let mut told = Fault::new(Code::UpstreamError, fault.message.clone()).with_status(shown);
+        told.param.clone_from(&fault.param);
+        told.retry_after = retry_after;
+        Refusal { fault: told, vendor: Some(fault) }
+    };
+    ctx.refusal = Some(refusal);
+    ruling
+}
+
+/// What the caller is told of an error of the connection.
+pub fn told(error: &Error) -> Fault {
+    let etype = &error.etype;
+    if *etype == replay::FIRST_BYTE_TIMEOUT || *etype == replay::IDLE_TIMEOUT || *etype == replay::TOTAL_TIMEOUT {
+        return Fault::new(Code::UpstreamTimeout, "the vendor did not answer in time");
+    }
+    match etype {
+        ErrorType::ConnectTimedout
+        | ErrorType::TLSHandshakeTimedout
+        | ErrorType::ReadTimedout
+        | ErrorType::WriteTimedout => Fault::new(Code::UpstreamTimeout, "the vendor did not answer in time"),
+        ErrorType::ConnectRefused
+        | ErrorType::ConnectError
+        | ErrorType::ConnectNoRoute
+        | ErrorType::ConnectProxyFailure
+        | ErrorType::SocketError
+        | ErrorType::TLSHandshakeFailure
+        | ErrorType::InvalidCert => Fault::new(Code::UpstreamError, "the vendor can't be reached"),
+        _ => Fault::new(Code::UpstreamError, "the connection to the vendor broke"),
+    }
+}
+
+fn short(message: &str) -> String {
+    message.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(class: FaultClass) -> VendorFault {
+        VendorFault { message: "m".into(), kind: "k".into(), code: "c".into(), param: None, class }
+    }
+
+    #[test]
+    fn failover_follows_the_list() {
+        for status in [401, 402, 403, 408, 409, 429, 500, 502, 503, 529] {
+            assert!(of_answer(status, &fault(FaultClass::Unknown), None).retry, "{status}");
+        }
+        for status in [400, 404, 413, 415, 422] {
+            let ruling = of_answer(status, &fault(FaultClass::InvalidRequest), None);
+            assert_eq!(ruling, Ruling { outcome: Outcome::Neutral, retry: false }, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_rests_the_channel_for_its_retry_after() {
+        let ruling = of_answer(429, &fault(FaultClass::RateLimit), Some(7));
+        assert_eq!(ruling.outcome, Outcome::Limited { retry_after_ms: 7_000 });
+        assert_eq!(of_answer(429, &fault(FaultClass::Quota), Some(7)).outcome, Outcome::Unauthorised);
+    }
+}

@@ -1,0 +1,128 @@
+//! The routing table in force, joined with what is known of its channels right now: health, limits, retry
+//! budgets. Swapped whole on a change; live state moves over to the next one.
+
+use crate::limits::{Meter, RetryBudget};
+use arc_swap::ArcSwap;
+use magic_domain::channel::Channel;
+use magic_domain::endpoint::Endpoint;
+use magic_domain::health::{Health, Outcome, Verdict};
+use magic_domain::ids::ChannelId;
+use magic_domain::select::Live;
+use magic_domain::table::Table;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is known of one channel in this process.
+#[derive(Default)]
+pub struct ChannelState {
+    pub health: Mutex<Health>,
+    pub meter: Arc<Meter>,
+}
+
+/// One consistent view for the length of a request.
+#[derive(Default)]
+pub struct Snapshot {
+    pub table: Arc<Table>,
+    states: HashMap<ChannelId, Arc<ChannelState>>,
+    budgets: HashMap<String, Arc<RetryBudget>>,
+}
+
+impl Snapshot {
+    pub fn state(&self, id: ChannelId) -> Option<&Arc<ChannelState>> {
+        self.states.get(&id)
+    }
+
+    pub fn budget(&self, model: &str) -> Option<&Arc<RetryBudget>> {
+        self.budgets.get(model)
+    }
+}
+
+/// Holds the snapshot in force.
+pub struct Routing {
+    current: ArcSwap<Snapshot>,
+    publishing: Mutex<()>,
+    epoch: Instant,
+}
+
+impl Default for Routing {
+    fn default() -> Self {
+        Self { current: ArcSwap::default(), publishing: Mutex::default(), epoch: Instant::now() }
+    }
+}
+
+impl Routing {
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Milliseconds of a monotonic clock: what health and limits count in.
+    pub fn now_ms(&self) -> u64 {
+        self.epoch.elapsed().as_millis() as u64
+    }
+
+    /// Puts a new table in force. Channels keep their state; one that a person changed starts afresh, since
+    /// what was known may no longer hold.
+    pub fn publish(&self, table: Table) {
+        let _turn = self.publishing.lock();
+        let old = self.current.load_full();
+        let states = table
+            .channels()
+            .map(|channel| {
+                let kept = old.states.get(&channel.id).filter(|_| {
+                    old.table.channel(channel.id).is_some_and(|before| same_account(before, channel))
+                });
+                (channel.id, kept.cloned().unwrap_or_default())
+            })
+            .collect();
+        let mut budgets = HashMap::new();
+        for channel in table.channels() {
+            for model in channel.offered() {
+                if !budgets.contains_key(model) {
+                    budgets.insert(model.to_owned(), old.budgets.get(model).cloned().unwrap_or_default());
+                }
+            }
+        }
+        self.current.store(Arc::new(Snapshot { table: Arc::new(table), states, budgets }));
+    }
+
+    /// Records what came of a try. True when this ejected the channel.
+    pub fn record(&self, snapshot: &Snapshot, id: ChannelId, outcome: Outcome) -> bool {
+        let Some(state) = snapshot.state(id) else { return false };
+        state.health.lock().record(self.now_ms(), outcome)
+    }
+}
+
+fn same_account(a: &Channel, b: &Channel) -> bool {
+    a.kind == b.kind && a.key == b.key && a.base_url == b.base_url && a.proxy == b.proxy && a.status == b.status
+}
+
+/// The view of a snapshot that selection asks.
+pub struct Now<'a> {
+    pub snapshot: &'a Snapshot,
+    pub now_ms: u64,
+    pub endpoint: Endpoint,
+}
+
+impl Live for Now<'_> {
+    fn verdict(&self, channel: &Channel) -> (Verdict, Option<&'static str>) {
+        match self.snapshot.state(channel.id) {
+            Some(state) => {
+                let health = state.health.lock();
+                (health.verdict(self.now_ms), health.reason())
+            }
+            None => (Verdict::Ready, None),
+        }
+    }
+
+    fn full(&self, channel: &Channel) -> bool {
+        self.snapshot
+            .state(channel.id)
+            .is_some_and(|state| state.meter.check(&channel.limits, self.now_ms).is_err())
+    }
+
+    fn capable(&self, channel: &Channel) -> bool {
+        magic_wire::vendors::serves(channel.kind, self.endpoint)
+    }
+}

@@ -1,0 +1,105 @@
+//! Counting tokens where the vendor sent no usage. Slow by nature (an encoder takes a quarter of a second to
+//! load, a long text milliseconds): never on an event loop.
+
+use magic_domain::endpoint::Endpoint;
+use magic_domain::usage::{Bucket, Usage};
+use serde_json::Value;
+
+/// The encoder of a model: OpenAI's by name, the newest for everyone else (nearest).
+fn encoder(model: &str) -> &'static tiktoken_rs::CoreBPE {
+    let base = model.rsplit('/').next().unwrap_or(model);
+    let older = ["gpt-3.5", "gpt-4-", "gpt-4", "text-embedding-", "davinci-002", "babbage-002"];
+    let newer = ["gpt-4o", "gpt-4.1", "gpt-4.5"];
+    if older.iter().any(|prefix| base.starts_with(prefix))
+        && !newer.iter().any(|prefix| base.starts_with(prefix))
+    {
+        tiktoken_rs::cl100k_base_singleton()
+    } else {
+        tiktoken_rs::o200k_base_singleton()
+    }
+}
+
+/// Tokens of a text.
+pub fn count(model: &str, text: &str) -> u64 {
+    if text.is_empty() {
+        return 0;
+    }
+    encoder(model).encode_ordinary(text).len() as u64
+}
+
+/// A guess that needs no encoder, for places that can't wait (a dropped task, a checkpoint).
+pub fn guess(bytes: u64) -> u64 {
+    bytes.div_ceil(4)
+}
+
+/// Usage of a call by our own count: the prompt from its body, the answer from the collected text.
+/// `overflow` are bytes of the answer beyond what was collected.
+pub fn usage(endpoint: Endpoint, model: &str, body: &[u8], text: &str, overflow: u64) -> Usage {
+    let prompt = match endpoint {
+        Endpoint::Transcriptions | Endpoint::Translations => 0,
+        _ => serde_json::from_slice::<Value>(body).map_or(0, |value| prompt_tokens(endpoint, model, &value)),
+    };
+    let answer = count(model, text) + guess(overflow);
+    Usage::default().with(Bucket::Input, prompt).with(Bucket::Output, answer)
+}
+
+/// one-api's rule for chat: three tokens a message, its role and its text, three at the end.
+fn prompt_tokens(endpoint: Endpoint, model: &str, body: &Value) -> u64 {
+    match (endpoint, body.get("messages").and_then(Value::as_array)) {
+        (Endpoint::Chat, Some(messages)) => {
+            let each = messages.iter().map(|message| 3 + text_tokens(model, message));
+            each.sum::<u64>() + 3 + body.get("tools").map_or(0, |tools| count(model, &tools.to_string()))
+        }
+        _ => ["prompt", "input", "instructions", "instruction", "query", "documents"]
+            .iter()
+            .filter_map(|key| body.get(*key))
+            .map(|value| text_tokens(model, value))
+            .sum(),
+    }
+}
+
+/// Tokens of every string in a value; pictures and sounds in it are not text.
+fn text_tokens(model: &str, value: &Value) -> u64 {
+    match value {
+        Value::String(text) if text.starts_with("data:") => 0,
+        Value::String(text) => count(model, text),
+        Value::Array(items) if items.iter().all(Value::is_number) => items.len() as u64,
+        Value::Array(items) => items.iter().map(|item| text_tokens(model, item)).sum(),
+        Value::Object(members) => members
+            .iter()
+            .filter(|(key, _)| {
+                !matches!(key.as_str(), "type" | "image_url" | "input_audio" | "file_data" | "id")
+            })
+            .map(|(_, value)| text_tokens(model, value))
+            .sum(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openai_texts_are_counted_exactly() {
+        assert_eq!(count("gpt-4o", "hello world"), 2);
+        assert_eq!(count("gpt-4", "hello world"), 2);
+        assert_eq!(count("gpt-4o", ""), 0);
+    }
+
+    #[test]
+    fn a_chat_prompt_is_counted_as_one_api_counts_it() {
+        let body = br#"{"messages":[{"role":"user","content":"hello world"}]}"#;
+        let usage = usage(Endpoint::Chat, "gpt-4o", body, "hi", 0);
+        assert_eq!(usage.get(Bucket::Input), 3 + 1 + 2 + 3);
+        assert_eq!(usage.get(Bucket::Output), 1);
+    }
+
+    #[test]
+    fn pictures_and_token_arrays_are_no_text() {
+        let body = br#"{"input":[1,2,3]}"#;
+        assert_eq!(usage(Endpoint::Embeddings, "text-embedding-3-small", body, "", 0).get(Bucket::Input), 3);
+        let body = br#"{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}"#;
+        assert_eq!(usage(Endpoint::Chat, "gpt-4o", body, "", 0).get(Bucket::Input), 3 + 1 + 3);
+    }
+}

@@ -1,0 +1,53 @@
+//! The limits and deadlines the proxy works with: settings that can change while it runs.
+
+use ipnet::IpNet;
+use std::time::Duration;
+
+/// See `config/magic.example.toml` for what each is for; the defaults are the same.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    pub head_bytes: usize,
+    pub head_fields: usize,
+    pub line_bytes: usize,
+    /// Largest JSON body in bytes, after decompression.
+    pub body_bytes: usize,
+    /// Largest multipart body in bytes.
+    pub upload_bytes: usize,
+    /// Bytes of request bodies held at once by all calls together.
+    pub buffered_bytes: usize,
+    /// The whole body must have arrived by then.
+    pub body_deadline: Duration,
+    pub connect: Duration,
+    pub first_byte: Duration,
+    pub idle: Duration,
+    pub total: Duration,
+    pub keepalive: Duration,
+    pub abandoned: Duration,
+    pub abandoned_max: usize,
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether the last bytes of an answer wait for the disk.
+    pub fsync: bool,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            head_bytes: 32 << 10,
+            head_fields: 100,
+            line_bytes: 8 << 10,
+            body_bytes: 32 << 20,
+            upload_bytes: 64 << 20,
+            buffered_bytes: 512 << 20,
+            body_deadline: Duration::from_secs(120),
+            connect: Duration::from_secs(5),
+            first_byte: Duration::from_secs(120),
+            idle: Duration::from_secs(90),
+            total: Duration::from_secs(3600),
+            keepalive: Duration::from_secs(15),
+            abandoned: Duration::from_secs(30),
+            abandoned_max: 200,
+            trusted_proxies: Vec::new(),
+            fsync: false,
+        }
+    }
+}
