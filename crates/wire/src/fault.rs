@@ -1,0 +1,374 @@
+//! Errors: what a vendor's mean, and what ours look like in each dialect.
+
+use bytes::Bytes;
+use magic_domain::endpoint::Endpoint;
+use magic_domain::fault::Fault;
+use serde_json::{Value, json};
+
+/// The form a caller expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    OpenAi,
+}
+
+/// What an error means, whoever said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultClass {
+    /// The vendor refuses our key.
+    Auth,
+    /// The account is out of money.
+    Quota,
+    RateLimit,
+    Overloaded,
+    InvalidRequest,
+    ContextLength,
+    ContentFilter,
+    NotFound,
+    Timeout,
+    Server,
+    Unknown,
+}
+
+impl FaultClass {
+    /// The status an error of the class has, for errors that came with 200.
+    pub const fn status(self) -> u16 {
+        match self {
+            FaultClass::Auth => 401,
+            FaultClass::Quota | FaultClass::RateLimit => 429,
+            FaultClass::Overloaded => 503,
+            FaultClass::InvalidRequest | FaultClass::ContextLength | FaultClass::ContentFilter => 400,
+            FaultClass::NotFound => 404,
+            FaultClass::Timeout => 504,
+            FaultClass::Server | FaultClass::Unknown => 502,
+        }
+    }
+}
+
+/// A vendor's error, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VendorFault {
+    pub message: String,
+    /// The vendor's `type`.
+    pub kind: String,
+    pub code: String,
+    pub param: Option<String>,
+    pub class: FaultClass,
+}
+
+/// Characters of a vendor's message that are passed on.
+const MESSAGE_MAX: usize = 2000;
+
+/// Reads an error's body. Any bytes give an answer.
+pub fn read_fault(status: u16, body: &[u8]) -> VendorFault {
+    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    // Google's OpenAI face wraps its error in a list.
+    let value = match value {
+        Value::Array(mut items) if !items.is_empty() => items.swap_remove(0),
+        other => other,
+    };
+    let mut fault = read_value(status, &value).unwrap_or_else(|| VendorFault {
+        message: String::new(),
+        kind: String::new(),
+        code: String::new(),
+        param: None,
+        class: FaultClass::Unknown,
+    });
+    if fault.message.is_empty() {
+        fault.message = format!("the vendor answered with status {status}");
+    }
+    fault.message = clean(&fault.message);
+    if fault.kind.is_empty() {
+        fault.kind = "upstream_error".to_owned();
+    }
+    fault.class = classify(status, &fault);
+    fault
+}
+
+/// Reads the `error` member of an answer that has one; `None` when the value is no error.
+pub fn read_value(status: u16, value: &Value) -> Option<VendorFault> {
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let error = value.get("error");
+    let inner = match error {
+        Some(Value::Object(_)) => error,
+        _ => Some(value),
+    }?;
+    let message = match error {
+        Some(Value::String(message)) => message.clone(),
+        _ => ["message", "msg", "err", "error_msg", "detail"]
+            .iter()
+            .map(|name| match inner.get(*name) {
+                Some(nested @ (Value::Object(_) | Value::Array(_))) => nested.to_string(),
+                other => text(other),
+            })
+            .find(|message| !message.is_empty())
+            .or_else(|| Some(text(value.pointer("/header/message"))).filter(|m| !m.is_empty()))
+            .or_else(|| Some(text(value.pointer("/response/error/message"))).filter(|m| !m.is_empty()))
+            .unwrap_or_default(),
+    };
+    let mut fault = VendorFault {
+        message: clean(&message),
+        kind: text(inner.get("type")),
+        code: text(inner.get("code")),
+        param: Some(text(inner.get("param"))).filter(|param| !param.is_empty()),
+        class: FaultClass::Unknown,
+    };
+    if fault.kind.is_empty() {
+        fault.kind = text(inner.get("status"));
+    }
+    fault.class = classify(status, &fault);
+    Some(fault)
+}
+
+fn classify(status: u16, fault: &VendorFault) -> FaultClass {
+    let code = fault.code.to_ascii_lowercase();
+    let kind = fault.kind.to_ascii_lowercase();
+    let message = fault.message.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| code.contains(word) || kind.contains(word));
+    let tells = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    if says(&["context_length", "exceed_context_size"])
+        || tells(&["maximum context length", "prompt is too long", "exceeds the maximum number of tokens"])
+    {
+        FaultClass::ContextLength
+    } else if says(&["content_filter", "datainspectionfailed", "content_policy"]) {
+        FaultClass::ContentFilter
+    } else if status == 402
+        || says(&["insufficient_quota", "billing", "credit_balance", "arrearage", "accountoverdue"])
+        || tells(&["credit balance is too low", "已欠费"])
+    {
+        FaultClass::Quota
+    } else if status == 401
+        || says(&[
+            "invalid_api_key",
+            "authentication",
+            "unauthenticated",
+            "account_deactivated",
+            "api_key_invalid",
+        ])
+        || (matches!(status, 400 | 403)
+            && tells(&["api key not valid", "api key expired", "incorrect api key"]))
+    {
+        FaultClass::Auth
+    } else if status == 529 || says(&["overloaded", "unavailable"]) {
+        FaultClass::Overloaded
+    } else if status == 429 || says(&["rate_limit", "resource_exhausted", "throttl"]) {
+        FaultClass::RateLimit
+    } else if status == 403 {
+        FaultClass::Auth
+    } else {
+        match status {
+            404 => FaultClass::NotFound,
+            408 | 504 => FaultClass::Timeout,
+            503 => FaultClass::Overloaded,
+            500.. => FaultClass::Server,
+            400..=499 => FaultClass::InvalidRequest,
+            _ if says(&["invalid_request"]) => FaultClass::InvalidRequest,
+            _ if says(&["server_error", "internal"]) => FaultClass::Server,
+            _ => FaultClass::Unknown,
+        }
+    }
+}
+
+/// Whether the error means that the channel's account is dead until a person acts (one-api's list, without its
+/// false alarms on the bare words "credit" and "balance").
+pub fn disables_channel(status: u16, fault: &VendorFault) -> Option<&'static str> {
+    const MESSAGES: &[&str] = &[
+        "your access was terminated",
+        "violation of our policies",
+        "your credit balance is too low",
+        "organization has been disabled",
+        "organization has been restricted",
+        "api key not valid",
+        "api key expired",
+        "已欠费",
+    ];
+    let message = fault.message.to_ascii_lowercase();
+    match fault.class {
+        FaultClass::Auth
+            if status == 401 || fault.code == "invalid_api_key" || fault.code == "account_deactivated" =>
+        {
+            Some("the vendor refuses its key")
+        }
+        FaultClass::Quota => Some("its account at the vendor is out of money"),
+        _ if MESSAGES.iter().any(|words| message.contains(words)) => {
+            Some("the vendor has closed its account")
+        }
+        _ => None,
+    }
+}
+
+/// Cuts a vendor's text to size and masks what looks like a credential or an account.
+pub fn clean(message: &str) -> String {
+    let mut out = String::with_capacity(message.len().min(MESSAGE_MAX));
+    let mut rest: String =
+        message.chars().filter(|c| !c.is_control() || *c == '\n').take(MESSAGE_MAX).collect();
+    for prefix in ["sk-", "org-", "proj_", "Bearer ", "AKIA", "AIza", "gsk_", "xai-"] {
+        while let Some(at) = rest.find(prefix) {
+            let tail = &rest[at + prefix.len()..];
+            let word: usize = tail
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '*' | '.'))
+                .map(char::len_utf8)
+                .sum();
+            out.push_str(&rest[..at]);
+            if word >= 8 {
+                out.push_str("[key]");
+            } else {
+                out.push_str(&rest[at..at + prefix.len() + word]);
+            }
+            rest = rest[at + prefix.len() + word..].to_owned();
+        }
+        out.push_str(&rest);
+        rest = std::mem::take(&mut out);
+    }
+    rest
+}
+
+fn openai_kind(fault: &Fault) -> &'static str {
+    // SDKs pick their exception by the status; `type` says that it is ours.
+    let _ = fault;
+    "magic_error"
+}
+
+/// Our own error in a dialect.
+pub fn write_fault(dialect: Dialect, fault: &Fault, request_id: &str) -> Bytes {
+    match dialect {
+        Dialect::OpenAi => Bytes::from(openai(fault, request_id).to_string()),
+    }
+}
+
+fn openai(fault: &Fault, request_id: &str) -> Value {
+    json!({"error": {
+        "message": format!("{} (request id: {request_id})", fault.message),
+        "type": openai_kind(fault),
+        "param": fault.param,
+        "code": fault.code.name(),
+    }})
+}
+
+/// A vendor's error in the caller's dialect: its words, its type and code.
+pub fn write_vendor_fault(dialect: Dialect, fault: &VendorFault, status: u16, request_id: &str) -> Bytes {
+    let _ = status;
+    match dialect {
+        Dialect::OpenAi => {
+            let code = if fault.code.is_empty() { Value::Null } else { fault.code.clone().into() };
+            Bytes::from(
+                json!({"error": {
+                    "message": format!("{} (request id: {request_id})", fault.message),
+                    "type": fault.kind,
+                    "param": fault.param,
+                    "code": code,
+                }})
+                .to_string(),
+            )
+        }
+    }
+}
+
+/// The event that ends a stream which broke off.
+pub fn write_fault_event(dialect: Dialect, endpoint: Endpoint, fault: &Fault, request_id: &str) -> Bytes {
+    let Dialect::OpenAi = dialect;
+    let body = openai(fault, request_id);
+    match endpoint {
+        Endpoint::Responses => {
+            let error = &body["error"];
+            let event = json!({
+                "type": "error",
+                "code": error["code"],
+                "message": error["message"],
+                "param": error["param"],
+            });
+            Bytes::from(format!("event: error\ndata: {event}\n\n"))
+        }
+        _ => Bytes::from(format!("data: {body}\n\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_shape_of_error_is_read() {
+        for (status, body, message, class) in [
+            (
+                400,
+                r#"{"error":{"message":"m","type":"invalid_request_error","code":"context_length_exceeded"}}"#,
+                "m",
+                FaultClass::ContextLength,
+            ),
+            (
+                401,
+                r#"{"error":{"message":"Incorrect API key provided: sk-abc***wxyz123."}}"#,
+                "Incorrect API key provided: [key]",
+                FaultClass::Auth,
+            ),
+            (429, r#"{"error":{"message":"m","code":"insufficient_quota"}}"#, "m", FaultClass::Quota),
+            (
+                429,
+                r#"{"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}}"#,
+                "m",
+                FaultClass::RateLimit,
+            ),
+            (
+                429,
+                r#"[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}]"#,
+                "m",
+                FaultClass::RateLimit,
+            ),
+            (500, "<html>oops</html>", "the vendor answered with status 500", FaultClass::Server),
+            (422, r#"{"detail":[{"loc":["body"]}]}"#, r#"[{"loc":["body"]}]"#, FaultClass::InvalidRequest),
+            (404, r#"{"error":"no such model"}"#, "no such model", FaultClass::NotFound),
+            (503, r#"{"message":"busy"}"#, "busy", FaultClass::Overloaded),
+            (403, "", "the vendor answered with status 403", FaultClass::Auth),
+        ] {
+            let fault = read_fault(status, body.as_bytes());
+            assert_eq!((fault.message.as_str(), fault.class), (message, class), "{body}");
+        }
+    }
+
+    #[test]
+    fn keys_in_messages_are_masked() {
+        for text in
+            ["sk-proj-abcdefgh1234", "Bearer abcdefgh12345678", "org-abcdefgh1234", "AKIAABCDEFGHIJKL"]
+        {
+            let fault = read_fault(401, format!(r#"{{"error":{{"message":"bad {text} here"}}}}"#).as_bytes());
+            assert_eq!(fault.message, "bad [key] here", "{text}");
+        }
+        assert_eq!(clean("a task-force of ask-me"), "a task-force of ask-me");
+    }
+
+    #[test]
+    fn only_dead_accounts_disable_a_channel() {
+        let disables =
+            |status, body: &str| disables_channel(status, &read_fault(status, body.as_bytes())).is_some();
+        assert!(disables(401, "{}"));
+        assert!(disables(429, r#"{"error":{"code":"insufficient_quota"}}"#));
+        assert!(disables(400, r#"{"error":{"message":"Your credit balance is too low"}}"#));
+        assert!(!disables(400, r#"{"error":{"message":"please balance the credit side"}}"#));
+        assert!(!disables(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#));
+        assert!(!disables(500, "{}"));
+    }
+
+    #[test]
+    fn our_errors_have_the_dialects_shape() {
+        let fault = Fault::new(magic_domain::fault::Code::ModelNotFound, "no").at("model");
+        assert_eq!(
+            write_fault(Dialect::OpenAi, &fault, "7").as_ref(),
+            br#"{"error":{"code":"model_not_found","message":"no (request id: 7)","param":"model","type":"magic_error"}}"#
+        );
+        let event = write_fault_event(Dialect::OpenAi, Endpoint::Responses, &fault, "7");
+        assert!(event.starts_with(b"event: error\ndata: {") && event.ends_with(b"}\n\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_an_answer(status in 200u16..600, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(!read_fault(status, &bytes).message.is_empty());
+        }
+    }
+}
