@@ -1,1 +1,55 @@
-//! placeholder
+//! The database: SQLite, MySQL/MariaDB or PostgreSQL behind one handle.
+//!
+//! The store owns a runtime of its own; its methods run there and can be awaited from any other. Every call
+//! has a deadline. Money moves in one transaction per batch, idempotent by request and phase; see [`ledger`].
+
+mod bootstrap;
+mod db;
+mod error;
+mod migrate;
+mod run;
+
+pub mod channels;
+pub mod dsn;
+pub mod ledger;
+pub mod load;
+pub mod logs;
+pub mod owned;
+pub mod password;
+pub mod sessions;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+pub mod vault;
+pub mod verify;
+
+pub use bootstrap::Bootstrap;
+pub use dsn::Dsn;
+pub use error::{Result, StoreError};
+pub use run::{Config, Store};
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    chrono::Utc::now().timestamp()
+}
+
+/// A value that stands for "owned by the configuration file" in `owner` columns.
+pub const FILE: &str = "file";
+/// A value that stands for "owned by the database".
+pub const DB: &str = "db";
+
+/// 32 hex digits of chance.
+pub(crate) fn random_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+/// The SHA-256 of a text, in hex.
+pub fn digest(text: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A comma-separated list to its items, without blanks.
+pub fn split_list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}

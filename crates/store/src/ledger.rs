@@ -1,0 +1,358 @@
+//! The books in the database: leases, posting, and moves made by hand. Every amount is set in one transaction
+//! with the ledger rows that explain it.
+
+use crate::db::{Arg, Engine, Tx, TxError, args};
+use crate::error::{Result, StoreError};
+use crate::run::{Store, transaction};
+use crate::{now, random_id};
+use magic_domain::books::{Phase, Settlement};
+use magic_domain::ids::{TokenId, UserId};
+use magic_domain::money::Nano;
+use magic_domain::usage::Mark;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Whose balance a lease is taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseScope {
+    User(UserId),
+    Token(TokenId),
+}
+
+impl LeaseScope {
+    fn parts(self) -> (&'static str, i64, &'static str, &'static str) {
+        match self {
+            LeaseScope::User(id) => ("user", id.0, "magic_users", "balance"),
+            LeaseScope::Token(id) => ("token", id.0, "magic_tokens", "remain"),
+        }
+    }
+}
+
+/// What a posting did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Posted {
+    pub new: usize,
+    /// Posted before: skipped.
+    pub known: usize,
+}
+
+fn for_update(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "",
+        Engine::MySql | Engine::Postgres => " FOR UPDATE",
+    }
+}
+
+impl Store {
+    /// Sets aside between `need` and `want` of a balance for this process; zero when it does not reach.
+    pub async fn lease(&self, scope: LeaseScope, need: Nano, want: Nano, epoch: &str) -> Result<Nano> {
+        let epoch = epoch.to_owned();
+        self.run(move |inner| async move {
+            let (name, id, table, column) = scope.parts();
+            transaction!(inner.db, |tx| {
+                let lock = for_update(tx.engine());
+                let row = tx
+                    .one(&format!("SELECT {column}, leased FROM {table} WHERE id = ?{lock}"), args![id])
+                    .await?;
+                let Some(row) = row else { return Ok(Nano::ZERO) };
+                let available = row.int(0)?.saturating_sub(row.int(1)?);
+                if available < need.0.max(1) {
+                    return Ok(Nano::ZERO);
+                }
+                let granted = want.0.max(need.0).min(available);
+                tx.exec(&format!("UPDATE {table} SET leased = leased + ? WHERE id = ?"), args![granted, id])
+                    .await?;
+                add_lease(tx, &epoch, name, id, granted).await?;
+                Nano(granted)
+            })
+        })
+        .await
+    }
+
+    /// Gives a part of a lease back.
+    pub async fn unlease(&self, scope: LeaseScope, amount: Nano, epoch: &str) -> Result<()> {
+        let epoch = epoch.to_owned();
+        self.run(move |inner| async move {
+            let (name, id, table, _) = scope.parts();
+            transaction!(inner.db, |tx| {
+                let given = take_lease(tx, &epoch, name, id, amount.0).await?;
+                tx.exec(&format!("UPDATE {table} SET leased = leased - ? WHERE id = ?"), args![given, id])
+                    .await?;
+            })
+        })
+        .await
+    }
+
+    /// Gives back every lease of a process life that is over and whose journal has been posted.
+    pub async fn release_epoch(&self, epoch: &str) -> Result<()> {
+        let epoch = epoch.to_owned();
+        self.run_for(Duration::from_secs(30), move |inner| async move {
+            transaction!(inner.db, |tx| {
+                let lock = for_update(tx.engine());
+                let sql = format!("SELECT scope, owner_id, amount FROM magic_leases WHERE epoch = ? ORDER BY scope, owner_id{lock}");
+                let rows = tx.fetch(&sql, args![&epoch]).await?;
+                for row in rows {
+                    let table = if row.text(0)? == "user" { "magic_users" } else { "magic_tokens" };
+                    let sql = format!("UPDATE {table} SET leased = leased - ? WHERE id = ?");
+                    tx.exec(&sql, args![row.int(2)?, row.int(1)?]).await?;
+                }
+                tx.exec("DELETE FROM magic_leases WHERE epoch = ?", args![&epoch]).await?;
+            })
+        })
+        .await
+    }
+
+    /// The epochs that hold leases.
+    pub async fn lease_epochs(&self) -> Result<Vec<String>> {
+        self.run(|inner| async move {
+            let rows = inner.db.fetch("SELECT DISTINCT epoch FROM magic_leases", vec![]).await?;
+            rows.iter().map(|row| row.text(0)).collect()
+        })
+        .await
+    }
+
+    /// Posts finished calls: ledger events, balances, usage, log rows; one transaction. Calls posted before are
+    /// skipped, so that a batch may be posted again after anything.
+    pub async fn post(&self, epoch: &str, batch: Vec<Settlement>) -> Result<Posted> {
+        if batch.is_empty() {
+            return Ok(Posted::default());
+        }
+        let epoch = epoch.to_owned();
+        let batch = Arc::new(batch);
+        self.run_for(Duration::from_secs(30), move |inner| async move {
+            let separate = inner.separate_logs;
+            if separate {
+                // The logs' database can't share the transaction. Its rows go first and are skipped by their
+                // request's id when the batch comes again.
+                crate::logs::write_separately(&inner.logs, &batch).await?;
+            }
+            transaction!(inner.db, |tx| { post(tx, &epoch, &batch, separate).await? })
+        })
+        .await
+    }
+
+    /// Changes a user's balance by hand: to `balance`, or by `change`. Returns the new balance.
+    pub async fn adjust(&self, user: UserId, change: Change, kind: AdjustKind, note: &str) -> Result<Nano> {
+        let note = note.to_owned();
+        self.run(move |inner| async move {
+            let id = random_id();
+            transaction!(inner.db, |tx| { adjust(tx, user, change, kind, &note, &id).await? })
+        })
+        .await
+    }
+}
+
+/// How a balance is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    To(Nano),
+    By(Nano),
+}
+
+/// Why a balance is changed; decides the counter-account and the kind of log row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdjustKind {
+    /// An administrator set it (log type 3).
+    Manual,
+    /// An external payment system added to it (log type 1).
+    TopUp,
+    /// A gift of the system (log type 4).
+    Gift,
+}
+
+pub(crate) async fn adjust(
+    tx: &mut Tx,
+    user: UserId,
+    change: Change,
+    kind: AdjustKind,
+    note: &str,
+    id: &str,
+) -> Result<Nano, TxError> {
+    let lock = for_update(tx.engine());
+    let row = tx
+        .one(&format!("SELECT balance, username FROM magic_users WHERE id = ?{lock}"), args![user.0])
+        .await?;
+    let Some(row) = row else { return Err(StoreError::NotFound("user").into()) };
+    let (before, username) = (Nano(row.int(0)?), row.text(1)?);
+    let delta = match change {
+        Change::To(balance) => balance.minus(before),
+        Change::By(delta) => delta,
+    };
+    let after = before.plus(delta);
+    if after.0 < 0 {
+        return Err(StoreError::Invalid("a balance can't go below zero".into()).into());
+    }
+    if delta.0 != 0 {
+        tx.exec("UPDATE magic_users SET balance = balance + ? WHERE id = ?", args![delta.0, user.0]).await?;
+        let (phase, account, log_type) = match kind {
+            AdjustKind::Manual => ("adjust", "adjustment", 3),
+            AdjustKind::TopUp => ("topup", "adjustment", 1),
+            AdjustKind::Gift => ("gift", "promo", 4),
+        };
+        post_move(tx, id, phase, user.0, delta, account, note).await?;
+        crate::logs::write_note(tx, user, &username, log_type, note, delta).await?;
+    }
+    Ok(after)
+}
+
+/// A balanced event that moves `amount` between a user and a counter-account.
+pub(crate) async fn post_move(
+    tx: &mut Tx,
+    id: &str,
+    phase: &str,
+    user: i64,
+    amount: Nano,
+    account: &str,
+    note: &str,
+) -> Result<(), TxError> {
+    tx.exec(
+        "INSERT INTO magic_ledger_events (request_id, phase, at_ms, price_version, detail) VALUES (?, ?, ?, 0, ?)",
+        args![id, phase, now() * 1000, serde_json::json!({ "note": note }).to_string()],
+    )
+    .await?;
+    tx.exec(
+        "INSERT INTO magic_ledger_entries (request_id, phase, account, amount) VALUES (?, ?, ?, ?), (?, ?, ?, ?)",
+        args![id, phase, format!("user:{user}:available"), amount.0, id, phase, account, -amount.0],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn add_lease(tx: &mut Tx, epoch: &str, scope: &str, id: i64, amount: i64) -> Result<(), TxError> {
+    let insert = "INSERT INTO magic_leases (epoch, scope, owner_id, amount) VALUES (?, ?, ?, ?)";
+    let rest = match tx.engine() {
+        Engine::MySql => "ON DUPLICATE KEY UPDATE amount = amount + VALUES(amount)",
+        _ => {
+            "ON CONFLICT (epoch, scope, owner_id) DO UPDATE SET amount = magic_leases.amount + excluded.amount"
+        }
+    };
+    tx.exec(&format!("{insert} {rest}"), args![epoch, scope, id, amount]).await?;
+    Ok(())
+}
+
+/// Takes up to `amount` out of a lease; what was taken.
+async fn take_lease(tx: &mut Tx, epoch: &str, scope: &str, id: i64, amount: i64) -> Result<i64, TxError> {
+    let lock = for_update(tx.engine());
+    let sql = format!("SELECT amount FROM magic_leases WHERE epoch = ? AND scope = ? AND owner_id = ?{lock}");
+    let row = tx.one(&sql, args![epoch, scope, id]).await?;
+    let held = row.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    let taken = amount.clamp(0, held.max(0));
+    if taken > 0 {
+        let sql =
+            "UPDATE magic_leases SET amount = amount - ? WHERE epoch = ? AND scope = ? AND owner_id = ?";
+        tx.exec(sql, args![taken, epoch, scope, id]).await?;
+    }
+    Ok(taken)
+}
+
+/// What a batch adds up to for one user, token or channel.
+#[derive(Default)]
+struct Sum {
+    cost: i64,
+    calls: i64,
+}
+
+async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) -> Result<Posted, TxError> {
+    let known = known(tx, batch).await?;
+    let mut fresh: Vec<&Settlement> =
+        batch.iter().filter(|call| !known.contains(&call.opening.id.to_string())).collect();
+    fresh.sort_by_key(|call| call.opening.id);
+    fresh.dedup_by_key(|call| call.opening.id);
+    let posted = Posted { new: fresh.len(), known: batch.len() - fresh.len() };
+    if fresh.is_empty() {
+        return Ok(posted);
+    }
+    write_events(tx, &fresh).await?;
+    let mut users: BTreeMap<i64, Sum> = BTreeMap::new();
+    let mut tokens: BTreeMap<(i64, bool), Sum> = BTreeMap::new();
+    let mut channels: BTreeMap<i64, Sum> = BTreeMap::new();
+    for call in &fresh {
+        let billed = call.closing.mark != Mark::Void;
+        let cost = if billed { call.closing.cost.0 } else { 0 };
+        let add = |sum: &mut Sum| {
+            sum.cost = sum.cost.saturating_add(cost);
+            sum.calls += i64::from(billed);
+        };
+        add(users.entry(call.opening.user_id.0).or_default());
+        add(tokens.entry((call.opening.token_id.0, call.opening.token_limited)).or_default());
+        if let Some(channel) = call.closing.channel_id {
+            add(channels.entry(channel.0).or_default());
+        }
+    }
+    for (id, sum) in &users {
+        let leased = take_lease(tx, epoch, "user", *id, sum.cost).await?;
+        tx.exec(
+            "UPDATE magic_users SET balance = balance - ?, leased = leased - ?, used = used + ?, request_count = request_count + ? WHERE id = ?",
+            args![sum.cost, leased, sum.cost, sum.calls, *id],
+        )
+        .await?;
+    }
+    for ((id, limited), sum) in &tokens {
+        let (remain, leased) =
+            if *limited { (sum.cost, take_lease(tx, epoch, "token", *id, sum.cost).await?) } else { (0, 0) };
+        tx.exec(
+            "UPDATE magic_tokens SET remain = remain - ?, leased = leased - ?, used = used + ?, accessed_time = ? WHERE id = ?",
+            args![remain, leased, sum.cost, now(), *id],
+        )
+        .await?;
+    }
+    for (id, sum) in channels.iter().filter(|(_, sum)| sum.cost != 0) {
+        tx.exec("UPDATE magic_channels SET used = used + ? WHERE id = ?", args![sum.cost, *id]).await?;
+    }
+    if !separate {
+        crate::logs::write_calls(tx, &fresh).await?;
+    }
+    Ok(posted)
+}
+
+async fn known(tx: &mut Tx, batch: &[Settlement]) -> Result<HashSet<String>, TxError> {
+    let marks = vec!["?"; batch.len()].join(", ");
+    let ids: Vec<Arg> = batch.iter().map(|call| Arg::Text(call.opening.id.to_string())).collect();
+    let sql = format!(
+        "SELECT request_id FROM magic_ledger_events WHERE phase = 'reserve' AND request_id IN ({marks})"
+    );
+    let rows = tx.fetch(&sql, ids).await?;
+    rows.iter().map(|row| row.text(0).map_err(TxError::from)).collect()
+}
+
+async fn write_events(tx: &mut Tx, fresh: &[&Settlement]) -> Result<(), TxError> {
+    let (mut events, mut entries) = (Vec::new(), Vec::new());
+    for call in fresh {
+        let id = call.opening.id.to_string();
+        for event in call.events() {
+            let detail = match event.phase {
+                Phase::Settle => serde_json::json!({
+                    "usage": call.closing.usage, "rates": call.closing.rates,
+                    "ratio": call.opening.ratio, "cost": call.closing.cost,
+                })
+                .to_string(),
+                _ => String::new(),
+            };
+            events.extend(args![
+                &id,
+                event.phase.name(),
+                call.closing.at_ms,
+                call.closing.price_version,
+                detail
+            ]);
+            for (account, amount) in event.entries {
+                entries.extend(args![&id, event.phase.name(), account.to_string(), amount.0]);
+            }
+        }
+    }
+    rows(tx, "magic_ledger_events (request_id, phase, at_ms, price_version, detail)", 5, events).await?;
+    rows(tx, "magic_ledger_entries (request_id, phase, account, amount)", 4, entries).await
+}
+
+/// Inserts many rows with few statements.
+pub(crate) async fn rows(tx: &mut Tx, into: &str, columns: usize, args: Vec<Arg>) -> Result<(), TxError> {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    // Engines limit the arguments of one statement; the least is SQLite's 32 766.
+    let step = (8_000 / columns) * columns;
+    for chunk in args.chunks(step) {
+        let marks = vec![row.as_str(); chunk.len() / columns].join(", ");
+        tx.exec(&format!("INSERT INTO {into} VALUES {marks}"), chunk.to_vec()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! The log: a row per call, with the arithmetic of its bill, and a row per change of a balance.
+
+use crate::db::{Arg, Db, Row, Tx, TxError, args};
+use crate::error::Result;
+use crate::ledger::rows;
+use crate::now;
+use crate::run::{Store, transaction};
+use magic_domain::books::Settlement;
+use magic_domain::ids::UserId;
+use magic_domain::money::{Nano, RATIO_ONE};
+use magic_domain::price::Price;
+use magic_domain::usage::Mark;
+use serde_json::json;
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// Types as in one-api: 1 top-up, 2 consume, 3 manage, 4 system, 5 channel test.
+pub const CONSUME: i64 = 2;
+pub const TEST: i64 = 5;
+
+/// A row of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogRow {
+    pub id: i64,
+    pub user_id: i64,
+    pub created_at: i64,
+    pub kind: i64,
+    pub content: String,
+    pub username: String,
+    pub token_name: String,
+    pub model_name: String,
+    pub quota: i64,
+    pub cost: Nano,
+    pub prompt_tokens: i64,
+    pub completion_tokens: i64,
+    pub channel_id: i64,
+    pub request_id: String,
+    pub elapsed_time: i64,
+    pub is_stream: bool,
+    pub system_prompt_reset: bool,
+    pub mark: String,
+    pub status: i64,
+    pub error: String,
+    pub endpoint: String,
+    /// JSON: attempts, timings, usage, rates, ratio, reservation.
+    pub detail: String,
+}
+
+/// What rows are wanted; empty and zero mean "any".
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    pub user_id: Option<UserId>,
+    pub kind: i64,
+    pub start: i64,
+    pub end: i64,
+    pub username: String,
+    pub token_name: String,
+    pub model_name: String,
+    pub channel: i64,
+    pub request_id: String,
+    /// Rows before this id: keyset paging.
+    pub before: i64,
+}
+
+const COLUMNS: &str = "user_id, created_at, type, content, username, token_name, model_name, quota, cost, prompt_tokens, \
+     completion_tokens, channel_id, request_id, elapsed_time, is_stream, system_prompt_reset, mark, status, error, endpoint, detail";
+const COUNT: usize = 21;
+
+/// Totals are counted up to here; more is "10,000+".
+pub const TOTAL_MAX: i64 = 10_000;
+
+fn read(row: &Row) -> Result<LogRow> {
+    Ok(LogRow {
+        id: row.int(0)?,
+        user_id: row.int(1)?,
+        created_at: row.int(2)?,
+        kind: row.int(3)?,
+        content: row.text(4)?,
+        username: row.text(5)?,
+        token_name: row.text(6)?,
+        model_name: row.text(7)?,
+        quota: row.int(8)?,
+        cost: Nano(row.int(9)?),
+        prompt_tokens: row.int(10)?,
+        completion_tokens: row.int(11)?,
+        channel_id: row.int(12)?,
+        request_id: row.text(13)?,
+        elapsed_time: row.int(14)?,
+        is_stream: row.bool(15)?,
+        system_prompt_reset: row.bool(16)?,
+        mark: row.text(17)?,
+        status: row.int(18)?,
+        error: row.text(19)?,
+        endpoint: row.text(20)?,
+        detail: row.text(21)?,
+    })
+}
+
+fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// One-api's line on how a bill came about, in its ratios.
+fn explain(call: &Settlement) -> String {
+    if call.closing.mark == Mark::Void {
+        return format!("not billed: {}", call.closing.error);
+    }
+    if call.closing.unpriced {
+        return "no price is set for the model: not billed".to_owned();
+    }
+    let price = Price { rates: call.closing.rates.clone(), ..Price::default() };
+    let (model, completion) = price.to_ratio();
+    let group = call.opening.ratio as f64 / RATIO_ONE as f64;
+    format!("model ratio {model:.2}, group ratio {group:.2}, completion ratio {completion:.2}")
+}
+
+fn call_args(call: &Settlement) -> Vec<Arg> {
+    let (opening, closing) = (&call.opening, &call.closing);
+    let detail = json!({
+        "model": opening.model, "group": opening.group, "ratio": opening.ratio, "reserved": opening.reserved,
+        "usage": closing.usage, "rates": closing.rates, "price_version": closing.price_version,
+        "unpriced": closing.unpriced, "attempts": closing.attempts, "timings": closing.timings, "ip": opening.ip,
+    });
+    args![
+        opening.user_id.0,
+        closing.at_ms / 1000,
+        CONSUME,
+        explain(call),
+        &opening.username,
+        &opening.token_name,
+        &closing.model,
+        closing.cost.to_quota_ceil(),
+        closing.cost.0,
+        int(closing.usage.input_total()),
+        int(closing.usage.output_total()),
+        closing.channel_id.map_or(0, |id| id.0),
+        opening.id.to_string(),
+        int(closing.timings.total),
+        opening.stream,
+        closing.system_prompt_reset,
+        closing.mark.name(),
+        i64::from(closing.status),
+        closing.error.chars().take(190).collect::<String>(),
+        opening.endpoint.name(),
+        detail.to_string(),
+    ]
+}
+
+pub(crate) async fn write_calls(tx: &mut Tx, calls: &[&Settlement]) -> Result<(), TxError> {
+    let args = calls.iter().flat_map(|call| call_args(call)).collect();
+    rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, args).await
+}
+
+/// Writes calls to a database of their own, those that are not there yet.
+pub(crate) async fn write_separately(db: &Db, calls: &[Settlement]) -> Result<()> {
+    transaction!(db, |tx| {
+        let marks = vec!["?"; calls.len()].join(", ");
+        let ids: Vec<Arg> = calls.iter().map(|call| Arg::Text(call.opening.id.to_string())).collect();
+        let known = tx
+            .fetch(&format!("SELECT request_id FROM magic_logs WHERE request_id IN ({marks})"), ids)
+            .await?;
+        let known: HashSet<String> = known.iter().map(|row| row.text(0)).collect::<Result<_>>()?;
+        let fresh: Vec<&Settlement> =
+            calls.iter().filter(|call| !known.contains(&call.opening.id.to_string())).collect();
+        if !fresh.is_empty() {
+            write_calls(tx, &fresh).await?;
+        }
+    })
+}
+
+fn note_args(user: UserId, username: &str, kind: i64, content: &str, amount: Nano) -> Vec<Arg> {
+    args![
+        user.0,
+        now(),
+        kind,
+        content,
+        username,
+        "",
+        "",
+        amount.to_quota(),
+        amount.0,
+        0,
+        0,
+        0,
+        "",
+        0,
+        false,
+        false,
+        "",
+        0,
+        "",
+        "",
+        ""
+    ]
+}
+
+/// A row about an account, in the transaction that changes it.
+pub(crate) async fn write_note(
+    tx: &mut Tx,
+    user: UserId,
+    username: &str,
+    kind: i64,
+    content: &str,
+    amount: Nano,
+) -> Result<(), TxError> {
+    rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, note_args(user, username, kind, content, amount))
+        .await
+}
+
+impl LogFilter {
+    fn condition(&self) -> (String, Vec<Arg>) {
+        let mut parts = vec!["1 = 1"];
+        let mut args: Vec<Arg> = Vec::new();
+        let mut add = |wanted: bool, part: &'static str, arg: Arg| {
+            if wanted {
+                parts.push(part);
+                args.push(arg);
+            }
+        };
+        add(self.user_id.is_some(), "user_id = ?", Arg::Int(self.user_id.map_or(0, |id| id.0)));
+        add(self.kind != 0, "type = ?", Arg::Int(self.kind));
+        add(self.start > 0, "created_at >= ?", Arg::Int(self.start));
+        add(self.end > 0, "created_at <= ?", Arg::Int(self.end));
+        add(!self.username.is_empty(), "username = ?", Arg::from(&self.username));
+        add(!self.token_name.is_empty(), "token_name = ?", Arg::from(&self.token_name));
+        add(!self.model_name.is_empty(), "model_name = ?", Arg::from(&self.model_name));
+        add(self.channel != 0, "channel_id = ?", Arg::Int(self.channel));
+        add(!self.request_id.is_empty(), "request_id = ?", Arg::from(&self.request_id));
+        add(self.before > 0, "id < ?", Arg::Int(self.before));
+        (parts.join(" AND "), args)
+    }
+}
+
+impl Store {
+    /// A page of the log, newest first, and how many rows there are (counted up to [`TOTAL_MAX`]).
+    pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
+        self.run_for(Duration::from_secs(10), move |inner| async move {
+            let (condition, mut args) = filter.condition();
+            let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {condition} LIMIT {TOTAL_MAX}) AS some");
+            let total = inner.logs.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+            args.extend(args![limit, offset]);
+            let sql = format!("SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?");
+            let rows = inner.logs.fetch(&sql, args).await?;
+            Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
+        })
+        .await
+    }
+
+    /// What calls cost in sum.
+    pub async fn log_cost(&self, filter: LogFilter) -> Result<Nano> {
+        self.run_for(Duration::from_secs(10), move |inner| async move {
+            let (condition, args) = LogFilter { kind: CONSUME, ..filter }.condition();
+            let sql = format!("SELECT {} FROM magic_logs WHERE {condition}", inner.logs.engine().sum("cost"));
+            let row = inner.logs.one(&sql, args).await?;
+            Ok(Nano(row.map(|row| row.int(0)).transpose()?.unwrap_or(0)))
+        })
+        .await
+    }
+
+    /// Deletes rows older than a time, in steps, so that nobody waits for long; how many.
+    pub async fn delete_logs(&self, before: i64) -> Result<u64> {
+        self.run_for(Duration::from_secs(120), move |inner| async move {
+            let upsert = inner.logs.engine().upsert("magic_state", &["name"], &["value"]);
+            inner.logs.exec(&upsert, args!["logs_since", before.to_string()]).await?;
+            let mut total = 0;
+            loop {
+                // MySQL deletes with a limit; the others need the ids.
+                let rows = inner
+                    .logs
+                    .fetch(
+                        "SELECT id FROM magic_logs WHERE created_at < ? ORDER BY id LIMIT 5000",
+                        args![before],
+                    )
+                    .await?;
+                let Some(last) = rows.last() else { return Ok(total) };
+                let sql = "DELETE FROM magic_logs WHERE created_at < ? AND id <= ?";
+                total += inner.logs.exec(sql, args![before, last.int(0)?]).await?;
+            }
+        })
+        .await
+    }
+
+    /// Notes a channel test (log type 5).
+    pub async fn log_test(&self, channel: i64, model: &str, elapsed_ms: i64, content: &str) -> Result<()> {
+        let mut row = note_args(UserId(0), "", TEST, content, Nano::ZERO);
+        row[6] = Arg::from(model);
+        row[11] = Arg::Int(channel);
+        row[13] = Arg::Int(elapsed_ms);
+        self.run(move |inner| async move {
+            transaction!(inner.logs, |tx| {
+                rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, row.clone()).await?
+            })
+        })
+        .await
+    }
+
+    /// A user's calls of the last days, by day and model: day (UTC), model, calls, cost, prompt and completion tokens.
+    pub async fn usage_by_day(
+        &self,
+        user: UserId,
+        since: i64,
+    ) -> Result<Vec<(String, String, i64, Nano, i64, i64)>> {
+        self.run_for(Duration::from_secs(10), move |inner| async move {
+            let engine = inner.logs.engine();
+            let sql = format!(
+                "SELECT created_at / 86400 AS day, model_name, COUNT(*), {}, {}, {} FROM magic_logs \
+                 WHERE user_id = ? AND type = 2 AND created_at >= ? AND mark <> 'void' GROUP BY day, model_name ORDER BY day, model_name",
+                engine.sum("cost"),
+                engine.sum("prompt_tokens"),
+                engine.sum("completion_tokens"),
+            );
+            let sql = match engine {
+                crate::db::Engine::MySql => sql.replace("created_at / 86400", "created_at DIV 86400"),
+                _ => sql,
+            };
+            let rows = inner.logs.fetch(&sql, args![user.0, since]).await?;
+            rows.iter()
+                .map(|row| {
+                    let day = chrono::DateTime::from_timestamp(row.int(0)? * 86_400, 0).unwrap_or_default();
+                    let day = day.format("%Y-%m-%d").to_string();
+                    Ok((day, row.text(1)?, row.int(2)?, Nano(row.int(3)?), row.int(4)?, row.int(5)?))
+                })
+                .collect()
+        })
+        .await
+    }
+}

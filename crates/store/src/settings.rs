@@ -1,0 +1,111 @@
+//! Options, groups and model prices.
+
+use crate::db::args;
+use crate::error::{Result, StoreError};
+use crate::run::{Store, bump, transaction};
+use crate::{DB, FILE};
+use magic_domain::options::{self, Options};
+use magic_domain::price::Price;
+use std::collections::BTreeMap;
+
+/// A model with a price of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelRow {
+    pub name: String,
+    pub price: Price,
+    pub owner: String,
+}
+
+impl Store {
+    /// The options that are set, and which of them the configuration file owns.
+    pub async fn options(&self) -> Result<(Options, Vec<String>)> {
+        self.run(|inner| async move {
+            let rows = inner.db.fetch("SELECT name, value, owner FROM magic_options", vec![]).await?;
+            let mut set = BTreeMap::new();
+            let mut owned = Vec::new();
+            for row in &rows {
+                let (name, owner) = (row.text(0)?, row.text(2)?);
+                if owner == FILE {
+                    owned.push(name.clone());
+                }
+                set.insert(name, row.text(1)?);
+            }
+            Ok((Options::new(set), owned))
+        })
+        .await
+    }
+
+    /// Sets an option. Refused: unknown keys, malformed values, keys that the configuration file owns.
+    pub async fn set_option(&self, name: &str, value: &str) -> Result<()> {
+        options::check(name, value).map_err(StoreError::Invalid)?;
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.run(move |inner| async move {
+            transaction!(inner.db, |tx| {
+                let row = tx.one("SELECT owner FROM magic_options WHERE name = ?", args![&name]).await?;
+                if row.map(|row| row.text(0)).transpose()?.as_deref() == Some(FILE) {
+                    return Err(
+                        StoreError::Conflict(format!("{name} is set in the configuration file")).into()
+                    );
+                }
+                let sql = tx.engine().upsert("magic_options", &["name"], &["value", "owner"]);
+                tx.exec(&sql, args![&name, &value, DB]).await?;
+                bump(tx).await?;
+            })
+        })
+        .await
+    }
+
+    /// Models with a price of their own.
+    pub async fn models(&self) -> Result<Vec<ModelRow>> {
+        self.run(|inner| async move { models(&inner.db).await }).await
+    }
+
+    /// Sets or replaces a model's price.
+    pub async fn set_model(&self, name: &str, price: &Price) -> Result<()> {
+        let text = serde_json::to_string(price).map_err(|error| StoreError::Internal(error.to_string()))?;
+        let name = name.to_owned();
+        self.run(move |inner| async move {
+            transaction!(inner.db, |tx| {
+                let row = tx.one("SELECT owner FROM magic_models WHERE name = ?", args![&name]).await?;
+                if row.map(|row| row.text(0)).transpose()?.as_deref() == Some(FILE) {
+                    return Err(StoreError::Conflict(format!(
+                        "the price of {name} is set in the configuration file"
+                    ))
+                    .into());
+                }
+                let sql = tx.engine().upsert("magic_models", &["name"], &["price", "owner"]);
+                tx.exec(&sql, args![&name, &text, DB]).await?;
+                bump(tx).await?;
+            })
+        })
+        .await
+    }
+
+    pub async fn delete_model(&self, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        self.run(move |inner| async move {
+            transaction!(inner.db, |tx| {
+                let sql = "DELETE FROM magic_models WHERE name = ? AND owner = 'db'";
+                if tx.exec(sql, args![&name]).await? == 0 {
+                    return Err(StoreError::NotFound("model").into());
+                }
+                bump(tx).await?;
+            })
+        })
+        .await
+    }
+}
+
+pub(crate) async fn models(db: &crate::db::Db) -> Result<Vec<ModelRow>> {
+    let rows = db.fetch("SELECT name, price, owner FROM magic_models ORDER BY name", vec![]).await?;
+    let mut models = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let name = row.text(0)?;
+        match serde_json::from_str(&row.text(1)?) {
+            Ok(price) => models.push(ModelRow { name, price, owner: row.text(2)? }),
+            // Priced as unknown: refused for common users, never free.
+            Err(error) => log::error!("the price of {name} can't be read: {error}"),
+        }
+    }
+    Ok(models)
+}

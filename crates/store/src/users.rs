@@ -1,0 +1,380 @@
+//! Accounts.
+
+use crate::db::{Arg, Row, args};
+use crate::error::{Result, StoreError};
+use crate::ledger::{AdjustKind, Change};
+use crate::run::{Store, bump, transaction};
+use crate::{DB, digest, now, password, random_id};
+use magic_domain::ids::UserId;
+use magic_domain::money::Nano;
+use magic_domain::principal::{Role, User, user_status};
+use magic_domain::secret::Secret;
+
+/// A row of an account, without its secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserRow {
+    pub id: UserId,
+    pub username: String,
+    pub display_name: String,
+    pub role: Role,
+    pub status: i64,
+    pub email: String,
+    pub github_id: String,
+    pub wechat_id: String,
+    pub lark_id: String,
+    pub oidc_id: String,
+    pub access_token_tail: String,
+    pub balance: Nano,
+    pub used: Nano,
+    pub request_count: i64,
+    pub group: String,
+    pub aff_code: String,
+    pub inviter_id: i64,
+    pub epoch: i64,
+    pub must_change: bool,
+    pub owner: String,
+    pub created_time: i64,
+}
+
+const COLUMNS: &str = "id, username, display_name, role, status, email, github_id, wechat_id, lark_id, oidc_id, \
+     access_token_tail, balance, used, request_count, grp, aff_code, inviter_id, epoch, must_change, owner, created_time";
+
+fn read(row: &Row) -> Result<UserRow> {
+    Ok(UserRow {
+        id: UserId(row.int(0)?),
+        username: row.text(1)?,
+        display_name: row.text(2)?,
+        role: Role::from(row.int(3)?),
+        status: row.int(4)?,
+        email: row.text(5)?,
+        github_id: row.text(6)?,
+        wechat_id: row.text(7)?,
+        lark_id: row.text(8)?,
+        oidc_id: row.text(9)?,
+        access_token_tail: row.text(10)?,
+        balance: Nano(row.int(11)?),
+        used: Nano(row.int(12)?),
+        request_count: row.int(13)?,
+        group: row.text(14)?,
+        aff_code: row.text(15)?,
+        inviter_id: row.int(16)?,
+        epoch: row.int(17)?,
+        must_change: row.bool(18)?,
+        owner: row.text(19)?,
+        created_time: row.int(20)?,
+    })
+}
+
+impl UserRow {
+    /// What the proxy keeps.
+    pub fn principal(&self) -> User {
+        User {
+            id: self.id,
+            username: self.username.clone(),
+            role: self.role,
+            status: self.status,
+            group: self.group.clone(),
+        }
+    }
+}
+
+/// A new account.
+#[derive(Debug, Clone, Default)]
+pub struct NewUser {
+    pub username: String,
+    pub password: Option<Secret>,
+    pub display_name: String,
+    pub role: i64,
+    pub email: String,
+    pub group: String,
+    pub balance: Nano,
+    pub inviter_id: i64,
+}
+
+/// What may change in an account; `None` stays. Zero and empty are values.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    pub display_name: Option<String>,
+    pub role: Option<Role>,
+    pub status: Option<i64>,
+    pub email: Option<String>,
+    pub group: Option<String>,
+    pub balance: Option<Nano>,
+}
+
+/// How a list is ordered, and which part of it is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub offset: i64,
+    pub limit: i64,
+    /// A column of the list's own choosing; anything else is newest first.
+    pub order: String,
+}
+
+/// The outcome of a sign-in by password.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignIn {
+    Welcome(Box<UserRow>),
+    /// Wrong name, wrong password, disabled or deleted: one answer for all.
+    Refused,
+}
+
+impl Store {
+    pub async fn user(&self, id: UserId) -> Result<Option<UserRow>> {
+        self.user_where("id = ?", args![id.0]).await
+    }
+
+    pub async fn user_by_name(&self, username: &str) -> Result<Option<UserRow>> {
+        self.user_where("username = ?", args![username]).await
+    }
+
+    /// The account an access token belongs to.
+    pub async fn user_by_access_token(&self, token: &Secret) -> Result<Option<UserRow>> {
+        self.user_where("access_token_hash = ?", args![digest(token.expose())]).await
+    }
+
+    async fn user_where(&self, condition: &'static str, args: Vec<Arg>) -> Result<Option<UserRow>> {
+        self.run(move |inner| async move {
+            let sql = format!("SELECT {COLUMNS} FROM magic_users WHERE {condition}");
+            inner.db.one(&sql, args).await?.as_ref().map(read).transpose()
+        })
+        .await
+    }
+
+    /// Accounts that are not deleted. `keyword`: an id, or the beginning of a name or address.
+    pub async fn users(&self, page: Page, keyword: Option<String>) -> Result<(Vec<UserRow>, i64)> {
+        self.run(move |inner| async move {
+            let order = match page.order.as_str() {
+                "quota" | "balance" => "balance DESC, id DESC",
+                "used_quota" | "used" => "used DESC, id DESC",
+                "request_count" => "request_count DESC, id DESC",
+                _ => "id DESC",
+            };
+            let mut condition = "status <> 3".to_owned();
+            let mut args = Vec::new();
+            if let Some(keyword) = keyword.filter(|keyword| !keyword.is_empty()) {
+                let like = format!("{}%", escape_like(&keyword));
+                condition.push_str(
+                    " AND (id = ? OR username LIKE ? ESCAPE '!' OR email LIKE ? ESCAPE '!' OR display_name LIKE ? ESCAPE '!')",
+                );
+                args.extend(args![keyword.parse::<i64>().unwrap_or(-1), &like, &like, &like]);
+            }
+            let total = inner.db.one(&format!("SELECT COUNT(*) FROM magic_users WHERE {condition}"), args.clone()).await?;
+            let total = total.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+            args.extend(args![page.limit, page.offset]);
+            let sql = format!("SELECT {COLUMNS} FROM magic_users WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?");
+            let rows = inner.db.fetch(&sql, args).await?;
+            Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
+        })
+        .await
+    }
+
+    /// Hashes a password off the event loops, a few at a time.
+    async fn hash(&self, password: Secret) -> Result<String> {
+        self.run(move |inner| async move {
+            let _place = inner.hashing.acquire().await;
+            let work = tokio::task::spawn_blocking(move || password::hash(password.expose()));
+            work.await.map_err(|_| StoreError::Internal("hashing was cut off".into()))?
+        })
+        .await
+    }
+
+    pub async fn create_user(&self, new: NewUser) -> Result<UserId> {
+        let hash = match &new.password {
+            Some(password) => self.hash(password.clone()).await?,
+            None => String::new(),
+        };
+        self.run(move |inner| async move {
+            let note = random_id();
+            transaction!(inner.db, |tx| {
+                let id = tx
+                    .insert(
+                        "INSERT INTO magic_users (username, password_hash, display_name, role, status, email, github_id, wechat_id, \
+                         lark_id, oidc_id, access_token_hash, access_token_tail, balance, grp, aff_code, inviter_id, owner, created_time) \
+                         VALUES (?, ?, ?, ?, 1, ?, '', '', '', '', ?, '', 0, ?, ?, ?, ?, ?)",
+                        args![
+                            &new.username,
+                            &hash,
+                            &new.display_name,
+                            if new.role == 0 { 1 } else { new.role },
+                            &new.email,
+                            Option::<String>::None,
+                            if new.group.is_empty() { "default" } else { new.group.as_str() },
+                            random_id()[..8].to_owned(),
+                            new.inviter_id,
+                            DB,
+                            now()
+                        ],
+                    )
+                    .await?;
+                if new.balance.is_positive() {
+                    let by = Change::By(new.balance);
+                    crate::ledger::adjust(tx, UserId(id), by, AdjustKind::Gift, "new account", &note).await?;
+                }
+                bump(tx).await?;
+                UserId(id)
+            })
+        })
+        .await
+    }
+
+    /// Changes an account. A new password, role or status ends its sessions.
+    pub async fn update_user(&self, id: UserId, change: UserChange) -> Result<UserRow> {
+        let hash = match &change.password {
+            Some(password) => Some(self.hash(password.clone()).await?),
+            None => None,
+        };
+        self.run(move |inner| async move {
+            let note = random_id();
+            transaction!(inner.db, |tx| {
+                let mut sets: Vec<&str> = Vec::new();
+                let mut args: Vec<Arg> = Vec::new();
+                let mut set = |column, value: Option<Arg>| {
+                    if let Some(value) = value {
+                        sets.push(column);
+                        args.push(value);
+                    }
+                };
+                set("username = ?", change.username.as_ref().map(Arg::from));
+                set("display_name = ?", change.display_name.as_ref().map(Arg::from));
+                set("email = ?", change.email.as_ref().map(Arg::from));
+                set("grp = ?", change.group.as_ref().map(Arg::from));
+                set("role = ?", change.role.map(|role| Arg::Int(role.into())));
+                set("status = ?", change.status.map(Arg::Int));
+                set("password_hash = ?", hash.as_ref().map(Arg::from));
+                if hash.is_some() {
+                    sets.push("must_change = 0");
+                }
+                if hash.is_some() || change.role.is_some() || change.status.is_some() {
+                    sets.push("epoch = epoch + 1");
+                }
+                if !sets.is_empty() {
+                    args.push(Arg::Int(id.0));
+                    tx.exec(&format!("UPDATE magic_users SET {} WHERE id = ?", sets.join(", ")), args)
+                        .await?;
+                }
+                if let Some(balance) = change.balance {
+                    let to = Change::To(balance);
+                    let text = format!("balance set to ${}", balance.usd());
+                    crate::ledger::adjust(tx, id, to, AdjustKind::Manual, &text, &note).await?;
+                }
+                bump(tx).await?;
+                let row =
+                    tx.one(&format!("SELECT {COLUMNS} FROM magic_users WHERE id = ?"), args![id.0]).await?;
+                read(&row.ok_or(StoreError::NotFound("user"))?)?
+            })
+        })
+        .await
+    }
+
+    /// Buries an account as one-api does: status 3, a name nobody has. Its rows stay.
+    pub async fn delete_user(&self, id: UserId) -> Result<()> {
+        self.run(move |inner| async move {
+            let name = format!("deleted_{}", random_id());
+            transaction!(inner.db, |tx| {
+                tx.exec(
+                    "UPDATE magic_users SET status = ?, username = ?, access_token_hash = ?, epoch = epoch + 1 WHERE id = ?",
+                    args![user_status::DELETED, &name, Option::<String>::None, id.0],
+                )
+                .await?;
+                tx.exec("DELETE FROM magic_sessions WHERE user_id = ?", args![id.0]).await?;
+                bump(tx).await?;
+            })
+        })
+        .await
+    }
+
+    /// Makes a new access token; the old one is dead. Shown once.
+    pub async fn new_access_token(&self, id: UserId) -> Result<Secret> {
+        let token = Secret::new(random_id());
+        let (hash, tail) = (digest(token.expose()), token.tail());
+        self.run(move |inner| async move {
+            let sql = "UPDATE magic_users SET access_token_hash = ?, access_token_tail = ? WHERE id = ?";
+            inner.db.exec(sql, args![hash, tail, id.0]).await
+        })
+        .await?;
+        Ok(token)
+    }
+
+    /// Checks a name (or address) and a password. Takes as long for names nobody has.
+    pub async fn sign_in(&self, name: &str, password: Secret) -> Result<SignIn> {
+        let name = name.to_owned();
+        let store = self.clone();
+        let found = self
+            .run(move |inner| async move {
+                let sql = format!("SELECT {COLUMNS}, password_hash FROM magic_users WHERE username = ?");
+                let mut row = inner.db.one(&sql, args![&name]).await?;
+                if row.is_none() && name.contains('@') {
+                    let sql = format!(
+                        "SELECT {COLUMNS}, password_hash FROM magic_users WHERE email = ? ORDER BY id LIMIT 1"
+                    );
+                    row = inner.db.one(&sql, args![&name]).await?;
+                }
+                let found = row.map(|row| Ok::<_, StoreError>((read(&row)?, row.text(21)?))).transpose()?;
+                let stored = match &found {
+                    Some((_, hash)) if !hash.is_empty() => hash.clone(),
+                    _ => password::dummy().to_owned(),
+                };
+                let _place = inner.hashing.acquire().await;
+                let checked = password.clone();
+                let work = tokio::task::spawn_blocking(move || password::verify(checked.expose(), &stored));
+                let (fits, old) =
+                    work.await.map_err(|_| StoreError::Internal("hashing was cut off".into()))?;
+                let user = found
+                    .filter(|(user, _)| fits && user.status == user_status::ENABLED)
+                    .map(|(user, _)| user);
+                Ok((user, old, password))
+            })
+            .await?;
+        let (Some(user), old, password) = found else { return Ok(SignIn::Refused) };
+        if old {
+            let hash = store.hash(password).await?;
+            let id = user.id.0;
+            let sql = "UPDATE magic_users SET password_hash = ? WHERE id = ?";
+            store.run(move |inner| async move { inner.db.exec(sql, args![hash, id]).await }).await?;
+        }
+        Ok(SignIn::Welcome(Box::new(user)))
+    }
+
+    /// Every user as the proxy keeps them.
+    pub async fn principals_users(&self) -> Result<Vec<User>> {
+        self.run_for(std::time::Duration::from_secs(60), |inner| async move {
+            let rows =
+                inner.db.fetch("SELECT id, username, role, status, grp FROM magic_users", vec![]).await?;
+            rows.iter()
+                .map(|row| {
+                    Ok(User {
+                        id: UserId(row.int(0)?),
+                        username: row.text(1)?,
+                        role: Role::from(row.int(2)?),
+                        status: row.int(3)?,
+                        group: row.text(4)?,
+                    })
+                })
+                .collect()
+        })
+        .await
+    }
+
+    /// Sets root's password; for the local rescue.
+    pub async fn reset_root_password(&self, password: Secret) -> Result<String> {
+        let root = self.run(|inner| async move {
+            let sql = format!("SELECT {COLUMNS} FROM magic_users WHERE role = 100 ORDER BY id LIMIT 1");
+            inner.db.one(&sql, vec![]).await?.as_ref().map(read).transpose()
+        });
+        let root = root.await?.ok_or(StoreError::NotFound("root account"))?;
+        let change =
+            UserChange { password: Some(password), status: Some(user_status::ENABLED), ..Default::default() };
+        self.update_user(root.id, change).await.map(|user| user.username)
+    }
+}
+
+/// Escapes `%`, `_` and the escape itself, for `LIKE … ESCAPE '!'`.
+pub(crate) fn escape_like(text: &str) -> String {
+    text.chars()
+        .take(100)
+        .flat_map(|c| matches!(c, '%' | '_' | '!').then_some('!').into_iter().chain([c]))
+        .collect()
+}

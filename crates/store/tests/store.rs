@@ -1,0 +1,463 @@
+//! Every function of the store on SQLite, MariaDB and PostgreSQL.
+
+use magic_domain::books::{Closing, Opening, Settlement};
+use magic_domain::channel::{Channel, ChannelStatus};
+use magic_domain::endpoint::Endpoint;
+use magic_domain::ids::{ChannelId, RequestId, TokenId, UserId};
+use magic_domain::money::Nano;
+use magic_domain::price::{Price, Rates};
+use magic_domain::principal::Role;
+use magic_domain::secret::Secret;
+use magic_domain::usage::{Bucket, Mark, Usage};
+use magic_store::channels::NewChannel;
+use magic_store::ledger::{AdjustKind, Change, LeaseScope, Posted};
+use magic_store::logs::LogFilter;
+use magic_store::owned::{Owned, OwnedToken, OwnedUser};
+use magic_store::tokens::{NewToken, TokenChange};
+use magic_store::users::{NewUser, Page, SignIn, UserChange};
+use magic_store::vault::KeySources;
+use magic_store::{Bootstrap, Config, Dsn, Store, StoreError};
+use magic_testkit::db::{Database, ENGINES, Engine, database};
+use std::path::Path;
+
+fn config(database: &Database) -> Config {
+    Config {
+        dsn: Dsn::parse(&database.dsn, Path::new("unused")).unwrap(),
+        log_dsn: None,
+        max_connections: 10,
+        keys: KeySources { file: Some(database.dir.path().join("master.key")), ..KeySources::default() },
+        bootstrap: Bootstrap { root_token: Some(Secret::new("sk-initialroottoken")), ..Bootstrap::default() },
+    }
+}
+
+async fn each(test: impl AsyncFn(Store, &Database)) {
+    for engine in ENGINES {
+        let database = database(*engine);
+        let store =
+            Store::open(config(&database)).await.unwrap_or_else(|error| panic!("{engine:?}: {error}"));
+        test(store.clone(), &database).await;
+        let faults: Vec<_> = store.verify().await.unwrap().into_iter().filter(|check| !check.ok).collect();
+        assert!(faults.is_empty(), "{engine:?}: {faults:?}");
+        store.close().await;
+    }
+}
+
+fn page() -> Page {
+    Page { offset: 0, limit: 10, order: String::new() }
+}
+
+async fn user(store: &Store, balance: i64) -> UserId {
+    let new = NewUser { username: format!("u{balance}"), balance: Nano(balance), ..NewUser::default() };
+    store.create_user(new).await.unwrap()
+}
+
+fn call(id: u128, user: UserId, reserved: i64, cost: i64, mark: Mark) -> Settlement {
+    let rates = Rates::default().with(Bucket::Output, 1_000_000);
+    Settlement {
+        opening: Opening {
+            id: RequestId(id),
+            at_ms: 1_700_000_000_000,
+            user_id: user,
+            username: "u".into(),
+            token_id: TokenId(1),
+            token_name: "t".into(),
+            token_limited: false,
+            group: "default".into(),
+            ratio: 1_000_000,
+            endpoint: Endpoint::Chat,
+            model: "m".into(),
+            stream: true,
+            reserved: Nano(reserved),
+            ip: String::new(),
+        },
+        closing: Closing {
+            id: RequestId(id),
+            at_ms: 1_700_000_000_500,
+            channel_id: Some(ChannelId(1)),
+            model: "m-upstream".into(),
+            mark,
+            usage: Usage::default().with(Bucket::Output, cost as u64),
+            rates,
+            price_version: 3,
+            unpriced: false,
+            cost: Nano(if mark == Mark::Void { 0 } else { cost }),
+            status: 200,
+            error: String::new(),
+            attempts: vec![],
+            timings: Default::default(),
+            system_prompt_reset: false,
+        },
+    }
+}
+
+fn channel(name: &str) -> NewChannel {
+    NewChannel {
+        channel: Channel {
+            id: ChannelId(0),
+            kind: 1,
+            name: name.into(),
+            status: ChannelStatus::Enabled,
+            key: Secret::new("sk-vendor-secret-1234"),
+            base_url: "https://api.example.com/v1".into(),
+            models: vec!["gpt-4o".into(), "gpt-4".into()],
+            model_mapping: [("a".to_owned(), "b".to_owned())].into(),
+            groups: vec!["default".into(), "vip".into()],
+            priority: -3,
+            weight: 7,
+            tags: vec!["x".into()],
+            system_prompt: Some("be \"nice\"".into()),
+            proxy: Some("http://u:p@proxy:1".into()),
+            ca_pem: None,
+            limits: Default::default(),
+            timeouts: Default::default(),
+            headers: [("x-a".to_owned(), "1".to_owned())].into(),
+            params: serde_json::json!({"temperature": 0}).as_object().unwrap().clone(),
+            config: [("api_version".to_owned(), "v".to_owned())].into(),
+        },
+        other: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn the_first_account_is_root_and_made_once() {
+    each(async |store, database| {
+        let root = store.user_by_name("root").await.unwrap().unwrap();
+        assert_eq!(
+            (root.role, root.balance.to_quota(), root.must_change),
+            (Role::Root, 500_000_000_000_000, true)
+        );
+        let tokens = store.principals_tokens().await.unwrap();
+        assert_eq!(tokens.len(), 1);
+        let again = Store::open(config(database)).await.unwrap();
+        assert_eq!(again.users(page(), None).await.unwrap().1, 1);
+        again.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn posting_twice_changes_nothing() {
+    each(async |store, _| {
+        let user = user(&store, 1000).await;
+        let scope = LeaseScope::User(user);
+        assert_eq!(store.lease(scope, Nano(10), Nano(500), "e1").await.unwrap(), Nano(500));
+        let batch = vec![
+            call(2, user, 100, 30, Mark::Reported),
+            call(1, user, 10, 25, Mark::Reported),
+            call(3, user, 50, 0, Mark::Void),
+            call(3, user, 50, 0, Mark::Void),
+        ];
+        assert_eq!(store.post("e1", batch.clone()).await.unwrap(), Posted { new: 3, known: 1 });
+        assert_eq!(store.post("e1", batch).await.unwrap(), Posted { new: 0, known: 4 });
+        let row = store.user(user).await.unwrap().unwrap();
+        assert_eq!((row.balance, row.used, row.request_count), (Nano(945), Nano(55), 2));
+        // 445 of the lease are left; 945 − 445 are free for others.
+        assert_eq!(store.lease(scope, Nano(501), Nano(501), "e2").await.unwrap(), Nano::ZERO);
+        assert_eq!(store.lease(scope, Nano(500), Nano(500), "e2").await.unwrap(), Nano(500));
+        store.release_epoch("e1").await.unwrap();
+        store.release_epoch("e2").await.unwrap();
+        assert_eq!(store.lease(scope, Nano(945), Nano::MAX, "e3").await.unwrap(), Nano(945));
+        assert_eq!(store.lease_epochs().await.unwrap(), ["e3"]);
+        let (logs, total) = store
+            .logs(LogFilter { user_id: Some(user), kind: 2, ..LogFilter::default() }, 0, 10)
+            .await
+            .unwrap();
+        assert_eq!((logs.len(), total), (3, 3));
+        assert_eq!(logs.iter().map(|row| row.cost.0).sum::<i64>(), 55);
+        assert_eq!(
+            store
+                .log_cost(LogFilter { model_name: "m-upstream".into(), ..LogFilter::default() })
+                .await
+                .unwrap(),
+            Nano(55)
+        );
+        let days = store.usage_by_day(user, 0).await.unwrap();
+        assert_eq!((days[0].0.as_str(), days[0].2, days[0].3), ("2023-11-14", 2, Nano(55)));
+        assert_eq!(store.delete_logs(1_750_000_000).await.unwrap(), 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn five_hundred_leases_at_once_grant_what_is_there() {
+    each(async |store, _| {
+        let user = user(&store, 10).await;
+        let tasks: Vec<_> = (0..500)
+            .map(|n| {
+                let store = store.clone();
+                tokio::spawn(async move {
+                    let epoch = format!("e{}", n % 3);
+                    store.lease(LeaseScope::User(user), Nano(1), Nano(1), &epoch).await
+                })
+            })
+            .collect();
+        let mut granted = 0;
+        for task in tasks {
+            granted += task.await.unwrap().map_or(0, |nano| nano.0);
+        }
+        assert!(granted <= 10, "{granted}");
+        store.unlease(LeaseScope::User(user), Nano(100), "e0").await.unwrap();
+        for epoch in ["e0", "e1", "e2"] {
+            store.release_epoch(epoch).await.unwrap();
+        }
+        assert_eq!(store.lease(LeaseScope::User(user), Nano(10), Nano(10), "x").await.unwrap(), Nano(10));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn limited_tokens_are_charged_besides() {
+    each(async |store, _| {
+        let user = user(&store, 1000).await;
+        let new = NewToken { user_id: user, name: "t".into(), remain: Nano(100), ..NewToken::default() };
+        let (token, key) = store.create_token(new).await.unwrap();
+        assert_eq!(key.expose().len(), 48);
+        let scope = LeaseScope::Token(token.id);
+        assert_eq!(store.lease(scope, Nano(40), Nano(40), "e").await.unwrap(), Nano(40));
+        assert_eq!(store.lease(scope, Nano(61), Nano(61), "e").await.unwrap(), Nano::ZERO);
+        let mut call = call(9, user, 40, 30, Mark::Reported);
+        call.opening.token_id = token.id;
+        call.opening.token_limited = true;
+        store.post("e", vec![call]).await.unwrap();
+        let row = store.token(user, token.id).await.unwrap().unwrap();
+        assert_eq!((row.remain, row.used), (Nano(70), Nano(30)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_belong_to_their_user() {
+    each(async |store, _| {
+        let (a, b) = (user(&store, 1).await, user(&store, 2).await);
+        let new =
+            NewToken { user_id: a, name: "100%_a".into(), models: "x, y".into(), ..NewToken::default() };
+        let (token, key) = store.create_token(new).await.unwrap();
+        assert_eq!(store.token(b, token.id).await.unwrap(), None);
+        assert_eq!(
+            store.update_token(b, token.id, TokenChange::default()).await.unwrap_err(),
+            StoreError::NotFound("token")
+        );
+        assert_eq!(store.delete_token(b, token.id).await.unwrap_err(), StoreError::NotFound("token"));
+        assert_eq!(store.tokens(a, page(), Some("100%_".into())).await.unwrap().1, 1);
+        assert_eq!(store.tokens(a, page(), Some("100x".into())).await.unwrap().1, 0);
+        let change = TokenChange {
+            name: Some(String::new()),
+            unlimited: Some(true),
+            status: Some(2),
+            ..TokenChange::default()
+        };
+        let changed = store.update_token(a, token.id, change).await.unwrap();
+        assert_eq!((changed.name.as_str(), changed.unlimited, changed.status), ("", true, 2));
+        let all = store.principals_tokens().await.unwrap();
+        use sha2::Digest;
+        let hash: [u8; 32] = sha2::Sha256::digest(key.expose().as_bytes()).into();
+        assert!(all.iter().any(|(stored, token)| *stored == hash && token.models == ["x", "y"]));
+        store.delete_token(a, token.id).await.unwrap();
+        assert_eq!(store.token(a, token.id).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn accounts_change_and_their_sessions_end() {
+    each(async |store, _| {
+        let new = NewUser {
+            username: "alice".into(),
+            password: Some(Secret::new("correct horse")),
+            email: "alice@example.com".into(),
+            ..NewUser::default()
+        };
+        let id = store.create_user(new.clone()).await.unwrap();
+        assert!(matches!(store.create_user(new).await, Err(StoreError::Conflict(_))));
+        let SignIn::Welcome(alice) =
+            store.sign_in("alice@example.com", Secret::new("correct horse")).await.unwrap()
+        else {
+            panic!("refused")
+        };
+        assert_eq!(store.sign_in("alice", Secret::new("wrong")).await.unwrap(), SignIn::Refused);
+        assert_eq!(store.sign_in("nobody", Secret::new("wrong")).await.unwrap(), SignIn::Refused);
+        let (session, csrf) = store.create_session(&alice, "127.0.0.1", "test").await.unwrap();
+        assert_eq!(store.session(&session).await.unwrap().unwrap().csrf, csrf);
+        assert!(store.session(&Secret::new("other")).await.unwrap().is_none());
+        let change = UserChange { role: Some(Role::Admin), balance: Some(Nano(77)), ..UserChange::default() };
+        let changed = store.update_user(id, change).await.unwrap();
+        assert_eq!((changed.role, changed.balance), (Role::Admin, Nano(77)));
+        assert!(store.session(&session).await.unwrap().is_none());
+        let change = UserChange {
+            balance: Some(Nano::ZERO),
+            display_name: Some(String::new()),
+            ..UserChange::default()
+        };
+        assert_eq!(store.update_user(id, change).await.unwrap().balance, Nano::ZERO);
+        assert_eq!(store.adjust(id, Change::By(Nano(5)), AdjustKind::TopUp, "gift").await.unwrap(), Nano(5));
+        assert!(store.adjust(id, Change::By(Nano(-6)), AdjustKind::Manual, "").await.is_err());
+        let token = store.new_access_token(id).await.unwrap();
+        assert_eq!(store.user_by_access_token(&token).await.unwrap().unwrap().id, id);
+        let (session, _) = store.create_session(&changed, "", "").await.unwrap();
+        store.delete_session(&session).await.unwrap();
+        assert!(store.session(&session).await.unwrap().is_none());
+        assert_eq!(store.users(page(), Some("ali".into())).await.unwrap().1, 1);
+        store.delete_user(id).await.unwrap();
+        assert!(store.user_by_access_token(&token).await.unwrap().is_none());
+        assert_eq!(store.users(page(), Some("ali".into())).await.unwrap().1, 0);
+        assert_eq!(store.reset_root_password(Secret::new("new password")).await.unwrap(), "root");
+        assert!(matches!(
+            store.sign_in("root", Secret::new("new password")).await.unwrap(),
+            SignIn::Welcome(_)
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_apis_hashes_are_accepted_and_upgraded() {
+    each(async |store, database| {
+        if database.engine != Engine::Sqlite {
+            return;
+        }
+        let id = user(&store, 3).await;
+        let old = bcrypt::hash("123456", 4).unwrap();
+        // As an import would leave it.
+        let output = std::process::Command::new("python3")
+            .args(["-c", "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute('UPDATE magic_users SET password_hash=? WHERE id=?',(sys.argv[2],int(sys.argv[3]))); c.commit()"])
+            .args([database.dsn.trim_start_matches("sqlite:"), &old, &id.to_string()])
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        for _ in 0..2 {
+            assert!(matches!(store.sign_in("u3", Secret::new("123456")).await.unwrap(), SignIn::Welcome(_)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn channels_keep_their_secrets_to_themselves() {
+    each(async |store, database| {
+        let id = store.create_channels(vec![channel("a"), channel("b")]).await.unwrap()[0];
+        let loaded = store.load().await.unwrap();
+        let a = loaded.channels.iter().find(|channel| channel.id == id).unwrap();
+        let mut expected = channel("a").channel;
+        expected.id = id;
+        assert_eq!(format!("{a:?}"), format!("{expected:?}"));
+        assert_eq!(
+            (a.key.expose(), a.proxy.as_deref()),
+            ("sk-vendor-secret-1234", Some("http://u:p@proxy:1"))
+        );
+        let row = store.channel(id).await.unwrap().unwrap();
+        assert!(row.channel.key.is_empty() && row.key_tail == "1234" && row.has_proxy);
+        // Without a new key the stored one stays; with another host it is gone.
+        let mut change = channel("a2");
+        change.channel.key = Secret::default();
+        store.update_channel(id, change.clone()).await.unwrap();
+        let key =
+            async || store.load().await.unwrap().channels.iter().find(|c| c.id == id).unwrap().key.clone();
+        assert_eq!(key().await.expose(), "sk-vendor-secret-1234");
+        change.channel.base_url = "https://evil.example.com/v1".into();
+        store.update_channel(id, change).await.unwrap();
+        assert!(key().await.is_empty());
+        if database.engine == Engine::Sqlite {
+            for entry in std::fs::read_dir(database.dir.path()).unwrap() {
+                let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+                assert!(!bytes.windows(17).any(|window| window == b"sk-vendor-secret-"));
+            }
+        }
+        assert!(store.auto_disable_channel(id, "refused").await.unwrap());
+        assert!(!store.auto_disable_channel(id, "refused").await.unwrap());
+        assert!(store.auto_enable_channel(id).await.unwrap());
+        store.channel_tested(id, 120).await.unwrap();
+        store.log_test(id.0, "gpt-4o", 120, "ok").await.unwrap();
+        assert_eq!(store.channels(page(), Some("a2".into())).await.unwrap().0[0].response_time, 120);
+        store.delete_channel(id).await.unwrap();
+        assert_eq!(store.delete_channel(id).await.unwrap_err(), StoreError::NotFound("channel"));
+        let b = store.channels(page(), None).await.unwrap().0[0].channel.id;
+        let mut off = channel("b");
+        off.channel.status = ChannelStatus::Disabled;
+        store.update_channel(b, off).await.unwrap();
+        assert!(!store.auto_enable_channel(b).await.unwrap(), "what a person disabled stays disabled");
+        assert_eq!(store.delete_disabled_channels().await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn options_and_prices_are_kept() {
+    each(async |store, _| {
+        let before = store.version().await.unwrap();
+        store.set_option("RetryTimes", "5").await.unwrap();
+        store.set_option("RetryTimes", "0").await.unwrap();
+        assert!(matches!(store.set_option("RetryTimes", "x").await, Err(StoreError::Invalid(_))));
+        store.set_model("m", &Price::from_ratio(1.0, 2.0)).await.unwrap();
+        store.set_model("m", &Price::from_ratio(2.0, 2.0)).await.unwrap();
+        let loaded = store.load().await.unwrap();
+        assert_eq!(loaded.options.int("RetryTimes"), 0);
+        assert_eq!(loaded.models[0].price, Price::from_ratio(2.0, 2.0));
+        assert!(store.version().await.unwrap() >= before + 4);
+        store.delete_model("m").await.unwrap();
+        assert_eq!(store.delete_model("m").await.unwrap_err(), StoreError::NotFound("model"));
+        assert!(store.options().await.unwrap().0.is_set("RetryTimes"));
+        store.ping().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_owns_what_it_declares() {
+    each(async |store, _| {
+        let owned = Owned {
+            channels: vec![channel("file a"), channel("file b")],
+            users: vec![OwnedUser {
+                username: "bob".into(),
+                password: Some(Secret::new("password 1")),
+                balance: Nano(500),
+                ..OwnedUser::default()
+            }],
+            tokens: vec![OwnedToken {
+                user: "bob".into(),
+                token: NewToken {
+                    name: "t".into(),
+                    key: Some(Secret::new("sk-filekey")),
+                    unlimited: true,
+                    ..NewToken::default()
+                },
+            }],
+            options: [("SystemName".to_owned(), "X".to_owned())].into(),
+            models: [("m".to_owned(), Price::from_ratio(1.0, 1.0))].into(),
+        };
+        store.apply_owned(owned.clone()).await.unwrap();
+        store.apply_owned(owned.clone()).await.unwrap();
+        let ids = |rows: Vec<magic_store::channels::ChannelRow>| {
+            rows.iter().map(|row| row.channel.id).collect::<Vec<_>>()
+        };
+        let first = ids(store.channels(page(), None).await.unwrap().0);
+        assert_eq!(first.len(), 2);
+        assert!(matches!(store.set_option("SystemName", "Y").await, Err(StoreError::Conflict(_))));
+        assert!(matches!(store.sign_in("bob", Secret::new("password 1")).await.unwrap(), SignIn::Welcome(_)));
+        let fewer = Owned { channels: vec![channel("file a")], ..Owned::default() };
+        store.apply_owned(fewer).await.unwrap();
+        let left = ids(store.channels(page(), None).await.unwrap().0);
+        assert!(left.len() == 1 && first.contains(&left[0]), "a channel keeps its id");
+        assert_eq!(store.sign_in("bob", Secret::new("password 1")).await.unwrap(), SignIn::Refused);
+        assert_eq!(store.principals_tokens().await.unwrap().len(), 1);
+        store.set_option("SystemName", "Y").await.unwrap();
+        user(&store, 9).await;
+        let clash = Owned {
+            users: vec![OwnedUser { username: "u9".into(), ..OwnedUser::default() }],
+            ..Owned::default()
+        };
+        assert!(matches!(store.apply_owned(clash).await, Err(StoreError::Conflict(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_said_so() {
+    let database = database(Engine::Sqlite);
+    for dsn in
+        ["postgres://u:hunter2@127.0.0.1:1/d", "u:hunter2@tcp(127.0.0.1:1)/d", "sqlite:/nowhere/at/all.db"]
+    {
+        let config = Config { dsn: Dsn::parse(dsn, Path::new("")).unwrap(), ..config(&database) };
+        let error = Store::open(config).await.err().unwrap().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

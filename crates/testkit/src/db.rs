@@ -1,0 +1,247 @@
+//! Private database servers on free ports: started once per test process (or given by the environment, as
+//! `cargo xtask test` does), a fresh database for every test, everything gone at the end.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The engines every statement runs on.
+pub const ENGINES: &[Engine] = &[Engine::Sqlite, Engine::MySql, Engine::Postgres];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    MySql,
+    Postgres,
+}
+
+/// A database of one test. SQLite's file goes with it.
+pub struct Database {
+    pub dsn: String,
+    pub engine: Engine,
+    pub dir: tempfile::TempDir,
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Makes a fresh database.
+pub fn database(engine: Engine) -> Database {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let name = format!("t{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::SeqCst));
+    let dsn = match engine {
+        Engine::Sqlite => format!("sqlite:{}", dir.path().join("magic.db").display()),
+        Engine::MySql => {
+            let server = mysql();
+            run(Command::new("mariadb")
+                .args(client_args(server))
+                .args(["-e", &format!("CREATE DATABASE {name}")]));
+            format!("{server}/{name}")
+        }
+        Engine::Postgres => {
+            let server = postgres();
+            run(Command::new("psql").args([
+                &format!("{server}/postgres"),
+                "-qc",
+                &format!("CREATE DATABASE {name}"),
+            ]));
+            format!("{server}/{name}")
+        }
+    };
+    Database { dsn, engine, dir }
+}
+
+fn client_args(server: &str) -> Vec<String> {
+    // mysql://root@127.0.0.1:PORT
+    let address = server.rsplit('@').next().expect("an address");
+    let (host, port) = address.split_once(':').expect("a port");
+    vec!["-uroot".into(), format!("-h{host}"), format!("-P{port}"), "--skip-ssl".into()]
+}
+
+/// `mysql://root@127.0.0.1:port` of the private MariaDB.
+pub fn mysql() -> &'static str {
+    static SERVER: OnceLock<(String, Option<Server>)> = OnceLock::new();
+    &SERVER.get_or_init(|| start("MAGIC_TEST_MYSQL", start_mysql)).0
+}
+
+/// `postgres://postgres@127.0.0.1:port` of the private PostgreSQL.
+pub fn postgres() -> &'static str {
+    static SERVER: OnceLock<(String, Option<Server>)> = OnceLock::new();
+    &SERVER.get_or_init(|| start("MAGIC_TEST_POSTGRES", start_postgres)).0
+}
+
+fn start(variable: &str, begin: fn() -> (String, Server)) -> (String, Option<Server>) {
+    match std::env::var(variable) {
+        Ok(url) if !url.is_empty() => (url, None),
+        _ => {
+            let (url, server) = begin();
+            (url, Some(server))
+        }
+    }
+}
+
+/// A server that dies with this process: a shell waits for its standard input to close, then kills it.
+pub struct Server {
+    _guardian: Child,
+    _dir: tempfile::TempDir,
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
+
+fn guarded(dir: &Path, log: &Path, command: &str) -> Child {
+    let script = format!(
+        "cd / ; {command} >{} 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; wait $pid; rm -rf {}",
+        log.display(),
+        dir.display()
+    );
+    Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("a shell")
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.starts_with(b"0\n"))
+}
+
+/// The unprivileged account that servers run as when the tests run as root.
+fn unprivileged(dir: &Path) -> &'static str {
+    if !is_root() {
+        return "";
+    }
+    run(Command::new("chown").args(["-R", "nobody", &dir.display().to_string()]));
+    "setpriv --reuid=nobody --regid=nogroup --clear-groups "
+}
+
+fn wait_until(what: &str, log: &Path, mut ready: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ready() {
+        if Instant::now() > deadline {
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            panic!("{what} does not start:\n{text}");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn find(candidates: &[&str]) -> PathBuf {
+    let on_path = std::env::var("PATH").unwrap_or_default();
+    for candidate in candidates {
+        if candidate.contains('/') {
+            if Path::new(candidate).exists() {
+                return candidate.into();
+            }
+            continue;
+        }
+        for dir in on_path.split(':') {
+            let path = Path::new(dir).join(candidate);
+            if path.exists() {
+                return path;
+            }
+        }
+    }
+    panic!("none of {candidates:?} is installed; `cargo xtask test` installs what is missing")
+}
+
+/// PostgreSQL's programs are outside the PATH on Debian.
+fn postgres_program(name: &str) -> PathBuf {
+    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| entry.path().join("bin").join(name)).collect())
+        .unwrap_or_default();
+    versions.sort();
+    let newest = versions.into_iter().rev().find(|path| path.exists());
+    newest.unwrap_or_else(|| find(&[name]))
+}
+
+fn start_mysql() -> (String, Server) {
+    let dir = tempfile::Builder::new().prefix("magic-mysql").tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    std::fs::create_dir(&data).expect("a folder");
+    let log = dir.path().join("log");
+    let as_user = unprivileged(dir.path());
+    let installer = find(&["mariadb-install-db", "mysql_install_db"]);
+    run(Command::new("sh").args([
+        "-c",
+        &format!(
+            "{as_user}{} --no-defaults --datadir={} --auth-root-authentication-method=normal --skip-test-db >{} 2>&1",
+            installer.display(),
+            data.display(),
+            log.display()
+        ),
+    ]));
+    let port = free_port();
+    let program = find(&["mariadbd", "/usr/sbin/mariadbd", "mysqld", "/usr/sbin/mysqld"]);
+    let guardian = guarded(
+        dir.path(),
+        &log,
+        &format!(
+            "{as_user}{} --no-defaults --datadir={} --socket={}/s --port={port} --bind-address=127.0.0.1 --skip-name-resolve \
+             --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-connections=500 --performance-schema=off",
+            program.display(),
+            data.display(),
+            dir.path().display()
+        ),
+    );
+    let url = format!("mysql://root@127.0.0.1:{port}");
+    let args = client_args(&url);
+    wait_until("MariaDB", &log, || {
+        let mut ping = Command::new("mariadb");
+        ping.args(&args).args(["-e", "SELECT 1"]).stdout(Stdio::null()).stderr(Stdio::null());
+        ping.status().is_ok_and(|status| status.success())
+    });
+    (url, Server { _guardian: guardian, _dir: dir })
+}
+
+fn start_postgres() -> (String, Server) {
+    let dir = tempfile::Builder::new().prefix("magic-postgres").tempdir().expect("a folder");
+    let log = dir.path().join("log");
+    let as_user = unprivileged(dir.path());
+    let data = dir.path().join("data");
+    run(Command::new("sh").args([
+        "-c",
+        &format!(
+            "{as_user}{} -D {} -U postgres --auth=trust --no-sync >{} 2>&1",
+            postgres_program("initdb").display(),
+            data.display(),
+            log.display()
+        ),
+    ]));
+    let port = free_port();
+    let guardian = guarded(
+        dir.path(),
+        &log,
+        &format!(
+            "{as_user}{} -D {} -p {port} -h 127.0.0.1 -k {} -c fsync=off -c max_connections=500",
+            postgres_program("postgres").display(),
+            data.display(),
+            dir.path().display()
+        ),
+    );
+    let url = format!("postgres://postgres@127.0.0.1:{port}");
+    wait_until("PostgreSQL", &log, || {
+        let mut ping = Command::new("psql");
+        ping.args([&format!("{url}/postgres"), "-qc", "SELECT 1"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        ping.status().is_ok_and(|status| status.success())
+    });
+    (url, Server { _guardian: guardian, _dir: dir })
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    if !output.status.success() {
+        let mut err = std::io::stderr();
+        let _ = err.write_all(&output.stdout);
+        let _ = err.write_all(&output.stderr);
+        panic!("{command:?} failed");
+    }
+}
