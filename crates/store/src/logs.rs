@@ -236,7 +236,7 @@ impl Store {
     pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
             let (condition, mut args) = filter.condition();
-            let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {condition} LIMIT {TOTAL_MAX}) AS some");
+            let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {condition} LIMIT {TOTAL_MAX}) AS counted");
             let total = inner.logs.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             args.extend(args![limit, offset]);
             let sql = format!("SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?");
