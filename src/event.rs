@@ -6,7 +6,9 @@ use pingora_proxy::Session;
 
 /// Writes the event of a finished request.
 pub fn write(ctx: &Ctx, session: &Session) {
-    if matches!(ctx.route, Route::Admin | Route::Healthz | Route::Readyz) || !log::log_enabled!(log::Level::Info) {
+    if matches!(ctx.route, Route::Admin | Route::Healthz | Route::Readyz)
+        || !log::log_enabled!(log::Level::Info)
+    {
         return;
     }
     let status = session.response_written().map_or(0, |head| head.status.as_u16());

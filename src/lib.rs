@@ -1,9 +1,18 @@
 //! The `magic` binary's parts: the proxy, its shared state, and the composition of everything.
+//!
+//! A request's way is told in `ARCHITECTURE.md`; the filters are in [`proxy`], in the order they run.
 
+pub mod books;
+pub mod cli;
 pub mod client;
+pub mod event;
+pub mod gateway;
 pub mod limits;
 pub mod principals;
+pub mod proxy;
 pub mod resolver;
+pub mod settings;
+pub mod snapshot;
 pub mod tls;
 pub mod tokens;
 pub mod tuning;

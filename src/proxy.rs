@@ -304,7 +304,11 @@ impl Edge {
         presented: credential::Presented,
     ) -> Result<bool, Refused> {
         if !session.is_upgrade_req() {
-            return Err(Fault::new(Code::InvalidRequest, "a realtime session is a WebSocket: send an Upgrade").into());
+            return Err(Fault::new(
+                Code::InvalidRequest,
+                "a realtime session is a WebSocket: send an Upgrade",
+            )
+            .into());
         }
         let model = intake::query_param(session, "model")
             .filter(|model| !model.is_empty())

@@ -95,7 +95,11 @@ impl Routing {
 }
 
 fn same_account(a: &Channel, b: &Channel) -> bool {
-    a.kind == b.kind && a.key == b.key && a.base_url == b.base_url && a.proxy == b.proxy && a.status == b.status
+    a.kind == b.kind
+        && a.key == b.key
+        && a.base_url == b.base_url
+        && a.proxy == b.proxy
+        && a.status == b.status
 }
 
 /// The view of a snapshot that selection asks.

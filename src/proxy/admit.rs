@@ -50,7 +50,9 @@ pub fn identify(gateway: &Gateway, presented: &Presented, ip: IpAddr, now: i64) 
     };
     match token.status {
         token_status::ENABLED => {}
-        token_status::EXHAUSTED => return Err(Fault::new(Code::TokenExhausted, "this API key has used up its quota")),
+        token_status::EXHAUSTED => {
+            return Err(Fault::new(Code::TokenExhausted, "this API key has used up its quota"));
+        }
         token_status::EXPIRED => return Err(Fault::new(Code::TokenExpired, "this API key has expired")),
         _ => return Err(Fault::new(Code::TokenDisabled, "this API key is disabled")),
     }
@@ -124,12 +126,16 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
         }
     }
     let token = &ask.caller.token;
-    let limited = !(token.limits.rpm.is_none() && token.limits.tpm.is_none() && token.limits.concurrency.is_none());
+    let limited =
+        !(token.limits.rpm.is_none() && token.limits.tpm.is_none() && token.limits.concurrency.is_none());
     let (meter, place) = if limited {
         let meter = gateway.token_meter(token.id);
         let place = meter.enter(&token.limits, ask.now_ms).map_err(|reached| {
-            Fault::new(Code::RateLimitExceeded, format!("this API key has reached its limit of {}", reached.what))
-                .retry_after(reached.retry_after)
+            Fault::new(
+                Code::RateLimitExceeded,
+                format!("this API key has reached its limit of {}", reached.what),
+            )
+            .retry_after(reached.retry_after)
         })?;
         (Some(meter), Some(place))
     } else {
@@ -155,7 +161,10 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
             return Err(match refused {
                 Refused::Insufficient => Fault::new(
                     Code::TokenExhausted,
-                    format!("the quota of this API key does not reach: this call reserves up to ${}", reserved.usd()),
+                    format!(
+                        "the quota of this API key does not reach: this call reserves up to ${}",
+                        reserved.usd()
+                    ),
                 ),
                 Refused::BankAway => authority_away(),
             });
@@ -178,19 +187,28 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
         reserved,
         ip: ask.caller.ip.to_string(),
     };
-    Ticket::open(&gateway.books, opening, Holds { user, token: token_wallet, meter, place }).map_err(|error| {
-        log::error!("a call is refused because the journal can't be written: {error}");
-        Fault::new(Code::QuotaAuthorityUnavailable, "calls can't be recorded right now; try again").retry_after(5)
-    })
+    Ticket::open(&gateway.books, opening, Holds { user, token: token_wallet, meter, place }).map_err(
+        |error| {
+            log::error!("a call is refused because the journal can't be written: {error}");
+            Fault::new(Code::QuotaAuthorityUnavailable, "calls can't be recorded right now; try again")
+                .retry_after(5)
+        },
+    )
 }
 
 fn authority_away() -> Fault {
-    Fault::new(Code::QuotaAuthorityUnavailable, "balances can't be checked right now; try again").retry_after(5)
+    Fault::new(Code::QuotaAuthorityUnavailable, "balances can't be checked right now; try again")
+        .retry_after(5)
 }
 
 /// Units a call may use at most, for the reservation: the prompt by its length, the answer by its limit.
 /// Meant to be too high rather than too low; what is not used comes back.
-pub fn estimate(snapshot: &Snapshot, endpoint: Endpoint, intake: &Intake, candidates: &[Arc<Channel>]) -> Usage {
+pub fn estimate(
+    snapshot: &Snapshot,
+    endpoint: Endpoint,
+    intake: &Intake,
+    candidates: &[Arc<Channel>],
+) -> Usage {
     let options = &snapshot.table.options;
     let peek = &intake.peek;
     // Three bytes a token is below what tokenizers reach on prose and code in any script.
@@ -236,7 +254,6 @@ pub fn upfront(endpoint: Endpoint, intake: &Intake) -> Usage {
         _ => usage,
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,10 @@ pub fn one_model(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Value
     if usable(gateway, caller).contains(name) {
         Ok(model(name))
     } else {
-        Err(Fault::new(Code::ModelNotFound, format!("the model {name} does not exist or this API key may not use it"))
-            .at("model"))
+        Err(Fault::new(
+            Code::ModelNotFound,
+            format!("the model {name} does not exist or this API key may not use it"),
+        )
+        .at("model"))
     }
 }

@@ -209,7 +209,11 @@ pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<(
             let name = name.as_str();
             let handshake = matches!(
                 name,
-                "connection" | "upgrade" | "sec-websocket-key" | "sec-websocket-version" | "sec-websocket-extensions"
+                "connection"
+                    | "upgrade"
+                    | "sec-websocket-key"
+                    | "sec-websocket-version"
+                    | "sec-websocket-extensions"
             );
             if handshake && name != "sec-websocket-extensions" {
                 fresh.append_header(name.to_owned(), value.clone())?;

@@ -108,9 +108,15 @@ pub enum Reply {
     Hold(Box<Hold>),
     Stream(Box<StreamReply>),
     /// An error that is read before anything is decided.
-    Error { status: u16, retry_after: Option<u64>, body: Vec<u8> },
+    Error {
+        status: u16,
+        retry_after: Option<u64>,
+        body: Vec<u8>,
+    },
     /// Bytes of no concern to us.
-    Opaque { bytes: u64 },
+    Opaque {
+        bytes: u64,
+    },
     /// All has been said.
     Done,
 }

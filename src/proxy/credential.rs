@@ -132,7 +132,8 @@ mod tests {
     fn two_that_differ_are_refused() {
         let fault = read(&head("/", &[("authorization", "Bearer a"), ("x-api-key", "b")])).unwrap_err();
         assert_eq!(fault.code, Code::InvalidRequest);
-        let fault = read(&head("/", &[("authorization", "Bearer a"), ("authorization", "Bearer b")])).unwrap_err();
+        let fault =
+            read(&head("/", &[("authorization", "Bearer a"), ("authorization", "Bearer b")])).unwrap_err();
         assert_eq!(fault.code, Code::InvalidRequest);
     }
 

@@ -87,9 +87,7 @@ async fn buffer(
     limit: usize,
     compressed: bool,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Fault> {
-    let too_large = || {
-        Fault::new(Code::BodyTooLarge, format!("the body is larger than {} MiB", limit >> 20))
-    };
+    let too_large = || Fault::new(Code::BodyTooLarge, format!("the body is larger than {} MiB", limit >> 20));
     let declared = header(session, "content-length").and_then(|text| text.parse::<usize>().ok());
     if declared.is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -175,7 +173,8 @@ async fn inflate(
     let permit = acquire(&budget, allowed).await?;
     let inflated = tokio::task::spawn_blocking(move || {
         let mut out = Vec::new();
-        let read = flate2::read::MultiGzDecoder::new(raw.as_ref()).take(allowed as u64 + 1).read_to_end(&mut out);
+        let read =
+            flate2::read::MultiGzDecoder::new(raw.as_ref()).take(allowed as u64 + 1).read_to_end(&mut out);
         (read.is_ok(), out)
     })
     .await;
@@ -211,7 +210,8 @@ pub fn query_param(session: &Session, name: &str) -> Option<String> {
 /// The query without what is ours (`key=`), for the vendor.
 pub fn query_for_vendor(session: &Session) -> Option<String> {
     let query = session.req_header().uri.query()?;
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("key=") && !pair.is_empty()).collect();
+    let kept: Vec<&str> =
+        query.split('&').filter(|pair| !pair.starts_with("key=") && !pair.is_empty()).collect();
     (!kept.is_empty()).then(|| kept.join("&"))
 }
 

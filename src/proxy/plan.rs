@@ -71,7 +71,12 @@ fn pinned(snapshot: &Snapshot, now: &Now<'_>, id: ChannelId) -> Result<Selection
     }
 }
 
-fn nobody(snapshot: &Snapshot, wanted: &Wanted<'_>, group: &str, refused: &[(Arc<Channel>, Refusal)]) -> Fault {
+fn nobody(
+    snapshot: &Snapshot,
+    wanted: &Wanted<'_>,
+    group: &str,
+    refused: &[(Arc<Channel>, Refusal)],
+) -> Fault {
     let model = &wanted.model;
     if refused.is_empty() {
         let message = if snapshot.table.knows_model(model) && wanted.caller.is_admin() {

@@ -80,4 +80,3 @@ async fn end_stream(session: &mut Session, fault: &Fault, ctx: &Ctx) {
         log::debug!("request {}: the caller left before the error event", ctx.id);
     }
 }
-

@@ -49,7 +49,8 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
     }
     let content_type = head.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or("");
     let sse = content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream");
-    let textual = content_type.is_empty() || content_type.contains("json") || content_type.starts_with("text/");
+    let textual =
+        content_type.is_empty() || content_type.contains("json") || content_type.starts_with("text/");
     if status >= 400 {
         let retry_after =
             head.headers.get("retry-after").and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
@@ -278,7 +279,9 @@ fn stream(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> R
             None if truncated && !content => settle::void(call, &ctx.gateway, "upstream_error", elapsed),
             None => {
                 let (mark, why) = match truncated || faulty || call.left {
-                    true => (Mark::EstimatedPartial, if call.left { "client_gone" } else { "upstream_error" }),
+                    true => {
+                        (Mark::EstimatedPartial, if call.left { "client_gone" } else { "upstream_error" })
+                    }
                     false => (Mark::Estimated, ""),
                 };
                 let work = settle::estimate(call, &ctx.gateway, mark, why, elapsed);
@@ -321,9 +324,8 @@ fn finish_unreported(ctx: &mut Ctx, elapsed: u64, mark: Mark) {
         return wait_for_disk(call, &gateway);
     }
     let work = settle::estimate(call, &gateway, mark, "", elapsed);
-    call.replay.before_next(
-        work.map(|cost: Nano| vec![("x-magic-cost-usd", cost.usd().to_string())]).boxed(),
-    );
+    call.replay
+        .before_next(work.map(|cost: Nano| vec![("x-magic-cost-usd", cost.usd().to_string())]).boxed());
 }
 
 /// `[ledger] durability = "fsync"`: the last bytes wait until the closing is on the disk.

@@ -7,7 +7,10 @@ use magic_domain::endpoint::Endpoint;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// To a vendor.
-    Relay { endpoint: Endpoint, model: Option<String> },
+    Relay {
+        endpoint: Endpoint,
+        model: Option<String>,
+    },
     /// `GET /v1/models`.
     Models,
     /// `GET /v1/models/{id}`.
@@ -29,7 +32,11 @@ pub fn route(method: &Method, path: &str) -> Route {
         _ => {}
     }
     let Some(rest) = path.strip_prefix("/v1/") else {
-        return if path == "/v1" || path == "/v1beta" || path.starts_with("/v1beta/") { Route::Unknown } else { Route::Admin };
+        return if path == "/v1" || path == "/v1beta" || path.starts_with("/v1beta/") {
+            Route::Unknown
+        } else {
+            Route::Admin
+        };
     };
     if *method == Method::GET {
         return match rest {

@@ -88,17 +88,17 @@ pub fn vendor_error(ctx: &mut Ctx, status: u16, fault: VendorFault, retry_after:
     {
         log::debug!("nobody disables channels any more");
     }
-    let refusal = if matches!(status, 401 | 402 | 403) || matches!(fault.class, FaultClass::Auth | FaultClass::Quota)
-    {
-        // The vendor refuses *our* key: no caller shall doubt theirs.
-        Refusal::from(Fault::new(Code::UpstreamError, "the vendor refuses the gateway's credentials"))
-    } else {
-        let shown = if status < 400 { 502 } else { status };
-        let mut told = Fault::new(Code::UpstreamError, fault.message.clone()).with_status(shown);
-        told.param.clone_from(&fault.param);
-        told.retry_after = retry_after;
-        Refusal { fault: told, vendor: Some(fault) }
-    };
+    let refusal =
+        if matches!(status, 401 | 402 | 403) || matches!(fault.class, FaultClass::Auth | FaultClass::Quota) {
+            // The vendor refuses *our* key: no caller shall doubt theirs.
+            Refusal::from(Fault::new(Code::UpstreamError, "the vendor refuses the gateway's credentials"))
+        } else {
+            let shown = if status < 400 { 502 } else { status };
+            let mut told = Fault::new(Code::UpstreamError, fault.message.clone()).with_status(shown);
+            told.param.clone_from(&fault.param);
+            told.retry_after = retry_after;
+            Refusal { fault: told, vendor: Some(fault) }
+        };
     ctx.refusal = Some(refusal);
     ruling
 }
@@ -106,7 +106,10 @@ pub fn vendor_error(ctx: &mut Ctx, status: u16, fault: VendorFault, retry_after:
 /// What the caller is told of an error of the connection.
 pub fn told(error: &Error) -> Fault {
     let etype = &error.etype;
-    if *etype == replay::FIRST_BYTE_TIMEOUT || *etype == replay::IDLE_TIMEOUT || *etype == replay::TOTAL_TIMEOUT {
+    if *etype == replay::FIRST_BYTE_TIMEOUT
+        || *etype == replay::IDLE_TIMEOUT
+        || *etype == replay::TOTAL_TIMEOUT
+    {
         return Fault::new(Code::UpstreamTimeout, "the vendor did not answer in time");
     }
     match etype {

@@ -1,0 +1,65 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// The LLM gateway that stands at the edge.
+#[derive(Debug, Parser)]
+#[command(name = "magic", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// Configuration file [default: magic.toml in the working directory, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Port to listen on [default: 3000]
+    #[arg(long, global = true, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// Directory for daily log files
+    #[arg(long, global = true, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
+    /// Directory for the embedded database, the journal and the master key [default: ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Run the gateway (the default)
+    Serve,
+    /// Validate the configuration; every fault at once
+    CheckConfig,
+    /// Set a new password for root, read from the terminal's input
+    ResetRootPassword,
+    /// The books
+    Ledger {
+        #[command(subcommand)]
+        command: LedgerCommand,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum LedgerCommand {
+    /// Prove the invariants of the books
+    Verify,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+        let cli = Cli::parse_from(["magic", "--port", "1", "ledger", "verify", "--data-dir", "d"]);
+        assert_eq!((cli.common.port, cli.common.data_dir), (Some(1), Some("d".into())));
+    }
+}

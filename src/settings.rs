@@ -1,0 +1,303 @@
+//! The configuration: flags over environment over file over defaults, checked as a whole. Every fault is
+//! reported at once, with its key and line.
+
+mod owned;
+mod reader;
+
+pub use reader::Faults;
+
+use crate::cli::Common;
+use crate::tuning::Tuning;
+use ipnet::IpNet;
+use magic_domain::secret::Secret;
+use magic_store::owned::Owned;
+use magic_store::vault::KeySources;
+use magic_store::{Bootstrap, Dsn};
+use reader::Walk;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// An address to listen on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    pub address: SocketAddr,
+    /// Certificate chain and key, as PEM files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// Everything the process is started with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub listen: Vec<Listen>,
+    pub threads: usize,
+    pub drain: Duration,
+    pub data_dir: PathBuf,
+    pub log_dir: Option<PathBuf>,
+    pub tuning: Tuning,
+    pub dsn: Dsn,
+    pub log_dsn: Option<Dsn>,
+    pub max_connections: u32,
+    pub keys: KeySources,
+    pub bootstrap: Bootstrap,
+    pub sync: Duration,
+    pub segment_bytes: u64,
+    pub fsync_every: Duration,
+    pub reserve_bytes: u64,
+    /// Requests to the management API per address and three minutes; 0: no limit.
+    pub api_rate: u32,
+    pub owned: Owned,
+    /// The file it was read from.
+    pub file: Option<PathBuf>,
+}
+
+/// What reads an environment variable.
+pub type Env<'e> = &'e dyn Fn(&str) -> Option<String>;
+
+/// Reads flags, environment and file.
+pub fn load(common: &Common, env: Env<'_>) -> Result<Settings, Faults> {
+    let file = match &common.config {
+        Some(file) => Some(file.clone()),
+        None => Some(PathBuf::from("magic.toml")).filter(|file| file.exists()),
+    };
+    let text = match &file {
+        Some(file) => std::fs::read_to_string(file)
+            .map_err(|error| Faults::one(file, format!("can't be read: {error}")))?,
+        None => String::new(),
+    };
+    let name = file.clone().unwrap_or_else(|| PathBuf::from("magic.toml"));
+    let document =
+        toml_edit::Document::parse(text.as_str()).map_err(|error| Faults::syntax(&name, &text, &error))?;
+    let walk = Walk::new(&name, &text, env);
+    let mut settings = read(&walk, document.as_table(), common, env);
+    settings.file = file;
+    walk.finish(settings)
+}
+
+fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>) -> Settings {
+    let set = |name: &str| env(name).filter(|value| !value.is_empty());
+    let number = |name: &str| set(name).and_then(|value| value.trim().parse::<u64>().ok());
+    let root = walk.root(root);
+
+    let server = root.table("server");
+    let data_dir =
+        common.data_dir.clone().or_else(|| server.path("data_dir")).unwrap_or_else(|| "data".into());
+    let log_dir = common.log_dir.clone().or_else(|| server.path("log_dir"));
+    let threads = server
+        .int("threads", 1, 256)
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |count| count.get() as u64));
+    let drain = Duration::from_secs(server.int("drain_seconds", 0, 86_400).unwrap_or(3600));
+    let trusted_proxies = server.list("trusted_proxies", |text| {
+        text.parse::<IpNet>()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
+            .map_err(|_| "must be addresses or networks (10.0.0.0/8)".into())
+    });
+    let mut listen = owned::listen(&server);
+    server.only(&[
+        "listen",
+        "threads",
+        "drain_seconds",
+        "trusted_proxies",
+        "data_dir",
+        "log_dir",
+        "limits",
+        "timeouts",
+    ]);
+    // Flags beat the environment, which beats the file.
+    let port = common.port.or_else(|| number("PORT").and_then(|port| u16::try_from(port).ok()));
+    if let Some(port) = port {
+        listen = vec![Listen { address: SocketAddr::from(([0, 0, 0, 0], port)), tls: None }];
+    }
+    if listen.is_empty() {
+        listen.push(Listen { address: SocketAddr::from(([0, 0, 0, 0], 3000)), tls: None });
+    }
+
+    let tuning = tuning(
+        &server,
+        trusted_proxies,
+        set("RELAY_TIMEOUT").is_some().then(|| number("RELAY_TIMEOUT")).flatten(),
+    );
+    let default_file = set("SQLITE_PATH").map_or_else(|| data_dir.join("magic.db"), PathBuf::from);
+    let database = root.table("database");
+    let dsn = |walked: Option<String>, variable: &str, key: &str| {
+        let text = set(variable).or(walked).unwrap_or_default();
+        Dsn::parse(&text, &default_file).unwrap_or_else(|error| {
+            database.fault(key, error.to_string());
+            Dsn::Sqlite(default_file.clone())
+        })
+    };
+    let main = dsn(database.text("dsn"), "SQL_DSN", "dsn");
+    let log_text = database.text("log_dsn");
+    let has_logs = log_text.is_some() || set("LOG_SQL_DSN").is_some();
+    let log_dsn = has_logs.then(|| dsn(log_text, "LOG_SQL_DSN", "log_dsn"));
+    let max_connections = number("SQL_MAX_OPEN_CONNS")
+        .or_else(|| database.int("max_connections", 1, 1000))
+        .unwrap_or(20)
+        .clamp(1, 100);
+    database.only(&["dsn", "log_dsn", "max_connections"]);
+
+    let ledger = root.table("ledger");
+    let fsync = match ledger.text("durability").as_deref() {
+        None | Some("journal") => false,
+        Some("fsync") => true,
+        Some(_) => {
+            ledger.fault("durability", "must be \"journal\" or \"fsync\"");
+            false
+        }
+    };
+    let segment_bytes = ledger.int("segment_bytes", 1 << 16, 1 << 32).unwrap_or(64 << 20);
+    let fsync_every = Duration::from_millis(ledger.int("fsync_ms", 1, 1000).unwrap_or(20));
+    let reserve_bytes = ledger.int("reserve_bytes", 0, 1 << 32).unwrap_or(64 << 20);
+    ledger.only(&["durability", "segment_bytes", "fsync_ms", "reserve_bytes"]);
+
+    let security = root.table("security");
+    let secret = |variable: &str, key: &str| {
+        let from_file = security.text(key);
+        set(variable).or(from_file).map(Secret::new)
+    };
+    let session_secret =
+        secret("SESSION_SECRET", "session_secret").filter(|secret| secret.expose() != "random_string");
+    let master_key = secret("MAGIC_MASTER_KEY", "master_key");
+    let bootstrap = Bootstrap {
+        root_password: secret("INITIAL_ROOT_PASSWORD", "initial_root_password"),
+        root_token: secret("INITIAL_ROOT_TOKEN", "initial_root_token"),
+        root_access_token: secret("INITIAL_ROOT_ACCESS_TOKEN", "initial_root_access_token"),
+    };
+    security.only(&[
+        "session_secret",
+        "master_key",
+        "initial_root_password",
+        "initial_root_token",
+        "initial_root_access_token",
+    ]);
+
+    let owned = owned::read(walk, &root);
+    root.only(&[
+        "server", "database", "ledger", "security", "options", "groups", "models", "channels", "users",
+        "tokens",
+    ]);
+    Settings {
+        listen,
+        threads: threads as usize,
+        drain,
+        log_dir,
+        tuning: Tuning { fsync, ..tuning },
+        dsn: main,
+        log_dsn,
+        max_connections: max_connections as u32,
+        keys: KeySources { master_key, session_secret, file: Some(data_dir.join("master.key")) },
+        bootstrap,
+        sync: Duration::from_secs(number("SYNC_FREQUENCY").unwrap_or(600).max(1)),
+        segment_bytes,
+        fsync_every,
+        reserve_bytes,
+        api_rate: number("GLOBAL_API_RATE_LIMIT").map_or(480, |rate| u32::try_from(rate).unwrap_or(u32::MAX)),
+        owned,
+        file: None,
+        data_dir,
+    }
+}
+
+fn tuning(server: &reader::Node<'_>, trusted_proxies: Vec<IpNet>, relay_timeout: Option<u64>) -> Tuning {
+    let default = Tuning::default();
+    let limits = server.table("limits");
+    let timeouts = server.table("timeouts");
+    let bytes =
+        |key: &str, fallback: usize| limits.int(key, 1024, 1 << 40).map_or(fallback, |value| value as usize);
+    let ms = |key: &str, fallback: Duration| {
+        timeouts.int(key, 1, 86_400_000).map_or(fallback, Duration::from_millis)
+    };
+    let tuning = Tuning {
+        head_bytes: bytes("head_bytes", default.head_bytes),
+        head_fields: limits.int("head_fields", 10, 250).map_or(default.head_fields, |value| value as usize),
+        line_bytes: bytes("line_bytes", default.line_bytes),
+        body_bytes: bytes("body_bytes", default.body_bytes),
+        upload_bytes: bytes("upload_bytes", default.upload_bytes),
+        buffered_bytes: bytes("buffered_bytes", default.buffered_bytes),
+        body_deadline: limits.int("body_seconds", 1, 3600).map_or(default.body_deadline, Duration::from_secs),
+        connect: ms("connect_ms", default.connect),
+        first_byte: ms("first_byte_ms", default.first_byte),
+        idle: ms("idle_ms", default.idle),
+        total: match relay_timeout {
+            // one-api's RELAY_TIMEOUT: the whole call, streaming included; 0 is none.
+            Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
+            _ => ms("total_ms", default.total),
+        },
+        keepalive: ms("keepalive_ms", default.keepalive),
+        abandoned: ms("drain_abandoned_ms", default.abandoned),
+        abandoned_max: timeouts
+            .int("drain_abandoned_max", 0, 100_000)
+            .map_or(default.abandoned_max, |n| n as usize),
+        trusted_proxies,
+        fsync: false,
+    };
+    limits.only(&[
+        "head_bytes",
+        "head_fields",
+        "line_bytes",
+        "body_bytes",
+        "upload_bytes",
+        "buffered_bytes",
+        "body_seconds",
+    ]);
+    timeouts.only(&[
+        "connect_ms",
+        "first_byte_ms",
+        "idle_ms",
+        "total_ms",
+        "keepalive_ms",
+        "drain_abandoned_ms",
+        "drain_abandoned_max",
+    ]);
+    tuning
+}
+
+impl Settings {
+    /// What differs from `new` and can't be changed while the process runs.
+    pub fn restart_needed(&self, new: &Settings) -> Vec<&'static str> {
+        let mut needed = Vec::new();
+        let mut check = |same: bool, what| {
+            if !same {
+                needed.push(what);
+            }
+        };
+        check(self.listen == new.listen, "server.listen");
+        check(self.threads == new.threads, "server.threads");
+        check(self.data_dir == new.data_dir, "server.data_dir");
+        check(self.dsn == new.dsn && self.log_dsn == new.log_dsn, "database");
+        needed
+    }
+
+    pub fn journal_dir(&self) -> PathBuf {
+        self.data_dir.join("journal")
+    }
+}
+
+/// Variables of one-api that are accepted and change nothing here, with the reason.
+pub const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("BATCH_UPDATE_ENABLED", "updates are always batched"),
+    ("MEMORY_CACHE_ENABLED", "routing is always in memory"),
+    ("SQL_MAX_IDLE_CONNS", "the pool sizes itself"),
+    ("SQL_MAX_LIFETIME", "the pool sizes itself"),
+    ("SQLITE_BUSY_TIMEOUT", "one connection writes"),
+    ("ENFORCE_INCLUDE_USAGE", "usage is always asked for, and taken out again where the caller did not ask"),
+    ("TIKTOKEN_CACHE_DIR", "the encoders are built in"),
+];
+
+/// The directory must exist, or be made, and be written to; said before anything else is begun.
+pub fn prepare_dir(path: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(path)
+        .map_err(|error| format!("the directory {} can't be made: {error}", path.display()))?;
+    let probe = path.join(".write-test");
+    std::fs::write(&probe, b"")
+        .map_err(|error| format!("the directory {} can't be written to: {error}", path.display()))?;
+    let _ = std::fs::remove_file(probe);
+    Ok(())
+}
+
+/// Options as they are stored.
+type Options = BTreeMap<String, String>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+use super::*;
+
+fn load_text(text: &str) -> Result<Settings, Faults> {
+    load_env(text, &[])
+}
+
+fn load_env(text: &str, env: &[(&str, &str)]) -> Result<Settings, Faults> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("magic.toml");
+    std::fs::write(&file, text).unwrap();
+    let common = Common { config: Some(file), ..Common::default() };
+    load(&common, &|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+}
+
+fn faults(text: &str) -> Vec<String> {
+    let faults = load_text(text).unwrap_err().0;
+    faults.into_iter().map(|fault| fault.split_once("magic.toml:").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn nothing_at_all_is_a_configuration() {
+    let settings = load_text("").unwrap();
+    assert_eq!(settings.listen[0].address.port(), 3000);
+    assert_eq!(settings.dsn, Dsn::Sqlite("data/magic.db".into()));
+}
+
+#[test]
+fn every_fault_is_told_with_its_line() {
+    let text = "[server]\nlisten = [\"nowhere\"]\nthreds = 2\n\n[[channels]]\nname = \"a\"\ntype = \"opnai\"\nbase_ur = \"x\"\nmodels = [\"m\"]\nkey = \"${NO_SUCH_KEY}\"\n\n[options]\nRetryTimes = \"x\"\nSystemNam = \"y\"\n";
+    assert_eq!(
+        faults(text),
+        [
+            "2: server.listen: \"nowhere\" is no address (0.0.0.0:3000)",
+            "3: server.threds: unknown key, did you mean threads?",
+            "7: channels[0].type: there is no channel type \"opnai\", did you mean \"OpenAI\"?",
+            "8: channels[0].base_ur: unknown key, did you mean base_url?",
+            "10: channels[0].key: the environment variable NO_SUCH_KEY is not set",
+            "13: options.RetryTimes: RetryTimes must be a whole number of at least 0",
+            "14: options.SystemNam: unknown option, did you mean SystemName?",
+        ]
+    );
+}
+
+#[test]
+fn bad_syntax_has_its_line() {
+    assert!(faults("[server]\nthreads = = 2\n")[0].starts_with("2: "));
+}
+
+#[test]
+fn references_and_doubles_are_checked() {
+    let text = "[[users]]\nname = \"a\"\n[[users]]\nname = \"a\"\n[[tokens]]\nuser = \"nobody\"\nkey = \"sk-12345678\"\nsubnets = [\"x\"]\n[[channels]]\nname=\"c\"\ntype=8\nmodels=[\"m\"]\nbase_url=\"http://169.254.169.254/\"\n[[prompts]]\nid = \"x\"\n";
+    let found = faults(text).join("\n");
+    for wanted in [
+        "declared twice",
+        "is no user of this file",
+        "is no network",
+        "metadata or link-local",
+        "prompts: unknown key",
+    ] {
+        assert!(found.contains(wanted), "{wanted} in {found}");
+    }
+}
+
+#[test]
+fn the_environment_is_expanded() {
+    let text = "[[channels]]\nname=\"c\"\ntype=1\nmodels=[\"m\"]\nkey=\"${A}-${B:-b}-$${C}\"\n";
+    let settings = load_env(text, &[("A", "a")]).unwrap();
+    assert_eq!(settings.owned.channels[0].channel.key.expose(), "a-b-${C}");
+}
+
+#[test]
+fn flags_beat_environment_beats_file() {
+    let text = "[server]\nlisten=[\"127.0.0.1:1000\"]\n[database]\ndsn=\"sqlite:file.db\"\n";
+    assert_eq!(load_text(text).unwrap().listen[0].address.port(), 1000);
+    let env = [("PORT", "2000"), ("SQL_DSN", "postgres://u@h/d")];
+    let settings = load_env(text, &env).unwrap();
+    assert_eq!((settings.listen[0].address.port(), settings.dsn.engine()), (2000, "postgres"));
+    let common = Common { port: Some(3001), ..Common::default() };
+    let settings = load(&common, &|name| (name == "PORT").then(|| "2000".to_owned())).unwrap();
+    assert_eq!(settings.listen[0].address.port(), 3001);
+}
+
+#[test]
+fn prices_are_dollars_per_million() {
+    let text = "[[models]]\nname=\"m\"\naliases=[\"n\"]\ninput=0.15\noutput=0.6\nper_image=0.04\ntiers=[{above_input=1000, input=0.3}]\n[[models]]\nname=\"r\"\nratio=1\ncompletion_ratio=2\n";
+    let models = load_text(text).unwrap().owned.models;
+    use magic_domain::usage::Bucket;
+    assert_eq!(models["n"].rates.rate(Bucket::Input), 150_000_000);
+    assert_eq!(models["m"].rates.rate(Bucket::Image), 40_000_000_000_000);
+    assert_eq!(models["m"].tiers[0].rates.rate(Bucket::Input), 300_000_000);
+    assert_eq!(models["r"].rates.rate(Bucket::Output), 4_000_000_000);
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let text = "[security]\ninitial_root_password=\"hunter2hunter2\"\n[database]\ndsn=\"postgres://u:hunter2@h/d\"\n[[channels]]\nname=\"c\"\ntype=1\nmodels=[\"m\"]\nkey=\"sk-hunter2\"\n[[users]]\nname=\"u\"\npassword=\"hunter2hunter2\"\n";
+    assert!(!format!("{:?}", load_text(text).unwrap()).contains("hunter2"));
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let text = include_str!("../../config/magic.example.toml");
+    let example = load_text(text).unwrap();
+    let mut default = load_text("").unwrap();
+    default.file.clone_from(&example.file);
+    default.threads = example.threads;
+    assert_eq!(format!("{default:?}"), format!("{example:?}"));
+}
