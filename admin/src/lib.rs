@@ -1,1 +1,120 @@
-//! placeholder
+//! The management API: actix-web on a thread of its own, behind a unix socket that only the proxy reaches. It
+//! knows the database and, through [`Live`], the running proxy; it knows neither Pingora nor the wire.
+
+mod api;
+mod error;
+mod extract;
+mod guard;
+mod json;
+mod limit;
+mod router;
+
+use async_trait::async_trait;
+use magic_domain::ids::{ChannelId, TokenId, UserId};
+use magic_domain::principal::{Token, User};
+use magic_store::Store;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use router::ROUTES;
+
+/// The running proxy, as far as the management API touches it.
+#[async_trait]
+pub trait Live: Send + Sync {
+    /// Builds the routing table anew and swaps it in. In force when this returns.
+    async fn reload(&self) -> Result<(), magic_store::StoreError>;
+    fn put_user(&self, user: User);
+    fn put_token(&self, hash: [u8; 32], token: Token);
+    fn remove_token(&self, id: TokenId);
+    /// Takes back what calls have set aside but not spent, before a balance is changed.
+    async fn recall_user(&self, id: UserId);
+    async fn recall_token(&self, id: TokenId);
+    /// Calls a channel for real, once, unbilled.
+    async fn test_channel(&self, id: ChannelId, model: Option<String>) -> TestOutcome;
+    /// How a channel fares right now, in a word and a reason.
+    fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>);
+    /// Reads the configuration file again. `Err`: every fault; nothing was changed.
+    async fn reload_config(&self) -> Result<Vec<String>, Vec<String>>;
+    /// The models each type of vendor is known to have, and the types themselves.
+    fn model_lists(&self) -> Vec<(u16, &'static str, &'static str, &'static [String])>;
+    /// What makes a base URL unacceptable.
+    fn check_base_url(&self, url: &str) -> Result<(), String>;
+    /// The models offered to a group now.
+    fn models_of(&self, group: &str) -> Vec<String>;
+    /// Models that are offered and have no price.
+    fn unpriced(&self) -> Vec<String>;
+}
+
+/// What a test of a channel gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestOutcome {
+    pub ok: bool,
+    pub message: String,
+    pub seconds: f64,
+    pub model: String,
+}
+
+/// What the service works with.
+#[derive(Clone)]
+pub struct Deps {
+    pub store: Store,
+    pub live: Arc<dyn Live>,
+    /// What the proxy proves itself with; requests without it are refused.
+    pub edge_secret: String,
+    /// Calls per address and three minutes; 0: no limit.
+    pub api_rate: u32,
+    /// Unix seconds.
+    pub started: i64,
+    pub version: &'static str,
+}
+
+/// A service that runs until it is stopped.
+pub struct Running {
+    handle: actix_web::dev::ServerHandle,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+/// Starts the service on a socket. Returns when it accepts connections.
+pub fn start(deps: Deps, socket: &Path) -> std::io::Result<Running> {
+    let socket = socket.to_owned();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
+        let system = actix_web::rt::System::new();
+        system.block_on(async move {
+            let limiter = Arc::new(limit::Limiter::default());
+            let build = move || router::app(deps.clone(), limiter.clone());
+            let bound = actix_web::HttpServer::new(build)
+                .workers(1)
+                .disable_signals()
+                .shutdown_timeout(5)
+                .client_request_timeout(std::time::Duration::from_secs(10))
+                .bind_uds(&socket);
+            match bound {
+                Ok(server) => {
+                    let server = server.run();
+                    let _ = sender.send(Ok(server.handle()));
+                    if let Err(error) = server.await {
+                        log::error!("the management service ended: {error}");
+                    }
+                }
+                Err(error) => {
+                    let _ = sender.send(Err(error));
+                }
+            }
+        });
+    })?;
+    let handle = receiver
+        .recv()
+        .unwrap_or_else(|_| Err(std::io::Error::other("the management service did not start")))?;
+    Ok(Running { handle, thread: Some(thread) })
+}
+
+impl Running {
+    /// Lets running requests finish, then ends the thread.
+    pub async fn stop(mut self) {
+        self.handle.stop(true).await;
+        if let Some(thread) = self.thread.take() {
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}

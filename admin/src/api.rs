@@ -1,0 +1,9 @@
+//! The handlers, one file per kind of object.
+
+pub mod channels;
+pub mod groups;
+pub mod logs;
+pub mod options;
+pub mod site;
+pub mod tokens;
+pub mod users;

@@ -1,0 +1,153 @@
+//! A user's own tokens.
+
+use crate::Deps;
+use crate::error::{self, Result, bad_request, conflict, invalid, not_found, ok};
+use crate::extract::{ListQuery, Members, object};
+use crate::guard::{AnyUser, Caller};
+use crate::json;
+use actix_web::{HttpRequest, HttpResponse, web};
+use magic_domain::channel::Limits;
+use magic_domain::ids::TokenId;
+use magic_domain::money::Nano;
+use magic_domain::principal::token_status;
+use magic_store::tokens::{NewToken, TokenChange, TokenRow};
+use magic_store::{FILE, split_list};
+use serde_json::{Map, Value, json as value};
+
+fn now() -> i64 {
+    chrono::Utc::now().timestamp()
+}
+
+pub async fn list(
+    caller: Caller<AnyUser>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+) -> Result<HttpResponse> {
+    let query = ListQuery::of(&request);
+    let (rows, total) = deps.store.tokens(caller.user.id, query.page(), query.keyword).await?;
+    let data: Vec<Value> = rows.iter().map(|row| json::token(row, now())).collect();
+    Ok(error::list(data, total, i64::MAX))
+}
+
+async fn find(caller: &Caller<AnyUser>, deps: &Deps, id: i64) -> Result<TokenRow> {
+    deps.store.token(caller.user.id, TokenId(id)).await?.ok_or_else(|| not_found("token"))
+}
+
+pub async fn one(caller: Caller<AnyUser>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<HttpResponse> {
+    Ok(ok(json::token(&find(&caller, &deps, *id).await?, now())))
+}
+
+/// The fields a body may set, checked.
+fn fields(body: &Map<String, Value>) -> Result<TokenChange> {
+    let name = body.text("name")?;
+    if name.as_ref().is_some_and(|name| name.len() > 30) {
+        return Err(invalid("a token's name may have 30 bytes"));
+    }
+    let subnet = body.text("subnet")?;
+    for net in split_list(subnet.as_deref().unwrap_or("")) {
+        if net.parse::<ipnet::IpNet>().is_err() {
+            return Err(invalid(format!("{net} is no network such as 10.0.0.0/8")));
+        }
+    }
+    let remain = body.int("remain_quota")?;
+    if remain.is_some_and(|quota| !(-1..=i64::MAX / 2000).contains(&quota)) {
+        return Err(invalid("remain_quota is out of range"));
+    }
+    let limits: Option<Limits> = match body.get("limits") {
+        None | Some(Value::Null) => None,
+        Some(limits) => Some(
+            serde_json::from_value(limits.clone()).map_err(|error| invalid(format!("limits: {error}")))?,
+        ),
+    };
+    Ok(TokenChange {
+        status: None,
+        name,
+        expired_time: body.int("expired_time")?,
+        remain: remain.map(|quota| Nano::from_quota(quota.max(0))),
+        unlimited: body.flag("unlimited_quota")?,
+        models: body.text("models")?,
+        subnet,
+        groups: body.text("groups")?,
+        limits,
+    })
+}
+
+/// Makes a token. The whole key is in `data.key`, this once.
+pub async fn create(
+    caller: Caller<AnyUser>,
+    deps: web::Data<Deps>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let change = fields(&object(&body)?)?;
+    let new = NewToken {
+        user_id: caller.user.id,
+        name: change.name.unwrap_or_default(),
+        expired_time: change.expired_time.unwrap_or(-1),
+        remain: change.remain.unwrap_or_default(),
+        unlimited: change.unlimited.unwrap_or(false),
+        models: change.models.unwrap_or_default(),
+        subnet: change.subnet.unwrap_or_default(),
+        groups: change.groups.unwrap_or_default(),
+        limits: change.limits.unwrap_or_default(),
+        key: None,
+    };
+    let (row, key) = deps.store.create_token(new).await?;
+    let (hash, token) = row.principal();
+    deps.live.put_token(hash, token);
+    let mut data = json::token(&row, now());
+    data["key"] = value!(format!("sk-{}", key.expose()));
+    Ok(ok(data))
+}
+
+pub async fn update(
+    caller: Caller<AnyUser>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let body = object(&body)?;
+    let id = body.int("id")?.ok_or_else(|| bad_request("id is missing"))?;
+    let before = find(&caller, &deps, id).await?;
+    if before.owner == FILE {
+        return Err(conflict("this token is declared in the configuration file"));
+    }
+    let only_status =
+        request.query_string().split('&').any(|pair| pair.starts_with("status_only=") && pair.len() > 12);
+    let mut change = if only_status { TokenChange::default() } else { fields(&body)? };
+    if only_status || body.contains_key("status") {
+        change.status = body.int("status")?.filter(|status| (1..=4).contains(status));
+    }
+    if change.status == Some(token_status::ENABLED) {
+        let expires = change.expired_time.unwrap_or(before.expired_time);
+        let unlimited = change.unlimited.unwrap_or(before.unlimited);
+        let remain = change.remain.unwrap_or(before.remain);
+        if expires != -1 && expires <= now() {
+            return Err(invalid("the token has expired: set a later expiry before it is enabled"));
+        }
+        if !unlimited && !remain.is_positive() && before.status == token_status::EXHAUSTED {
+            return Err(invalid("the token's quota is used up: raise it before it is enabled"));
+        }
+    }
+    if change.remain.is_some() || change.unlimited.is_some() {
+        deps.live.recall_token(before.id).await;
+    }
+    let row = deps.store.update_token(caller.user.id, TokenId(id), change).await?;
+    let (hash, token) = row.principal();
+    deps.live.put_token(hash, token);
+    Ok(ok(json::token(&row, now())))
+}
+
+pub async fn delete(
+    caller: Caller<AnyUser>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse> {
+    let before = find(&caller, &deps, *id).await?;
+    if before.owner == FILE {
+        return Err(conflict("this token is declared in the configuration file"));
+    }
+    deps.live.remove_token(before.id);
+    deps.live.recall_token(before.id).await;
+    deps.store.delete_token(caller.user.id, before.id).await?;
+    Ok(ok(Value::Null))
+}

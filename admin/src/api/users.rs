@@ -1,0 +1,334 @@
+//! Sign-in, the own account, and (for administrators) everybody's.
+
+use crate::Deps;
+use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
+use crate::extract::{ListQuery, Members, object};
+use crate::guard::{Admin, AnyUser, COOKIE, Caller, client, critical, is_local};
+use crate::json;
+use crate::limit::Limiter;
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::{HttpRequest, HttpResponse, web};
+use magic_domain::ids::UserId;
+use magic_domain::money::Nano;
+use magic_domain::principal::{Role, user_status};
+use magic_domain::secret::Secret;
+use magic_store::ledger::{AdjustKind, Change};
+use magic_store::users::{NewUser, SignIn, UserChange, UserRow};
+use magic_store::{FILE, password};
+use serde_json::{Map, Value, json as value};
+use std::sync::Arc;
+
+fn cookie(request: &HttpRequest, id: &str) -> Cookie<'static> {
+    let tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    Cookie::build(COOKIE, id.to_owned())
+        .path("/")
+        .http_only(true)
+        .secure(tls)
+        .same_site(SameSite::Strict)
+        .max_age(Duration::days(7))
+        .finish()
+}
+
+pub async fn login(
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+    limiter: web::Data<Arc<Limiter>>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    critical(&request, &limiter)?;
+    let body = object(&body)?;
+    let (name, password) =
+        (body.text("username")?.unwrap_or_default(), body.text("password")?.unwrap_or_default());
+    if name.is_empty() || password.is_empty() || name.len() > 200 || password.len() > 1024 {
+        return Err(bad_request("username and password are needed"));
+    }
+    let refused = || ApiError {
+        message: "the name or the password is wrong, or the account is disabled".into(),
+        ..error::unauthorised()
+    };
+    let (options, _) = deps.store.options().await?;
+    if !options.bool("PasswordLoginEnabled") {
+        return Err(forbidden("signing in with a password is switched off"));
+    }
+    let SignIn::Welcome(user) = deps.store.sign_in(&name, Secret::new(password)).await? else {
+        return Err(refused());
+    };
+    if user.must_change && !is_local(&client(&request)) {
+        // The password everybody knows opens nothing from outside.
+        return Err(refused());
+    }
+    let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("");
+    let (id, csrf) = deps.store.create_session(&user, &client(&request), agent).await?;
+    let mut data = json::user_brief(&user);
+    data["csrf"] = value!(csrf);
+    let mut response = ok(data);
+    response.add_cookie(&cookie(&request, id.expose())).map_err(|_| bad_request("cookie"))?;
+    Ok(response)
+}
+
+pub async fn logout(request: HttpRequest, deps: web::Data<Deps>) -> Result<HttpResponse> {
+    if let Some(cookie) = request.cookie(COOKIE) {
+        deps.store.delete_session(&Secret::new(cookie.value())).await?;
+    }
+    let mut response = ok(Value::Null);
+    let mut gone = cookie(&request, "");
+    gone.make_removal();
+    response.add_cookie(&gone).map_err(|_| bad_request("cookie"))?;
+    Ok(response)
+}
+
+pub async fn me(caller: Caller<AnyUser>) -> Result<HttpResponse> {
+    Ok(ok(json::user(&caller.user)))
+}
+
+fn checked_name(name: &str) -> Result<()> {
+    let count = name.chars().count();
+    if count == 0 || count > 64 || name.chars().any(char::is_control) {
+        return Err(invalid("a username has 1 to 64 characters"));
+    }
+    Ok(())
+}
+
+fn checked_password(text: Option<String>) -> Result<Option<Secret>> {
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) if !password::LENGTHS.contains(&text.chars().count()) => {
+            Err(invalid("a password has 8 to 256 characters"))
+        }
+        other => Ok(other.map(Secret::new)),
+    }
+}
+
+fn checked_text(body: &Map<String, Value>, key: &str, max: usize) -> Result<Option<String>> {
+    let text = body.text(key)?;
+    if text.as_ref().is_some_and(|text| text.chars().count() > max) {
+        return Err(invalid(format!("{key} may have {max} characters")));
+    }
+    Ok(text)
+}
+
+/// Changes the own name, password or display name. Other sessions end with the old password.
+pub async fn update_me(
+    caller: Caller<AnyUser>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    if caller.user.owner == FILE {
+        return Err(conflict("this account is declared in the configuration file"));
+    }
+    let body = object(&body)?;
+    let change = UserChange {
+        username: body.text("username")?.filter(|name| !name.is_empty()),
+        password: checked_password(body.text("password")?)?,
+        display_name: checked_text(&body, "display_name", 64)?,
+        ..UserChange::default()
+    };
+    if let Some(name) = &change.username {
+        checked_name(name)?;
+    }
+    let new_password = change.password.is_some();
+    let user = deps.store.update_user(caller.user.id, change).await?;
+    deps.live.put_user(user.principal());
+    let mut response = ok(json::user(&user));
+    if new_password && caller.session.is_some() {
+        let (id, _) = deps.store.create_session(&user, &client(&request), "").await?;
+        response.add_cookie(&cookie(&request, id.expose())).map_err(|_| bad_request("cookie"))?;
+    }
+    Ok(response)
+}
+
+pub async fn delete_me(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+    if caller.user.role == Role::Root {
+        return Err(forbidden("root can't be deleted"));
+    }
+    bury(&deps, &caller.user).await
+}
+
+/// A new access token for machines, shown once. The `GET` of one-api changes something, so a browser may only
+/// send it from our own page.
+pub async fn access_token(
+    caller: Caller<AnyUser>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+) -> Result<HttpResponse> {
+    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    if caller.session.is_some() && site.is_some_and(|site| site != "same-origin") {
+        return Err(forbidden("the request does not come from this site"));
+    }
+    Ok(ok(deps.store.new_access_token(caller.user.id).await?.expose()))
+}
+
+pub async fn available_models(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+    Ok(ok(deps.live.models_of(&caller.user.group)))
+}
+
+pub async fn list(
+    _caller: Caller<Admin>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+) -> Result<HttpResponse> {
+    let query = ListQuery::of(&request);
+    let (rows, total) = deps.store.users(query.page(), query.keyword).await?;
+    Ok(error::list(rows.iter().map(json::user).collect::<Vec<_>>(), total, i64::MAX))
+}
+
+/// The account, if the caller may act on it: their own, or one of lesser rights; root may act on all.
+async fn reach(caller: &UserRow, deps: &Deps, id: UserId) -> Result<UserRow> {
+    let user = deps.store.user(id).await?.filter(|user| user.status != user_status::DELETED);
+    let user = user.ok_or_else(|| not_found("user"))?;
+    if caller.role != Role::Root && user.role >= caller.role && user.id != caller.id {
+        return Err(forbidden("the account has as many rights as yours, or more"));
+    }
+    Ok(user)
+}
+
+pub async fn one(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<HttpResponse> {
+    Ok(ok(json::user(&reach(&caller.user, &deps, UserId(*id)).await?)))
+}
+
+fn role_of(body: &Map<String, Value>, caller: &UserRow) -> Result<Option<Role>> {
+    let Some(number) = body.int("role")? else { return Ok(None) };
+    let role = Role::from(number);
+    if role == Role::Guest || role >= caller.role {
+        return Err(forbidden("a role as high as one's own, or higher, can't be given"));
+    }
+    Ok(Some(role))
+}
+
+pub async fn create(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
+    let body = object(&body)?;
+    let username = body.text("username")?.unwrap_or_default();
+    checked_name(&username)?;
+    let password =
+        checked_password(body.text("password")?)?.ok_or_else(|| invalid("a password is needed"))?;
+    let (options, _) = deps.store.options().await?;
+    let role = role_of(&body, &caller.user)?.unwrap_or(Role::User);
+    let new = NewUser {
+        display_name: checked_text(&body, "display_name", 64)?.unwrap_or_else(|| username.clone()),
+        username,
+        password: Some(password),
+        role: role.into(),
+        email: checked_text(&body, "email", 100)?.unwrap_or_default(),
+        group: body.text("group")?.unwrap_or_default(),
+        balance: Nano::from_quota(options.int("QuotaForNewUser")),
+        inviter_id: 0,
+    };
+    let id = deps.store.create_user(new).await?;
+    let user = deps.store.user(id).await?.ok_or_else(|| not_found("user"))?;
+    deps.live.put_user(user.principal());
+    Ok(ok(json::user(&user)))
+}
+
+fn quota(body: &Map<String, Value>) -> Result<Option<Nano>> {
+    match body.int("quota")? {
+        Some(quota) if !(0..=i64::MAX / 2000).contains(&quota) => Err(invalid("quota is out of range")),
+        other => Ok(other.map(Nano::from_quota)),
+    }
+}
+
+/// Changes an account. Only what the body names changes; zero and empty are values.
+pub async fn update(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
+    let body = object(&body)?;
+    let id = body.int("id")?.ok_or_else(|| bad_request("id is missing"))?;
+    let before = reach(&caller.user, &deps, UserId(id)).await?;
+    let change = UserChange {
+        username: body.text("username")?.filter(|name| !name.is_empty() && *name != before.username),
+        password: checked_password(body.text("password")?)?,
+        display_name: checked_text(&body, "display_name", 64)?,
+        role: match body.int("role")? {
+            Some(role) if Role::from(role) == before.role => None,
+            _ => role_of(&body, &caller.user)?,
+        },
+        status: body.int("status")?.filter(|status| *status != before.status),
+        email: checked_text(&body, "email", 100)?,
+        group: body.text("group")?.filter(|group| !group.is_empty()),
+        balance: quota(&body)?.filter(|balance| balance.to_quota() != before.balance.to_quota()),
+    };
+    let touches_identity = change.username.is_some()
+        || change.password.is_some()
+        || change.role.is_some()
+        || change.group.is_some();
+    if before.owner == FILE && touches_identity {
+        return Err(conflict("this account is declared in the configuration file"));
+    }
+    if let Some(name) = &change.username {
+        checked_name(name)?;
+    }
+    if change.status.is_some_and(|status| !matches!(status, user_status::ENABLED | user_status::BANNED)) {
+        return Err(invalid("status must be 1 (enabled) or 2 (disabled)"));
+    }
+    if before.role == Role::Root && (change.status.is_some() || change.role.is_some()) {
+        return Err(forbidden("root can't be disabled or demoted"));
+    }
+    if change.balance.is_some() {
+        deps.live.recall_user(before.id).await;
+    }
+    let user = deps.store.update_user(before.id, change).await?;
+    deps.live.put_user(user.principal());
+    Ok(ok(json::user(&user)))
+}
+
+async fn bury(deps: &Deps, user: &UserRow) -> Result<HttpResponse> {
+    if user.role == Role::Root {
+        return Err(forbidden("root can't be deleted"));
+    }
+    if user.owner == FILE {
+        return Err(conflict("this account is declared in the configuration file"));
+    }
+    deps.store.delete_user(user.id).await?;
+    let mut principal = user.principal();
+    principal.status = user_status::DELETED;
+    deps.live.put_user(principal);
+    deps.live.recall_user(user.id).await;
+    Ok(ok(Value::Null))
+}
+
+pub async fn delete(
+    caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse> {
+    let user = reach(&caller.user, &deps, UserId(*id)).await?;
+    bury(&deps, &user).await
+}
+
+/// one-api's `{"username", "action"}`.
+pub async fn manage(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
+    let body = object(&body)?;
+    let name = body.text("username")?.unwrap_or_default();
+    let found = deps.store.user_by_name(&name).await?.ok_or_else(|| not_found("user"))?;
+    let user = reach(&caller.user, &deps, found.id).await?;
+    let root_only = || forbidden("only root can do that");
+    let change = match body.text("action")?.as_deref() {
+        Some("disable") => UserChange { status: Some(user_status::BANNED), ..UserChange::default() },
+        Some("enable") => UserChange { status: Some(user_status::ENABLED), ..UserChange::default() },
+        Some("delete") => return bury(&deps, &user).await,
+        Some("promote") if caller.user.role == Role::Root => {
+            UserChange { role: Some(Role::Admin), ..UserChange::default() }
+        }
+        Some("demote") if caller.user.role == Role::Root => {
+            UserChange { role: Some(Role::User), ..UserChange::default() }
+        }
+        Some("promote" | "demote") => return Err(root_only()),
+        _ => return Err(bad_request("action must be disable, enable, delete, promote or demote")),
+    };
+    if user.role == Role::Root {
+        return Err(forbidden("root can't be disabled, promoted or demoted"));
+    }
+    let user = deps.store.update_user(user.id, change).await?;
+    deps.live.put_user(user.principal());
+    Ok(ok(value!({ "role": i64::from(user.role), "status": user.status })))
+}
+
+/// `{"user_id", "quota", "remark"?}`: for payment systems outside.
+pub async fn topup(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
+    let body = object(&body)?;
+    let id = body.int("user_id")?.ok_or_else(|| bad_request("user_id is missing"))?;
+    let amount = quota(&body)?
+        .filter(|amount| amount.is_positive())
+        .ok_or_else(|| invalid("quota must be above zero"))?;
+    let note = body.text("remark")?.filter(|text| !text.is_empty());
+    let note = note.unwrap_or_else(|| format!("topped up by ${}", amount.usd()));
+    deps.store.adjust(UserId(id), Change::By(amount), AdjustKind::TopUp, &note).await?;
+    Ok(ok(Value::Null))
+}

@@ -1,0 +1,148 @@
+//! Who asks: a session's cookie or an access token, read once per request. Deny by default: a handler that
+//! wants a caller names the role it needs in its signature.
+
+use crate::error::{ApiError, banned, forbidden, too_many, unauthorised};
+use crate::limit::{Limiter, network};
+use crate::{Deps, error};
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpRequest, web};
+use magic_domain::principal::{Role, user_status};
+use magic_domain::secret::Secret;
+use magic_store::users::UserRow;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The session's cookie.
+pub const COOKIE: &str = "session";
+
+/// A role a handler needs.
+pub trait Needs: 'static {
+    const ROLE: Role;
+}
+pub struct AnyUser;
+pub struct Admin;
+pub struct Root;
+impl Needs for AnyUser {
+    const ROLE: Role = Role::User;
+}
+impl Needs for Admin {
+    const ROLE: Role = Role::Admin;
+}
+impl Needs for Root {
+    const ROLE: Role = Role::Root;
+}
+
+/// A caller who may do what the handler does.
+pub struct Caller<N: Needs> {
+    pub user: UserRow,
+    /// The session, when it was one.
+    pub session: Option<Secret>,
+    _needs: PhantomData<N>,
+}
+
+/// The caller's address, as the proxy says.
+pub fn client(request: &HttpRequest) -> String {
+    let header = request.headers().get("x-magic-client").and_then(|value| value.to_str().ok());
+    header.unwrap_or("unknown").to_owned()
+}
+
+/// Whether the address is loopback or private: where the first password may be used from.
+pub fn is_local(ip: &str) -> bool {
+    match ip.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+        Err(_) => false,
+    }
+}
+
+/// A cookie alone does not change anything: the browser must say that the request comes from our own page.
+fn same_origin(request: &HttpRequest) -> bool {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = header("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    match (header("origin"), header("host")) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, rest)| rest == host),
+        // Not a browser: nothing forges requests for it.
+        (None, _) => true,
+        _ => false,
+    }
+}
+
+async fn identify(request: HttpRequest, needed: Role) -> Result<(UserRow, Option<Secret>), ApiError> {
+    let Some(deps) = request.app_data::<web::Data<Deps>>() else { return Err(unauthorised()) };
+    let authorization =
+        request.headers().get("authorization").map(|value| value.to_str().unwrap_or("").to_owned());
+    let (user, session) = if let Some(text) = authorization {
+        let token = match text.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+            _ => text.as_str(),
+        };
+        if token.is_empty() || token.len() > 256 {
+            return Err(unauthorised());
+        }
+        let user = deps.store.user_by_access_token(&Secret::new(token)).await?;
+        (
+            user.ok_or_else(|| error::ApiError {
+                message: "the access token is not valid".into(),
+                ..unauthorised()
+            })?,
+            None,
+        )
+    } else {
+        let cookie = request.cookie(COOKIE).ok_or_else(unauthorised)?;
+        let id = Secret::new(cookie.value());
+        let found = deps.store.session(&id).await?.ok_or_else(unauthorised)?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) && !same_origin(&request) {
+            return Err(forbidden("the request does not come from this site"));
+        }
+        (found.user, Some(id))
+    };
+    if user.status != user_status::ENABLED {
+        return Err(banned());
+    }
+    if user.must_change
+        && !(request.path() == "/api/user/self" && matches!(*request.method(), Method::PUT | Method::GET))
+    {
+        return Err(forbidden("set a new password first: PUT /api/user/self with {\"password\": …}"));
+    }
+    if user.role < needed {
+        return Err(forbidden("this needs more rights than the account has"));
+    }
+    Ok((user, session))
+}
+
+impl<N: Needs> FromRequest for Caller<N> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let (user, session) = identify(request, N::ROLE).await?;
+            Ok(Caller { user, session, _needs: PhantomData })
+        })
+    }
+}
+
+/// What every request passes: it came through the proxy, and its address has calls left.
+pub fn admit(request: &HttpRequest, deps: &Deps, limiter: &Arc<Limiter>) -> Result<(), ApiError> {
+    use subtle::ConstantTimeEq;
+    let proof = request.headers().get("x-magic-edge").map(|value| value.as_bytes()).unwrap_or_default();
+    if !bool::from(proof.ct_eq(deps.edge_secret.as_bytes())) {
+        return Err(forbidden("the management service is only reached through the gateway"));
+    }
+    limiter.take("api", &client(request), deps.api_rate, 180).map_err(too_many)
+}
+
+/// The stricter limit of sign-in and its like: 20 in 20 minutes per network.
+pub fn critical(request: &HttpRequest, limiter: &Limiter) -> Result<(), ApiError> {
+    let client = client(request);
+    if client == "127.0.0.1" || client == "::1" {
+        return limiter.take("critical", &client, 200, 1200).map_err(too_many);
+    }
+    limiter.take("critical", &network(&client), 20, 1200).map_err(too_many)
+}

@@ -1,0 +1,177 @@
+//! Every route on one page, with the role it needs; a test walks it and proves that nothing answers without.
+
+use crate::Deps;
+use crate::api::{channels, groups, logs, options, site, tokens, users};
+use crate::error::{ApiError, not_found};
+use crate::extract::BODY_MAX;
+use crate::guard;
+use crate::limit::Limiter;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{self, Next};
+use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError, body::MessageBody, web};
+use std::sync::Arc;
+
+/// Method, path, and who may call: `public`, `user`, `admin` or `root`.
+pub const ROUTES: &[(&str, &str, &str)] = &[
+    ("GET", "/api/status", "public"),
+    ("GET", "/api/notice", "public"),
+    ("GET", "/api/about", "public"),
+    ("GET", "/api/home_page_content", "public"),
+    ("POST", "/api/user/login", "public"),
+    ("GET", "/api/user/logout", "public"),
+    ("GET", "/api/models", "user"),
+    ("GET", "/api/user/self", "user"),
+    ("PUT", "/api/user/self", "user"),
+    ("DELETE", "/api/user/self", "user"),
+    ("GET", "/api/user/dashboard", "user"),
+    ("GET", "/api/user/token", "user"),
+    ("POST", "/api/user/token", "user"),
+    ("GET", "/api/user/available_models", "user"),
+    ("GET", "/api/user", "admin"),
+    ("POST", "/api/user", "admin"),
+    ("PUT", "/api/user", "admin"),
+    ("GET", "/api/user/search", "admin"),
+    ("POST", "/api/user/manage", "admin"),
+    ("GET", "/api/user/{id}", "admin"),
+    ("DELETE", "/api/user/{id}", "admin"),
+    ("POST", "/api/topup", "admin"),
+    ("GET", "/api/token", "user"),
+    ("POST", "/api/token", "user"),
+    ("PUT", "/api/token", "user"),
+    ("GET", "/api/token/search", "user"),
+    ("GET", "/api/token/{id}", "user"),
+    ("DELETE", "/api/token/{id}", "user"),
+    ("GET", "/api/channel", "admin"),
+    ("POST", "/api/channel", "admin"),
+    ("PUT", "/api/channel", "admin"),
+    ("GET", "/api/channel/search", "admin"),
+    ("GET", "/api/channel/models", "admin"),
+    ("GET", "/api/channel/types", "admin"),
+    ("GET", "/api/channel/test/{id}", "admin"),
+    ("DELETE", "/api/channel/disabled", "admin"),
+    ("GET", "/api/channel/{id}", "admin"),
+    ("DELETE", "/api/channel/{id}", "admin"),
+    ("GET", "/api/option", "root"),
+    ("PUT", "/api/option", "root"),
+    ("POST", "/api/config/reload", "root"),
+    ("GET", "/api/price", "admin"),
+    ("PUT", "/api/price", "root"),
+    ("DELETE", "/api/price", "root"),
+    ("GET", "/api/group", "admin"),
+    ("GET", "/api/log", "admin"),
+    ("DELETE", "/api/log", "root"),
+    ("GET", "/api/log/stat", "admin"),
+    ("GET", "/api/log/self", "user"),
+    ("GET", "/api/log/self/stat", "user"),
+];
+
+fn routes(config: &mut web::ServiceConfig) {
+    use web::{delete, get, post, put};
+    config
+        .route("/api/status", get().to(site::status))
+        .route("/api/notice", get().to(site::notice))
+        .route("/api/about", get().to(site::about))
+        .route("/api/home_page_content", get().to(site::home))
+        .route("/api/models", get().to(channels::known_models))
+        .route("/api/user/login", post().to(users::login))
+        .route("/api/user/logout", get().to(users::logout))
+        .route("/api/user/self", get().to(users::me))
+        .route("/api/user/self", put().to(users::update_me))
+        .route("/api/user/self", delete().to(users::delete_me))
+        .route("/api/user/dashboard", get().to(logs::dashboard))
+        .route("/api/user/token", get().to(users::access_token))
+        .route("/api/user/token", post().to(users::access_token))
+        .route("/api/user/available_models", get().to(users::available_models))
+        .route("/api/user/search", get().to(users::list))
+        .route("/api/user/manage", post().to(users::manage))
+        .route("/api/user", get().to(users::list))
+        .route("/api/user", post().to(users::create))
+        .route("/api/user", put().to(users::update))
+        .route("/api/user/{id}", get().to(users::one))
+        .route("/api/user/{id}", delete().to(users::delete))
+        .route("/api/topup", post().to(users::topup))
+        .route("/api/token/search", get().to(tokens::list))
+        .route("/api/token", get().to(tokens::list))
+        .route("/api/token", post().to(tokens::create))
+        .route("/api/token", put().to(tokens::update))
+        .route("/api/token/{id}", get().to(tokens::one))
+        .route("/api/token/{id}", delete().to(tokens::delete))
+        .route("/api/channel/search", get().to(channels::list))
+        .route("/api/channel/models", get().to(channels::openai_models))
+        .route("/api/channel/types", get().to(channels::types))
+        .route("/api/channel/test/{id}", get().to(channels::test))
+        .route("/api/channel/disabled", delete().to(channels::delete_disabled))
+        .route("/api/channel", get().to(channels::list))
+        .route("/api/channel", post().to(channels::create))
+        .route("/api/channel", put().to(channels::update))
+        .route("/api/channel/{id}", get().to(channels::one))
+        .route("/api/channel/{id}", delete().to(channels::delete))
+        .route("/api/option", get().to(options::list))
+        .route("/api/option", put().to(options::set))
+        .route("/api/config/reload", post().to(options::reload_config))
+        .route("/api/price", get().to(options::prices))
+        .route("/api/price", put().to(options::set_price))
+        .route("/api/price", delete().to(options::delete_price))
+        .route("/api/group", get().to(groups::list))
+        .route("/api/log", get().to(logs::all))
+        .route("/api/log", delete().to(logs::delete))
+        .route("/api/log/stat", get().to(logs::stat))
+        .route("/api/log/self", get().to(logs::mine))
+        .route("/api/log/self/stat", get().to(logs::my_stat));
+}
+
+async fn admit(
+    limiter: web::Data<Arc<Limiter>>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let deps = request.app_data::<web::Data<Deps>>().cloned();
+    let admitted = match &deps {
+        Some(deps) => guard::admit(request.request(), deps, limiter.get_ref()),
+        None => Err(crate::error::unauthorised()),
+    };
+    match admitted {
+        Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
+        Err(error) => Ok(request.into_response(error.error_response()).map_into_right_body()),
+    }
+}
+
+async fn nowhere(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if request.path().starts_with("/api") {
+        return Err(not_found("this address"));
+    }
+    Ok(site::front())
+}
+
+/// Builds the service.
+pub fn app(
+    deps: Deps,
+    limiter: Arc<Limiter>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let headers = middleware::DefaultHeaders::new()
+        .add(("x-content-type-options", "nosniff"))
+        .add(("referrer-policy", "no-referrer"))
+        .add(("cache-control", "no-store"))
+        .add((
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ));
+    App::new()
+        .app_data(web::Data::new(deps))
+        .app_data(web::Data::new(limiter))
+        .app_data(web::PayloadConfig::new(BODY_MAX))
+        .wrap(middleware::from_fn(admit))
+        .wrap(headers)
+        // `/api/token/` and `/api/token` are the same; scripts of one-api use both.
+        .wrap(middleware::NormalizePath::trim())
+        .configure(routes)
+        .default_service(web::to(nowhere))
+}
