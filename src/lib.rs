@@ -2,13 +2,19 @@
 //!
 //! A request's way is told in `ARCHITECTURE.md`; the filters are in [`proxy`], in the order they run.
 
+pub mod app;
 pub mod books;
+pub mod catalogue;
 pub mod cli;
 pub mod client;
 pub mod event;
 pub mod gateway;
+pub mod jobs;
 pub mod limits;
+pub mod live;
+pub mod logging;
 pub mod principals;
+pub mod probe;
 pub mod proxy;
 pub mod resolver;
 pub mod settings;

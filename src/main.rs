@@ -1,1 +1,27 @@
-fn main() {}
+//! `magic`: reads the command line, runs the command, and turns errors into one clear line and an exit code.
+
+use clap::Parser;
+use magic::app;
+use magic::cli::{Cli, Command, LedgerCommand};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // `.env` never wins over the real environment.
+    let _ = dotenvy::dotenv();
+    let cli = Cli::parse();
+    let done = match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => app::serve(&cli.common),
+        Command::CheckConfig => app::check_config(&cli.common),
+        Command::ResetRootPassword => app::reset_root_password(&cli.common),
+        Command::Ledger { command: LedgerCommand::Verify } => app::verify(&cli.common),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in error.lines() {
+                app::complain(line);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -101,7 +101,7 @@ fn body(call: &mut Call, channel: &Channel, model: &str) -> Result<Rope, Fault> 
     splice(&call.body, peek, &edits).map_err(|error| Fault::new(Code::InvalidRequest, error.message))
 }
 
-fn timers(gateway: &Gateway, channel: &Channel) -> Timers {
+pub fn timers(gateway: &Gateway, channel: &Channel) -> Timers {
     let tuning = gateway.tuning.load();
     let own = |ms: Option<u64>, default: Duration| ms.map_or(default, Duration::from_millis);
     Timers {
@@ -113,7 +113,7 @@ fn timers(gateway: &Gateway, channel: &Channel) -> Timers {
     }
 }
 
-async fn peer(
+pub async fn peer(
     gateway: &Gateway,
     channel: &Channel,
     target: &magic_wire::vendors::Target,
@@ -174,14 +174,8 @@ fn call_is_upgrade(target: &magic_wire::vendors::Target) -> bool {
 
 /// Headers of the caller that mean something to a vendor of the same dialect. Everything else stays here
 /// (SR-26): cookies, credentials, addresses, and whatever a browser or another proxy added.
-const PASSED: &[&str] = &[
-    "content-type",
-    "accept",
-    "openai-beta",
-    "openai-organization-data",
-    "idempotency-key",
-    "x-stainless-helper-method",
-];
+const PASSED: &[&str] =
+    &["accept", "openai-beta", "openai-organization-data", "idempotency-key", "x-stainless-helper-method"];
 
 /// Builds the head for the vendor in place: the version the connection speaks stays.
 pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<()> {
@@ -198,6 +192,13 @@ pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<(
         if let Some(value) = request.headers.get(*name) {
             fresh.insert_header(*name, value.clone())?;
         }
+    }
+    if !call.body.is_empty() {
+        let multipart = call.content_type.to_ascii_lowercase().starts_with("multipart/");
+        fresh.insert_header(
+            "content-type",
+            if multipart { call.content_type.as_str() } else { "application/json" },
+        )?;
     }
     if !fresh.headers.contains_key("accept") {
         fresh.insert_header("accept", if call.stream { "text/event-stream" } else { "*/*" })?;

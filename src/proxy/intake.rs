@@ -2,7 +2,6 @@
 
 use super::route::percent;
 use crate::gateway::Gateway;
-use crate::tuning::Tuning;
 use bytes::{Bytes, BytesMut};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
@@ -29,7 +28,8 @@ pub async fn read(session: &mut Session, gateway: &Gateway, endpoint: Endpoint) 
     let tuning = gateway.tuning.load();
     let content_type = header(session, "content-type").unwrap_or_default().to_owned();
     let multipart = is_type(&content_type, "multipart/form-data");
-    let json = content_type.is_empty() || is_json(&content_type);
+    // curl's default type and a missing one are taken for JSON: the scanner finds out.
+    let json = !multipart && (is_json(&content_type) || is_unspecific(&content_type));
     let wants_multipart = matches!(
         endpoint,
         Endpoint::Transcriptions | Endpoint::Translations | Endpoint::ImageEdits | Endpoint::ImageVariations
@@ -201,6 +201,12 @@ fn is_json(content_type: &str) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
+fn is_unspecific(content_type: &str) -> bool {
+    content_type.is_empty()
+        || is_type(content_type, "application/x-www-form-urlencoded")
+        || is_type(content_type, "text/plain")
+}
+
 /// A parameter of the query, decoded.
 pub fn query_param(session: &Session, name: &str) -> Option<String> {
     let query = session.req_header().uri.query()?;
@@ -213,9 +219,4 @@ pub fn query_for_vendor(session: &Session) -> Option<String> {
     let kept: Vec<&str> =
         query.split('&').filter(|pair| !pair.starts_with("key=") && !pair.is_empty()).collect();
     (!kept.is_empty()).then(|| kept.join("&"))
-}
-
-/// The limits in force, for callers that need them whole.
-pub fn tuning(gateway: &Gateway) -> Arc<Tuning> {
-    gateway.tuning.load_full()
 }

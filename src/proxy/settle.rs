@@ -4,7 +4,7 @@ use super::context::{Call, Ctx, Reply};
 use crate::gateway::Gateway;
 use crate::tokens;
 use chrono::Utc;
-use magic_domain::books::Closing;
+use magic_domain::books::{Attempt, Closing};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::money::Nano;
 use magic_domain::price::{Rates, bill};
@@ -55,10 +55,24 @@ pub fn closing(call: &Call, usage: Usage, mark: Mark, error: &str, elapsed_ms: u
         cost,
         status: call.status,
         error: error.to_owned(),
-        attempts: call.attempts.clone(),
+        attempts: attempts(call),
         timings,
         system_prompt_reset: call.system_prompt_reset,
     }
+}
+
+/// The tries so far, with the one under way.
+fn attempts(call: &Call) -> Vec<Attempt> {
+    let mut attempts = call.attempts.clone();
+    if let Some(current) = call.current.as_ref().filter(|current| !current.recorded) {
+        attempts.push(Attempt {
+            channel_id: current.channel.id,
+            status: call.status,
+            ms: current.started.elapsed().as_millis() as u64,
+            error: String::new(),
+        });
+    }
+    attempts
 }
 
 /// Settles with the vendor's own numbers. Returns the cost.
@@ -97,6 +111,11 @@ pub fn estimate(
     let catalogue = call.snapshot.table.catalogue.clone();
     let kind = call.current.as_ref().map_or(0, |current| current.channel.kind);
     let speech = endpoint == Endpoint::Speech;
+    // Text formats of a transcription report nothing: 128 kbit/s is what speech is mostly uploaded at.
+    let seconds = match endpoint {
+        Endpoint::Transcriptions | Endpoint::Translations => (call.body.len() as u64).div_ceil(16_000),
+        _ => 0,
+    };
     async move {
         let model = base.model.clone();
         let counted = tokio::task::spawn_blocking(move || {
@@ -105,6 +124,9 @@ pub fn estimate(
         .await
         .unwrap_or_default();
         let mut usage = complete_from;
+        if seconds > 0 {
+            usage.set(Bucket::Second, seconds);
+        }
         for (bucket, units) in counted.parts() {
             usage.set(bucket, units);
         }

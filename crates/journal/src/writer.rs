@@ -82,12 +82,7 @@ impl Journal {
         let context = format!("the journal in {} can't be opened", config.dir.display());
         fs::create_dir_all(&config.dir).map_err(JournalError::io(context.clone()))?;
         let lock = lock(&config.dir, &config.epoch)?;
-        let file = create(&config, 1).map_err(JournalError::io(context.clone()))?;
-        let mut reserve = false;
-        if config.reserve_bytes > 0 {
-            preallocate(&config.reserve(), config.reserve_bytes).map_err(JournalError::io(context))?;
-            reserve = true;
-        }
+        let file = create(&config, 1).map_err(JournalError::io(context))?;
         let at = Position { segment: 1, offset: HEADER.len() as u64 };
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
@@ -95,7 +90,7 @@ impl Journal {
                 at,
                 buffer: Vec::with_capacity(4096),
                 full: false,
-                reserve,
+                reserve: false,
             }),
             bell: Condvar::new(),
             synced: Mutex::new(at),
@@ -108,7 +103,11 @@ impl Journal {
             .name("journal-fsync".into())
             .spawn({
                 let shared = shared.clone();
-                move || sync_loop(&shared)
+                move || {
+                    // Beside the start, not before it: writing the reserve takes a moment.
+                    make_reserve(&shared);
+                    sync_loop(&shared);
+                }
             })
             .map_err(JournalError::io("the journal's thread can't be started"))?;
         Ok(Journal { shared, syncer: Mutex::new(Some(syncer)), _lock: lock })
@@ -243,7 +242,7 @@ impl Journal {
     }
 
     /// The orderly end of an epoch whose records have all been posted: its files go.
-    pub fn close_posted(self) {
+    pub fn remove_posted(&self) {
         self.stop();
         let config = self.shared.config.clone();
         let last = self.position().segment;
@@ -293,6 +292,20 @@ impl Shared {
             }
         }
         true
+    }
+}
+
+fn make_reserve(shared: &Shared) {
+    let config = &shared.config;
+    if config.reserve_bytes == 0 {
+        return;
+    }
+    match preallocate(&config.reserve(), config.reserve_bytes) {
+        Ok(()) => shared.state.lock().reserve = true,
+        Err(error) => {
+            let _ = fs::remove_file(config.reserve());
+            log::warn!("the journal has no reserve for a full disk: {error}");
+        }
     }
 }
 

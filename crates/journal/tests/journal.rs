@@ -94,7 +94,7 @@ fn an_orderly_end_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(Config { reserve_bytes: 4096, ..config(dir.path(), "a") }).unwrap();
     journal.append(b"x").unwrap();
-    journal.close_posted();
+    journal.remove_posted();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 

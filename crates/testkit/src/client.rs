@@ -1,1 +1,174 @@
-//! Written with the integration suite.
+//! Small clients over real sockets: HTTP/1.1 byte by byte, and HTTP/2 over TLS.
+
+use crate::vendor::{certificate, headers_of, provider, read_body, read_head, send_all};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
+    /// The body ended as its framing says.
+    pub whole: bool,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+    pub fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().unwrap_or("").to_owned()
+    }
+}
+
+/// A connection over HTTP/1.1.
+pub struct H1 {
+    pub stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl H1 {
+    pub async fn connect(address: SocketAddr) -> H1 {
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        stream.set_nodelay(true).expect("nodelay");
+        H1 { stream, buffer: Vec::new() }
+    }
+
+    pub async fn write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// A head with `host`, the fields given, and the body's length.
+    pub async fn send(&mut self, method: &str, path: &str, fields: &[(&str, &str)], body: &[u8]) {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: magic.test\r\n");
+        for (name, value) in fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !body.is_empty() || method == "POST" {
+            head.push_str(&format!("content-length: {}\r\n", body.len()));
+        }
+        head.push_str("\r\n");
+        self.write(head.as_bytes()).await;
+        self.write(body).await;
+    }
+
+    pub async fn send_chunked(&mut self, path: &str, fields: &[(&str, &str)], body: &[u8]) {
+        let mut head = format!("POST {path} HTTP/1.1\r\nhost: magic.test\r\ntransfer-encoding: chunked\r\n");
+        for (name, value) in fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        self.write(head.as_bytes()).await;
+        for chunk in body.chunks(50_000) {
+            self.write(format!("{:x}\r\n", chunk.len()).as_bytes()).await;
+            self.write(chunk).await;
+            self.write(b"\r\n").await;
+        }
+        self.write(b"0\r\n\r\n").await;
+    }
+
+    /// The next head; 100-continue is passed over.
+    pub async fn head(&mut self) -> Option<(u16, HashMap<String, String>)> {
+        loop {
+            let head = read_head(&mut self.stream, &mut self.buffer).await?;
+            let (first, headers) = headers_of(&head);
+            let status = first.split(' ').nth(1)?.parse().ok()?;
+            if status != 100 {
+                return Some((status, headers));
+            }
+        }
+    }
+
+    /// The next answer; `None` when the connection ended without one.
+    pub async fn answer(&mut self) -> Option<Answer> {
+        let (status, headers) = self.head().await?;
+        match read_body(&mut self.stream, &mut self.buffer, &headers, true).await {
+            Some(body) => Some(Answer { status, headers, body, whole: true }),
+            None => Some(Answer { status, headers, body: std::mem::take(&mut self.buffer), whole: false }),
+        }
+    }
+
+    /// Reads until the bytes so far hold `text`.
+    pub async fn read_until(&mut self, text: &str) -> bool {
+        loop {
+            if String::from_utf8_lossy(&self.buffer).contains(text) {
+                return true;
+            }
+            let mut chunk = [0u8; 4096];
+            match self.stream.read(&mut chunk).await {
+                Ok(read) if read > 0 => self.buffer.extend_from_slice(&chunk[..read]),
+                _ => return false,
+            }
+        }
+    }
+}
+
+/// One request over a new HTTP/1.1 connection.
+pub async fn h1(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
+    let mut client = H1::connect(address).await;
+    client.send(method, path, fields, body).await;
+    client.answer().await.expect("an answer")
+}
+
+/// One request over a new HTTP/2 connection over TLS.
+pub async fn h2(address: SocketAddr, path: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+    provider();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate().cert.der().clone()).expect("a root");
+    let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let tcp = TcpStream::connect(address).await.expect("a connection");
+    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("TLS");
+    let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    let mut client = client.ready().await.expect("ready");
+    let mut request = http::Request::builder().method("POST").uri(format!("https://localhost{path}"));
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let request = request.header("content-length", body.len()).body(()).expect("a request");
+    let (response, mut send) = client.send_request(request, false).expect("sent");
+    let body = Bytes::copy_from_slice(body);
+    let sending = tokio::spawn(async move { send_all(&mut send, body, true).await });
+    let response = response.await.expect("an answer");
+    let (parts, mut incoming) = response.into_parts();
+    let mut body = Vec::new();
+    let mut whole = true;
+    while let Some(chunk) = incoming.data().await {
+        match chunk {
+            Ok(chunk) => {
+                let _ = incoming.flow_control().release_capacity(chunk.len());
+                body.extend_from_slice(&chunk);
+            }
+            Err(_) => {
+                whole = false;
+                break;
+            }
+        }
+    }
+    sending.abort();
+    let headers = parts.headers.iter();
+    let headers = headers
+        .map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()))
+        .collect();
+    Answer { status: parts.status.as_u16(), headers, body, whole }
+}

@@ -1,1 +1,138 @@
-//! Written with the integration suite.
+//! The program under test as a process: started with a configuration, awaited until ready, killed at will.
+
+use crate::db::free_port;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A key that every started gateway knows: root's first token.
+pub const ROOT_KEY: &str = "sk-roottoken0123456789";
+pub const ROOT_PASSWORD: &str = "root password";
+
+/// A running gateway.
+pub struct Gateway {
+    pub address: SocketAddr,
+    pub tls: Option<SocketAddr>,
+    pub dir: PathBuf,
+    child: Child,
+}
+
+/// How a gateway is started.
+pub struct Setup<'a> {
+    pub binary: &'a str,
+    pub dir: &'a Path,
+    /// The configuration without its listeners.
+    pub config: String,
+    /// Besides plain HTTP, TLS with the testkit's certificate.
+    pub tls: bool,
+    pub env: Vec<(&'static str, String)>,
+}
+
+impl Gateway {
+    pub fn start(setup: &Setup<'_>) -> Gateway {
+        let (plain, tls) = (free_port(), free_port());
+        let address: SocketAddr = ([127, 0, 0, 1], plain).into();
+        let tls_address: SocketAddr = ([127, 0, 0, 1], tls).into();
+        let mut listen = format!("[server]\nlisten = [{{ address = \"{address}\" }}");
+        if setup.tls {
+            let (cert, key) = (setup.dir.join("cert.pem"), setup.dir.join("key.pem"));
+            std::fs::write(&cert, crate::vendor::ca_pem()).expect("a file");
+            std::fs::write(&key, crate::vendor::key_pem()).expect("a file");
+            listen.push_str(&format!(
+                ", {{ address = \"{tls_address}\", tls = {{ cert = {cert:?}, key = {key:?} }} }}"
+            ));
+        }
+        listen.push_str("]\n");
+        let config = if let Some(rest) = setup.config.strip_prefix("[server]\n") {
+            format!("{listen}{rest}")
+        } else {
+            format!("{listen}{}", setup.config)
+        };
+        std::fs::write(setup.dir.join("magic.toml"), config).expect("a file");
+        let mut command = Command::new(setup.binary);
+        command
+            .current_dir(setup.dir)
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap_or_default())
+            .env("INITIAL_ROOT_TOKEN", ROOT_KEY)
+            .env("INITIAL_ROOT_PASSWORD", ROOT_PASSWORD)
+            .env("GLOBAL_API_RATE_LIMIT", "0")
+            .env("RUST_LOG", std::env::var("MAGIC_TEST_LOG").unwrap_or_else(|_| "warn".into()))
+            .envs(setup.env.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit());
+        let mut child = command.spawn().expect("the program starts");
+        let stdout = child.stdout.take().expect("its output");
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            let mut line = String::new();
+            while reader.read_line(&mut line).is_ok_and(|read| read > 0) {
+                if line.starts_with("MAGIC ready") {
+                    let _ = sender.send(());
+                }
+                line.clear();
+            }
+        });
+        if receiver.recv_timeout(Duration::from_secs(60)).is_err() {
+            let _ = child.kill();
+            panic!("the gateway does not become ready");
+        }
+        Gateway { address, tls: setup.tls.then_some(tls_address), dir: setup.dir.to_owned(), child }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
+    }
+
+    /// Kills it and waits for its end.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its end; the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().ok().and_then(|status| status.code())
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().ok().flatten().is_some()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Runs the program to its end: exit code, standard output, standard error.
+pub fn run(binary: &str, dir: &Path, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
+    let mut child = Command::new(binary)
+        .current_dir(dir)
+        .args(args)
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap_or_default())
+        .envs(env.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let (mut out, mut err) = (String::new(), String::new());
+    child.stdout.take().expect("output").read_to_string(&mut out).expect("text");
+    child.stderr.take().expect("errors").read_to_string(&mut err).expect("text");
+    let status = child.wait().expect("an end");
+    (status.code().unwrap_or(-1), out, err)
+}

@@ -202,9 +202,14 @@ pub fn disables_channel(status: u16, fault: &VendorFault) -> Option<&'static str
 
 /// Cuts a vendor's text to size and masks what looks like a credential or an account.
 pub fn clean(message: &str) -> String {
-    let mut out = String::with_capacity(message.len().min(MESSAGE_MAX));
-    let mut rest: String =
-        message.chars().filter(|c| !c.is_control() || *c == '\n').take(MESSAGE_MAX).collect();
+    let short: String = message.chars().filter(|c| !c.is_control() || *c == '\n').take(MESSAGE_MAX).collect();
+    mask(&short)
+}
+
+/// Masks what looks like a credential or an account.
+pub fn mask(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.to_owned();
     for prefix in ["sk-", "org-", "proj_", "Bearer ", "AKIA", "AIza", "gsk_", "xai-"] {
         while let Some(at) = rest.find(prefix) {
             let tail = &rest[at + prefix.len()..];

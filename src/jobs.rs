@@ -1,0 +1,5 @@
+//! What runs in the background.
+
+pub mod follow;
+pub mod post;
+pub mod recover;

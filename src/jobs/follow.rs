@@ -1,0 +1,63 @@
+//! Follows what may change outside this process: the database (another node), the configuration file, SIGHUP.
+
+use crate::live::LiveGateway;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Revocations made on another node bite here within two of these.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Runs until the process ends. `alone`: nobody else writes the database.
+pub async fn run(live: Arc<LiveGateway>, alone: bool) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => return log::error!("SIGHUP can't be awaited: {error}"),
+    };
+    let mut modified = live.file().as_deref().and_then(changed);
+    let mut seen = live.store().version().await.unwrap_or(0);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                log::info!("SIGHUP: the configuration is read again");
+                reload(&live).await;
+            }
+            () = tokio::time::sleep(POLL) => {}
+        }
+        let now = live.file().as_deref().and_then(changed);
+        if now != modified {
+            modified = now;
+            log::info!("the configuration file has changed");
+            reload(&live).await;
+        }
+        // Also the pulse that tells whether the database is there.
+        match live.store().version().await {
+            Ok(version) if version != seen => {
+                seen = version;
+                if !alone && let Err(error) = live.refresh().await {
+                    log::warn!("what changed on another node could not be loaded: {error}");
+                    seen = 0;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn changed(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|meta| meta.modified()).ok()
+}
+
+async fn reload(live: &LiveGateway) {
+    match live.reload_settings().await {
+        Ok(waiting) if waiting.is_empty() => log::info!("the configuration is in force"),
+        Ok(waiting) => log::warn!("in force, but these need a restart: {}", waiting.join(", ")),
+        Err(faults) => {
+            log::error!("the configuration is refused, nothing has changed:");
+            for fault in faults {
+                log::error!("{fault}");
+            }
+        }
+    }
+}

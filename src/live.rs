@@ -1,0 +1,212 @@
+//! The running proxy as the management API and the background jobs see it.
+
+use crate::catalogue;
+use crate::cli::Common;
+use crate::gateway::Gateway;
+use crate::settings::{self, Settings};
+use crate::wallet::{Bank, BankAway, Owner};
+use crate::{probe, settings::Faults};
+use async_trait::async_trait;
+use magic_admin::{Live, TestOutcome};
+use magic_domain::channel::ChannelStatus;
+use magic_domain::health::Verdict;
+use magic_domain::ids::{ChannelId, TokenId, UserId};
+use magic_domain::money::Nano;
+use magic_domain::principal::{Token, User};
+use magic_domain::table::Table;
+use magic_store::ledger::LeaseScope;
+use magic_store::{Store, StoreError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The database as the bank of the wallets.
+pub struct StoreBank {
+    pub store: Store,
+    pub epoch: String,
+}
+
+fn scope(owner: Owner) -> LeaseScope {
+    match owner {
+        Owner::User(id) => LeaseScope::User(id),
+        Owner::Token(id) => LeaseScope::Token(id),
+    }
+}
+
+#[async_trait]
+impl Bank for StoreBank {
+    async fn lease(&self, owner: Owner, need: Nano, want: Nano) -> Result<Nano, BankAway> {
+        let answer = self.store.lease(scope(owner), need, want, &self.epoch).await;
+        answer.map_err(|error| {
+            log::debug!("no lease: {error}");
+            BankAway
+        })
+    }
+
+    async fn unlease(&self, owner: Owner, amount: Nano) -> Result<(), BankAway> {
+        self.store.unlease(scope(owner), amount, &self.epoch).await.map_err(|_| BankAway)
+    }
+}
+
+/// See the module's text.
+pub struct LiveGateway {
+    gateway: Arc<Gateway>,
+    store: Store,
+    common: Common,
+    settings: arc_swap::ArcSwap<Settings>,
+    builds: AtomicU64,
+    /// Builds take turns, so that an older one can't replace a newer one.
+    building: tokio::sync::Mutex<()>,
+}
+
+impl LiveGateway {
+    pub fn new(gateway: Arc<Gateway>, store: Store, common: Common, settings: Settings) -> Self {
+        Self {
+            gateway,
+            store,
+            common,
+            settings: arc_swap::ArcSwap::from_pointee(settings),
+            builds: AtomicU64::new(0),
+            building: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    pub fn file(&self) -> Option<PathBuf> {
+        self.settings.load().file.clone()
+    }
+
+    /// Loads users and tokens anew.
+    pub async fn load_principals(&self) -> Result<(), StoreError> {
+        let (users, tokens) =
+            tokio::try_join!(self.store.principals_users(), self.store.principals_tokens())?;
+        self.gateway.principals.replace_all(users, tokens);
+        Ok(())
+    }
+
+    /// Everything anew: what another node may have changed.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.reload().await?;
+        self.load_principals().await
+    }
+
+    /// Reads the file again and applies the difference; a faulty file changes nothing.
+    pub async fn reload_settings(&self) -> Result<Vec<String>, Vec<String>> {
+        let new =
+            settings::load(&self.common, &|name| std::env::var(name).ok()).map_err(|Faults(lines)| lines)?;
+        let said = |error: StoreError| vec![error.to_string()];
+        self.store.apply_owned(new.owned.clone()).await.map_err(said)?;
+        let old = self.settings.load_full();
+        let waiting = old.restart_needed(&new).into_iter().map(str::to_owned).collect();
+        self.gateway.tuning.store(Arc::new(new.tuning.clone()));
+        self.settings.store(Arc::new(new));
+        self.refresh().await.map_err(said)?;
+        Ok(waiting)
+    }
+}
+
+#[async_trait]
+impl Live for LiveGateway {
+    async fn reload(&self) -> Result<(), StoreError> {
+        let _turn = self.building.lock().await;
+        let loaded = self.store.load().await?;
+        let version = self.builds.fetch_add(1, Ordering::Relaxed) + 1;
+        let catalogue = Arc::new(catalogue::build(&loaded));
+        let groups = catalogue::groups(&loaded.options);
+        let table = Table::build(version, loaded.channels, groups, catalogue, Arc::new(loaded.options));
+        self.gateway.routing.publish(table);
+        Ok(())
+    }
+
+    fn put_user(&self, user: User) {
+        self.gateway.principals.put_user(user);
+    }
+
+    fn put_token(&self, hash: [u8; 32], token: Token) {
+        self.gateway.principals.put_token(hash, token);
+    }
+
+    fn remove_token(&self, id: TokenId) {
+        self.gateway.principals.remove_token(id);
+    }
+
+    async fn recall_user(&self, id: UserId) {
+        if self.gateway.wallets.recall(Owner::User(id)).await.is_err() {
+            log::warn!("the lease of user {id} could not be given back");
+        }
+    }
+
+    async fn recall_token(&self, id: TokenId) {
+        if self.gateway.wallets.recall(Owner::Token(id)).await.is_err() {
+            log::warn!("the lease of token {id} could not be given back");
+        }
+    }
+
+    async fn test_channel(&self, id: ChannelId, model: Option<String>) -> TestOutcome {
+        let outcome = probe::test(&self.gateway, id, model).await;
+        let snapshot = self.gateway.routing.load();
+        let was_auto =
+            snapshot.table.channel(id).is_some_and(|channel| channel.status == ChannelStatus::AutoDisabled);
+        if outcome.ok && was_auto && snapshot.table.options.bool("AutomaticEnableChannelEnabled") {
+            match self.store.auto_enable_channel(id).await {
+                Ok(true) => {
+                    log::info!("channel {id} passed its test and is enabled again");
+                    if let Err(error) = self.reload().await {
+                        log::warn!("the routing table could not be built: {error}");
+                    }
+                }
+                Ok(false) => {}
+                Err(error) => log::warn!("channel {id} could not be enabled: {error}"),
+            }
+        }
+        outcome
+    }
+
+    fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>) {
+        let snapshot = self.gateway.routing.load();
+        let Some(state) = snapshot.state(id) else { return ("unknown", None) };
+        let health = state.health.lock();
+        match health.verdict(self.gateway.routing.now_ms()) {
+            Verdict::Ready => ("ready", None),
+            Verdict::Ejected { .. } => ("resting", health.reason()),
+            Verdict::Probe | Verdict::Probing => ("probing", health.reason()),
+        }
+    }
+
+    async fn reload_config(&self) -> Result<Vec<String>, Vec<String>> {
+        self.reload_settings().await
+    }
+
+    fn model_lists(&self) -> Vec<(u16, &'static str, &'static str, &'static [String])> {
+        let vendors = magic_wire::vendors::VENDORS.iter();
+        vendors.map(|v| (v.kind, v.name, v.base_url, magic_wire::vendors::model_list(v.kind))).collect()
+    }
+
+    fn check_base_url(&self, url: &str) -> Result<(), String> {
+        settings::check_base_url(url)
+    }
+
+    fn models_of(&self, group: &str) -> Vec<String> {
+        self.gateway.routing.load().table.models_of(group).into_iter().map(str::to_owned).collect()
+    }
+
+    fn unpriced(&self) -> Vec<String> {
+        let snapshot = self.gateway.routing.load();
+        let mut names = std::collections::BTreeSet::new();
+        for channel in snapshot.table.channels() {
+            for model in channel.offered() {
+                if snapshot.table.catalogue.price(channel.upstream_model(model), channel.kind).is_none() {
+                    names.insert(model.to_owned());
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+}

@@ -1,0 +1,220 @@
+//! Which channel is tried, and when another one.
+
+use crate::harness::{World, answer, channel, channel_at, good, request};
+use magic_testkit::db::free_port;
+use magic_testkit::process::ROOT_KEY;
+use magic_testkit::vendor::{Gate, Proto, Script, Vendor};
+use serde_json::json;
+
+fn error(status: u16, code: &str) -> Script {
+    Script::json(status, json!({ "error": { "message": "m", "type": "t", "code": code } }).to_string())
+}
+
+fn always(proto: Proto, script: Script) -> Vendor {
+    Vendor::start(proto, move |_| script.clone())
+}
+
+#[tokio::test]
+async fn refused_then_limited_then_broken_then_fine() {
+    let limited = always(Proto::H1, error(429, "rate_limit_exceeded"));
+    let broken = always(Proto::TlsH2, error(500, "x"));
+    let fine = good(Proto::TlsH1);
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let config = [
+        "[options]\nRetryTimes = 3\n".to_owned(),
+        channel_at("refused", &nobody, "priority = 9"),
+        channel("limited", &limited, "priority = 8"),
+        channel("broken", &broken, "priority = 7"),
+        channel("fine", &fine, "priority = 6"),
+    ]
+    .concat();
+    let world = World::new(config);
+    for stream in [false, true] {
+        let body = json!({ "model": "gpt-4o-mini", "stream": stream, "messages": [{ "role": "user", "content": "x".repeat(100_000) }] });
+        let answer = world.chat(&body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let row = world.logs(2).await.pop().unwrap();
+    let statuses: Vec<u64> =
+        row["detail"]["attempts"].as_array().unwrap().iter().map(|a| a["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [0, 429, 500, 200]);
+    assert_eq!((limited.hits(), broken.hits(), fine.hits()), (1, 2, 2), "the limited one rests");
+    world.verify();
+}
+
+#[tokio::test]
+async fn an_error_without_a_body_leads_to_the_next_channel() {
+    for proto in [Proto::H1, Proto::TlsH1, Proto::TlsH2] {
+        let empty = always(proto, Script::Whole { status: 503, headers: vec![], body: Default::default() });
+        let fine = good(Proto::H1);
+        let world = World::new([channel("a", &empty, "priority = 1"), channel("b", &fine, "")].concat());
+        let answer = world.chat(&request(false)).await;
+        assert_eq!(answer.status, 200, "{proto:?}: {}", answer.text());
+        assert_eq!(answer.headers["x-magic-attempts"], "2");
+    }
+}
+
+#[tokio::test]
+async fn faults_of_the_request_are_not_tried_elsewhere() {
+    let picky = always(Proto::H1, error(400, "context_length_exceeded"));
+    let fine = good(Proto::H1);
+    let world = World::new([channel("a", &picky, "priority = 1"), channel("b", &fine, "")].concat());
+    let answer = world.chat(&request(false)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (400, "context_length_exceeded"));
+    assert!(answer.json()["error"]["message"].as_str().unwrap().contains("request id"));
+    assert_eq!(fine.hits(), 0);
+    let row = &world.logs(1).await[0];
+    assert_eq!((row["mark"].as_str(), row["quota"].as_i64()), (Some("void"), Some(0)));
+    world.verify();
+}
+
+#[tokio::test]
+async fn our_own_bad_key_is_never_the_callers_fault() {
+    for (status, code) in [(401, "invalid_api_key"), (403, "x"), (429, "insufficient_quota")] {
+        let vendor = always(Proto::H1, error(status, code));
+        let world = World::new(channel("a", &vendor, ""));
+        let answer = world.chat(&request(false)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_error"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_account_is_disabled_if_the_operator_wants_that() {
+    let dead = always(Proto::H1, error(401, "invalid_api_key"));
+    let fine = good(Proto::H1);
+    let config = [
+        "[options]\nAutomaticDisableChannelEnabled = true\n".to_owned(),
+        channel("dead", &dead, "priority = 1"),
+        channel("fine", &fine, ""),
+    ];
+    let world = World::new(config.concat());
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let rows = world.api("GET", "/api/channel/", None).await.json();
+        let row = rows["data"].as_array().unwrap().iter().find(|row| row["name"] == "dead").unwrap().clone();
+        if row["status"] == 3 {
+            assert!(row["disabled_reason"].as_str().unwrap().contains("key"));
+            break;
+        }
+        assert!(std::time::Instant::now() < until, "{row}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn silence_is_answered_by_the_next_channel_or_an_error() {
+    for proto in [Proto::H1, Proto::TlsH2] {
+        let gate = Gate::new();
+        let silent = always(proto, Script::Silence(gate.clone()));
+        let fine = good(Proto::H1);
+        let quick = "timeouts = { first_byte_ms = 300 }\n";
+        let alone = World::new(channel("a", &silent, quick));
+        let answer = alone.chat(&request(false)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (504, "upstream_timeout"), "{proto:?}");
+        let both = World::new(
+            [channel("a", &silent, &format!("priority = 1\n{quick}")), channel("b", &fine, "")].concat(),
+        );
+        assert_eq!(both.chat(&request(true)).await.status, 200);
+        gate.open();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_unseen_is_asked_for_again() {
+    let cut = always(
+        Proto::H1,
+        Script::Raw(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"id\":".into(),
+        ),
+    );
+    let half = Vendor::start(Proto::H1, |_| Script::Hangup);
+    let fine = good(Proto::H1);
+    let world = World::new([channel("a", &half, "priority = 2"), channel("b", &fine, "")].concat());
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    let world = World::new(channel("a", &cut, "timeouts = { idle_ms = 300 }"));
+    assert_eq!(world.chat(&request(false)).await.status, 504);
+}
+
+#[tokio::test]
+async fn an_error_with_status_200_is_no_answer() {
+    let liar = always(
+        Proto::H1,
+        Script::json(200, r#"{"error":{"message":"no","type":"server_error","code":"overloaded"}}"#),
+    );
+    let streamer = always(Proto::H1, Script::sse([r#"{"error":{"message":"no","type":"server_error"}}"#]));
+    let fine = good(Proto::H1);
+    for vendor in [&liar, &streamer] {
+        let world = World::new([channel("a", vendor, "priority = 1"), channel("b", &fine, "")].concat());
+        for stream in [false, true] {
+            let answer = world.chat(&request(stream)).await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert!(!answer.text().contains("server_error"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn why_nobody_serves_is_told() {
+    let vendor = good(Proto::H1);
+    let config = [channel("off", &vendor, "enabled = false"), crate::harness::customer(1.0)].concat();
+    let world = World::new(config);
+    let told = world.chat(&request(false)).await;
+    assert_eq!((told.status, told.code().as_str()), (503, "no_available_channel"));
+    assert!(told.text().contains("off") && told.text().contains("disabled by an administrator"));
+    let told = world.chat_as(crate::harness::CUSTOMER_KEY, &request(false)).await;
+    assert!(
+        told.status == 503
+            && !told.text().contains("(off)")
+            && told.text().contains("disabled by an administrator")
+    );
+    let mut unknown = request(false);
+    unknown["model"] = "no-such-model".into();
+    assert_eq!(world.chat(&unknown).await.code(), "model_not_found");
+}
+
+#[tokio::test]
+async fn a_decision_can_be_explained_without_a_call() {
+    let vendor = good(Proto::H1);
+    let world = World::new(
+        [channel("a", &vendor, "priority = 3"), channel("off", &vendor, "enabled = false")].concat(),
+    );
+    let body = request(false).to_string();
+    let told = world
+        .post("/v1/chat/completions", ROOT_KEY, &[("x-magic-explain", "1")], body.as_bytes())
+        .await
+        .json();
+    assert_eq!(told["candidates"][0]["name"], "a");
+    assert_eq!(told["refused"][0]["reason"], "disabled by an administrator");
+    assert_eq!(vendor.hits(), 0);
+}
+
+#[tokio::test]
+async fn administrators_can_pin_a_channel() {
+    let (a, b) = (good(Proto::H1), good(Proto::H1));
+    let config =
+        [channel("a", &a, "priority = 9"), channel("b", &b, ""), crate::harness::customer(1.0)].concat();
+    let world = World::new(config);
+    let rows = world.api("GET", "/api/channel/", None).await.json();
+    let id = rows["data"].as_array().unwrap().iter().find(|row| row["name"] == "b").unwrap()["id"]
+        .as_i64()
+        .unwrap();
+    assert_eq!(world.chat_as(&format!("{ROOT_KEY}-{id}"), &request(false)).await.status, 200);
+    assert_eq!((a.hits(), b.hits()), (0, 1));
+    let told = world.chat_as(&format!("{}-{id}", crate::harness::CUSTOMER_KEY), &request(false)).await;
+    assert_eq!((told.status, told.code().as_str()), (403, "channel_not_allowed"));
+}
+
+#[tokio::test]
+async fn a_mapped_name_is_sent_priced_and_hidden_nowhere() {
+    let vendor = Vendor::start(Proto::H1, |_| answer("x", 10, 5));
+    let world = World::new(channel("a", &vendor, "model_mapping = { \"alias\" = \"gpt-4o-mini\" }"));
+    let mut body = request(false);
+    body["model"] = "alias".into();
+    body["x_unknown"] = json!({ "kept": [1.0, 2] });
+    assert_eq!(world.chat(&body).await.status, 200);
+    let mut expected = body.clone();
+    expected["model"] = "gpt-4o-mini".into();
+    assert_eq!(vendor.seen()[0].json(), expected);
+    assert_eq!(world.logs(1).await[0]["model_name"], "gpt-4o-mini");
+}
