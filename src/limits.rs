@@ -120,8 +120,15 @@ impl Drop for InFlight {
 
 /// How many retries a model's traffic may cause: a fifth of its calls and ten a second besides, so that an
 /// outage is not answered with a storm (reliability rules §4).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct RetryBudget(Mutex<(u64, u64)>);
+
+impl Default for RetryBudget {
+    /// A model nobody has called yet may be retried: a second's worth is there from the start.
+    fn default() -> Self {
+        RetryBudget(Mutex::new((PER_SECOND, 0)))
+    }
+}
 
 /// Thousandths of a retry that one call earns, and the most that can be saved up.
 const EARNED: u64 = 200;
@@ -208,7 +215,7 @@ mod tests {
         let budget = RetryBudget::default();
         (0..100).for_each(|_| budget.earn(0));
         let retries = (0..100).filter(|_| budget.spend(0)).count();
-        assert_eq!(retries, 20);
+        assert_eq!(retries, 30);
         assert!(budget.spend(1000));
     }
 }

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 pub fn init(dir: Option<&Path>, json: bool) {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(log::LevelFilter::Info);
-    // Pingora tells of every broken connection; the request's own event says what matters.
+    // Pingora tells of every caller who left, as an error; the request's own event says what matters.
+    builder.filter_module("pingora_proxy", log::LevelFilter::Off);
     for noisy in [
         "pingora_core",
         "pingora_proxy",

@@ -80,6 +80,8 @@ pub struct Call {
     pub left: bool,
     pub timings: Timings,
     pub status: u16,
+    /// Its tokens are being counted: the closing is on its way.
+    pub settling: bool,
     /// Events since the last checkpoint.
     pub unchecked: u64,
     /// Usage that is known before the vendor answers (characters spoken, pictures asked for).

@@ -196,6 +196,7 @@ pub async fn call(
         left: false,
         timings: Default::default(),
         status: 0,
+        settling: false,
         unchecked: 0,
         upfront,
         system_prompt_reset: false,

@@ -270,7 +270,7 @@ fn stream(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> R
     let faulty = state.fault.is_some();
     if faulty && !content {
         settle::void(call, &ctx.gateway, "upstream_error", elapsed);
-    } else if (terminal || end) && !call.ticket.settled() {
+    } else if (terminal || end) && !call.ticket.settled() && !call.settling {
         let truncated = end && !terminal && !faulty;
         match usage {
             Some(usage) => {
@@ -316,7 +316,7 @@ fn stream(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> R
 fn finish_unreported(ctx: &mut Ctx, elapsed: u64, mark: Mark) {
     let gateway = ctx.gateway.clone();
     let Some(call) = ctx.call.as_deref_mut() else { return };
-    if call.ticket.settled() {
+    if call.ticket.settled() || call.settling {
         return;
     }
     if unit_priced(call) {

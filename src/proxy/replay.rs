@@ -157,9 +157,17 @@ impl Handle {
         self.0.lock().length = Some(length);
     }
 
-    /// Work that must be done before the next bytes leave.
+    /// Work that must be done before the next bytes leave, after what is to be done already.
     pub fn before_next(&self, work: BoxFuture<'static, Late>) {
-        self.0.lock().pending = Some(work);
+        let mut shared = self.0.lock();
+        shared.pending = Some(match shared.pending.take() {
+            None => work,
+            Some(first) => Box::pin(async move {
+                let mut late = first.await;
+                late.extend(work.await);
+                late
+            }),
+        });
     }
 
     /// Length of the body of the attempt under way.
@@ -434,9 +442,10 @@ impl CustomSession for Replay {
                     }
                 }
                 HttpTask::Body(data, end) => {
+                    // Also where the filters keep the bytes to themselves: the vendor has begun to answer.
+                    self.shared.0.lock().answered = true;
                     let data = data.filter(|data| !data.is_empty());
                     if data.is_some() || end {
-                        self.shared.0.lock().answered = true;
                         self.release_head(&mut out)?;
                         out.push(HttpTask::Body(data, end));
                         ended |= end;

@@ -100,6 +100,7 @@ pub fn estimate(
     error: &'static str,
     elapsed_ms: u64,
 ) -> impl Future<Output = Nano> + Send + 'static + use<> {
+    call.settling = true;
     collect_text(call);
     let text = std::mem::take(&mut call.text);
     let overflow = call.text_overflow;

@@ -189,10 +189,12 @@ impl Vendor {
             seen: seen.clone(),
             changed: changed.clone(),
         });
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("non-blocking");
         let address = listener.local_addr().expect("an address");
         let counter = connections.clone();
         runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
             loop {
                 let Ok((stream, _)) = listener.accept().await else { continue };
                 let _ = stream.set_nodelay(true);
