@@ -129,7 +129,7 @@ impl ProxyHttp for Edge {
         mut error: Box<Error>,
     ) -> Box<Error> {
         ctx.refusal = (ctx.call.is_some()).then(|| Refusal::from(verdict::told(&error)));
-        verdict::conclude(ctx, 0, &error.etype().as_str().to_owned(), Outcome::Failure);
+        verdict::conclude(ctx, 0, error.etype().as_str(), Outcome::Failure);
         error.set_retry(verdict::may_retry(ctx));
         error
     }
@@ -289,7 +289,7 @@ impl Edge {
         let followers = gateway.followers.clone();
         call.replay.on_gone(move || {
             let permit = followers.try_acquire_owned().ok()?;
-            Some(Box::new(permit) as Box<dyn Send + Sync>)
+            Some(Box::new(permit) as replay::Permit)
         });
         call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone()));
         ctx.call = Some(call);

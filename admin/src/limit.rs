@@ -7,10 +7,13 @@ use std::time::Instant;
 /// Addresses kept at most; beyond that the oldest windows are forgotten.
 const KEYS_MAX: usize = 100_000;
 
+/// What is limited, and for whom.
+type Key = (&'static str, String);
+
 /// Counts per key in fixed windows.
 #[derive(Default)]
 pub struct Limiter {
-    windows: Mutex<HashMap<(&'static str, String), (Instant, u32)>>,
+    windows: Mutex<HashMap<Key, (Instant, u32)>>,
 }
 
 impl Limiter {

@@ -52,6 +52,10 @@ pub struct Timers {
     pub abandoned: Duration,
 }
 
+/// Leave to go on reading an answer nobody waits for; given back when it is dropped.
+pub type Permit = Box<dyn Send + Sync>;
+type Follow = Box<dyn FnOnce() -> Option<Permit> + Send + Sync>;
+
 /// State shared by the seat and the request's context. The lock is held for field accesses only.
 pub struct Shared {
     body: Vec<Bytes>,
@@ -70,8 +74,8 @@ pub struct Shared {
     /// The caller has left.
     pub gone: Option<Instant>,
     /// Whether an answer may be followed after its caller left; asked once, when that happens.
-    follow: Option<Box<dyn FnOnce() -> Option<Box<dyn Send + Sync>> + Send + Sync>>,
-    permit: Option<Box<dyn Send + Sync>>,
+    follow: Option<Follow>,
+    permit: Option<Permit>,
     /// Headers to add when the held head is let go.
     late: Vec<(&'static str, String)>,
     /// The exact length of the body, when all of it is at hand.
@@ -134,7 +138,7 @@ impl Handle {
     }
 
     /// Asked once when the caller leaves: a permit to go on reading, or nothing.
-    pub fn on_gone(&self, follow: impl FnOnce() -> Option<Box<dyn Send + Sync>> + Send + Sync + 'static) {
+    pub fn on_gone(&self, follow: impl FnOnce() -> Option<Permit> + Send + Sync + 'static) {
         self.0.lock().follow = Some(Box::new(follow));
     }
 
@@ -207,14 +211,15 @@ impl Replay {
         let slot: Slot = Arc::default();
         let inner = std::mem::replace(session, inert());
         let now = Instant::now();
-        *session = Box::new(HttpSession::new_custom(Box::new(Replay {
+        let seat = Replay {
             inner,
             shared,
             slot: slot.clone(),
             held: None,
             sleep: Box::pin(tokio::time::sleep_until(now)),
             last_keepalive: now,
-        })));
+        };
+        **session = HttpSession::new_custom(Box::new(seat));
         slot
     }
 

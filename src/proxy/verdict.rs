@@ -89,7 +89,7 @@ pub fn vendor_error(ctx: &mut Ctx, status: u16, fault: VendorFault, retry_after:
         log::debug!("nobody disables channels any more");
     }
     let refusal =
-        if matches!(status, 401 | 402 | 403) || matches!(fault.class, FaultClass::Auth | FaultClass::Quota) {
+        if matches!(status, 401..=403) || matches!(fault.class, FaultClass::Auth | FaultClass::Quota) {
             // The vendor refuses *our* key: no caller shall doubt theirs.
             Refusal::from(Fault::new(Code::UpstreamError, "the vendor refuses the gateway's credentials"))
         } else {

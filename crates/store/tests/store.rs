@@ -1,4 +1,5 @@
 //! Every function of the store on SQLite, MariaDB and PostgreSQL.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 use magic_domain::books::{Closing, Opening, Settlement};
 use magic_domain::channel::{Channel, ChannelStatus};

@@ -1,6 +1,5 @@
 //! For tests only: private databases, scripted vendors, small clients. Nothing here is part of the product.
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a helper of tests that can't do its work stops the test"
