@@ -37,7 +37,11 @@ pub fn guess(bytes: u64) -> u64 {
 pub fn usage(endpoint: Endpoint, model: &str, body: &[u8], text: &str, overflow: u64) -> Usage {
     let prompt = match endpoint {
         Endpoint::Transcriptions | Endpoint::Translations => 0,
-        _ => serde_json::from_slice::<Value>(body).map_or(0, |value| prompt_tokens(endpoint, model, &value)),
+        _ => match serde_json::from_slice::<Value>(body) {
+            Ok(value) => prompt_tokens(endpoint, model, &value),
+            // A body that its vendor took and this parser does not: its length says enough.
+            Err(_) => guess(body.len() as u64),
+        },
     };
     let answer = count(model, text) + guess(overflow);
     Usage::default().with(Bucket::Input, prompt).with(Bucket::Output, answer)

@@ -6,6 +6,7 @@ use super::route::canonical_path;
 use crate::gateway::Gateway;
 use crate::tunnel::Tunnel;
 use magic_domain::channel::Channel;
+use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_wire::peek::{Edits, Rope, splice};
 use magic_wire::vendors::target;
@@ -94,7 +95,9 @@ fn body(call: &mut Call, channel: &Channel, model: &str) -> Result<Rope, Fault> 
     let edits = Edits {
         model: (asked != Some(model)).then_some(model),
         ask_usage: call.ask_usage,
-        system_prompt: channel.system_prompt.as_deref().filter(|prompt| !prompt.is_empty()),
+        system_prompt: channel.system_prompt.as_deref().filter(|prompt| {
+            !prompt.is_empty() && matches!(call.endpoint, Endpoint::Chat | Endpoint::Responses)
+        }),
         params: &channel.params,
     };
     call.system_prompt_reset = edits.system_prompt.is_some();
@@ -205,7 +208,7 @@ pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<(
     }
     fresh.insert_header("accept-encoding", "identity")?;
     fresh.insert_header("user-agent", concat!("magic/", env!("CARGO_PKG_VERSION")))?;
-    if call.endpoint == magic_domain::endpoint::Endpoint::Realtime {
+    if call.endpoint == Endpoint::Realtime {
         for (name, value) in &request.headers {
             let name = name.as_str();
             let handshake = matches!(
@@ -240,7 +243,7 @@ pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<(
     for (name, value) in &current.channel.headers {
         fresh.insert_header(name.clone(), value.as_str())?;
     }
-    if call.endpoint != magic_domain::endpoint::Endpoint::Realtime {
+    if call.endpoint != Endpoint::Realtime {
         fresh.insert_header("content-length", call.replay.body_len())?;
     }
     *request = fresh;

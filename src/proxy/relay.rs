@@ -167,6 +167,13 @@ pub fn empty_error(ctx: &mut Ctx) -> Option<Box<Error>> {
 fn hold(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> Result<()> {
     let Some(call) = ctx.call.as_deref_mut() else { return Ok(()) };
     let Reply::Hold(held) = &mut call.reply else { return Ok(()) };
+    if call.stream && held.held == 0 && data.as_ref().is_some_and(|chunk| is_events(chunk)) {
+        // A stream under another name.
+        let options = StreamOptions { strip_usage: call.ask_usage, ..StreamOptions::default() };
+        call.reply = Reply::Stream(Box::new(StreamReply::new(call.endpoint, options)));
+        call.replay.late_header("content-type", "text/event-stream".to_owned());
+        return stream(ctx, data, end, elapsed);
+    }
     if let Some(chunk) = data.take().filter(|chunk| !chunk.is_empty()) {
         if held.json {
             held.meter.push(&chunk);
@@ -226,6 +233,10 @@ fn hold(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> Res
     }
     conclude_success(ctx);
     Ok(())
+}
+
+fn is_events(chunk: &[u8]) -> bool {
+    [&b"data:"[..], b"event:", b": "].iter().any(|start| chunk.starts_with(start))
 }
 
 /// Endpoints whose price does not depend on a report.

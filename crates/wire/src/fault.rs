@@ -55,6 +55,8 @@ pub struct VendorFault {
     pub class: FaultClass,
 }
 
+/// Characters of a vendor's type, code or parameter that are passed on.
+const WORD_MAX: usize = 200;
 /// Characters of a vendor's message that are passed on.
 const MESSAGE_MAX: usize = 2000;
 
@@ -80,7 +82,9 @@ pub fn read_fault(status: u16, body: &[u8]) -> VendorFault {
     if fault.kind.is_empty() {
         fault.kind = "upstream_error".to_owned();
     }
-    fault.class = classify(status, &fault);
+    if fault.class != FaultClass::ContentFilter {
+        fault.class = classify(status, &fault);
+    }
     fault
 }
 
@@ -109,17 +113,25 @@ pub fn read_value(status: u16, value: &Value) -> Option<VendorFault> {
             .or_else(|| Some(text(value.pointer("/response/error/message"))).filter(|m| !m.is_empty()))
             .unwrap_or_default(),
     };
+    let short = |value: Option<&Value>| clean(&text(value).chars().take(WORD_MAX).collect::<String>());
     let mut fault = VendorFault {
         message: clean(&message),
-        kind: text(inner.get("type")),
-        code: text(inner.get("code")),
-        param: Some(text(inner.get("param"))).filter(|param| !param.is_empty()),
+        kind: short(inner.get("type")),
+        code: short(inner.get("code")),
+        param: Some(short(inner.get("param"))).filter(|param| !param.is_empty()),
         class: FaultClass::Unknown,
     };
     if fault.kind.is_empty() {
-        fault.kind = text(inner.get("status"));
+        fault.kind = short(inner.get("status"));
     }
-    fault.class = classify(status, &fault);
+    // Relays tell the vendor's status in the error's code, with a status of 200 around it.
+    let told = fault.code.parse::<u16>().ok().filter(|code| status < 400 && (400..600).contains(code));
+    fault.class = classify(told.unwrap_or(status), &fault);
+    let flagged =
+        inner.get("metadata").is_some_and(|m| m.get("reasons").is_some() || m.get("flagged_input").is_some());
+    if flagged {
+        fault.class = FaultClass::ContentFilter;
+    }
     Some(fault)
 }
 
@@ -129,6 +141,8 @@ fn classify(status: u16, fault: &VendorFault) -> FaultClass {
     let message = fault.message.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| code.contains(word) || kind.contains(word));
     let tells = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    // Vendors echo a bad value in their message: only what they say themselves, at its beginning, counts.
+    let begins = |words: &[&str]| fault.param.is_none() && words.iter().any(|word| message.starts_with(word));
     if says(&["context_length", "exceed_context_size"])
         || tells(&["maximum context length", "prompt is too long", "exceeds the maximum number of tokens"])
     {
@@ -136,8 +150,15 @@ fn classify(status: u16, fault: &VendorFault) -> FaultClass {
     } else if says(&["content_filter", "datainspectionfailed", "content_policy"]) {
         FaultClass::ContentFilter
     } else if status == 402
-        || says(&["insufficient_quota", "billing", "credit_balance", "arrearage", "accountoverdue"])
-        || tells(&["credit balance is too low", "已欠费"])
+        || says(&[
+            "insufficient_quota",
+            "exceeded_current_quota",
+            "billing",
+            "credit_balance",
+            "arrearage",
+            "accountoverdue",
+        ])
+        || begins(&["your credit balance is too low", "credit balance is too low", "已欠费"])
     {
         FaultClass::Quota
     } else if status == 401
@@ -149,7 +170,7 @@ fn classify(status: u16, fault: &VendorFault) -> FaultClass {
             "api_key_invalid",
         ])
         || (matches!(status, 400 | 403)
-            && tells(&["api key not valid", "api key expired", "incorrect api key"]))
+            && begins(&["api key not valid", "api key expired", "incorrect api key"]))
     {
         FaultClass::Auth
     } else if status == 529 || says(&["overloaded", "unavailable"]) {
@@ -177,8 +198,7 @@ fn classify(status: u16, fault: &VendorFault) -> FaultClass {
 pub fn disables_channel(status: u16, fault: &VendorFault) -> Option<&'static str> {
     const MESSAGES: &[&str] = &[
         "your access was terminated",
-        "violation of our policies",
-        "your credit balance is too low",
+        "this organization has been disabled",
         "organization has been disabled",
         "organization has been restricted",
         "api key not valid",
@@ -193,7 +213,8 @@ pub fn disables_channel(status: u16, fault: &VendorFault) -> Option<&'static str
             Some("the vendor refuses its key")
         }
         FaultClass::Quota => Some("its account at the vendor is out of money"),
-        _ if MESSAGES.iter().any(|words| message.contains(words)) => {
+        // A bad request says what the caller sent; only what the vendor begins with is the vendor's own.
+        _ if fault.param.is_none() && MESSAGES.iter().any(|words| message.starts_with(words)) => {
             Some("the vendor has closed its account")
         }
         _ => None,
@@ -357,6 +378,13 @@ mod tests {
         assert!(!disables(400, r#"{"error":{"message":"please balance the credit side"}}"#));
         assert!(!disables(429, r#"{"error":{"code":"rate_limit_exceeded"}}"#));
         assert!(!disables(500, "{}"));
+        for echoed in ["Invalid value: 'organization has been disabled'", "no such model: API key not valid"]
+        {
+            assert!(!disables(400, &json!({ "error": { "message": echoed } }).to_string()), "{echoed}");
+        }
+        let flagged =
+            json!({ "error": { "message": "flagged", "code": 403, "metadata": { "reasons": ["x"] } } });
+        assert_eq!(read_fault(403, flagged.to_string().as_bytes()).class, FaultClass::ContentFilter);
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn parts(body: &[u8], boundary: &str) -> Result<Vec<Part>, WireError> {
             (&window[..end], head_start + end + 4)
         };
         let end = finder.find(&body[value_start..]).ok_or_else(|| bad("a part does not end"))?;
-        let (name, file) = disposition(head);
+        let (name, file) = disposition(head)?;
         parts.push(Part { name, file, value: value_start..value_start + end });
         if parts.len() > PARTS_MAX {
             return Err(bad("it has too many parts"));
@@ -123,27 +123,72 @@ fn parts(body: &[u8], boundary: &str) -> Result<Vec<Part>, WireError> {
     }
 }
 
-fn disposition(head: &[u8]) -> (String, bool) {
-    let text = String::from_utf8_lossy(head);
-    for line in text.split("\r\n") {
-        let Some((name, value)) = line.split_once(':') else { continue };
-        if !name.trim().eq_ignore_ascii_case("content-disposition") {
-            continue;
+/// The field's name and whether it is a file. A head that two parsers could read in two ways is refused.
+fn disposition(head: &[u8]) -> Result<(String, bool), WireError> {
+    let odd = || WireError::new("the form is malformed: the head of a part is ambiguous");
+    let text = std::str::from_utf8(head).map_err(|_| odd())?;
+    let mut found = None;
+    for line in text.split("\r\n").filter(|line| !line.is_empty()) {
+        if line.starts_with([' ', '\t']) || line.contains(['\r', '\n', '\0']) {
+            return Err(odd());
         }
-        let mut field = String::new();
-        let mut file = false;
-        for parameter in value.split(';').skip(1) {
-            let Some((key, value)) = parameter.split_once('=') else { continue };
-            let value = value.trim().trim_matches('"');
-            match key.trim().to_ascii_lowercase().as_str() {
-                "name" => field = value.to_owned(),
-                "filename" | "filename*" => file = true,
-                _ => {}
+        let (name, value) = line.split_once(':').ok_or_else(odd)?;
+        match name.trim().to_ascii_lowercase().as_str() {
+            "content-disposition" if found.is_some() => return Err(odd()),
+            "content-disposition" => found = Some(parameters(value).ok_or_else(odd)?),
+            "content-transfer-encoding" => {
+                let plain =
+                    ["7bit", "8bit", "binary"].iter().any(|plain| value.trim().eq_ignore_ascii_case(plain));
+                if !plain {
+                    return Err(odd());
+                }
             }
+            _ => {}
         }
-        return (field, file);
     }
-    (String::new(), false)
+    Ok(found.unwrap_or_default())
+}
+
+/// Reads `; key="value"` pairs; quotes may hold semicolons. `None`: ambiguous.
+fn parameters(value: &str) -> Option<(String, bool)> {
+    let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
+    let (mut name, mut file) = (None, false);
+    while !rest.trim().is_empty() {
+        let (key, after) = rest.split_once('=')?;
+        let after = after.trim_start();
+        let (text, tail) = match after.strip_prefix('"') {
+            Some(quoted) => {
+                let end = quoted.find('"')?;
+                let escaped = quoted[..end].contains('\\');
+                if escaped && key.trim().eq_ignore_ascii_case("name") {
+                    return None;
+                }
+                // An escaped quote inside a file's name: go on to the one that ends it.
+                let mut end = end;
+                while quoted[..end].ends_with('\\') {
+                    end += 1 + quoted[end + 1..].find('"')?;
+                }
+                (&quoted[..end], quoted[end + 1..].trim_start())
+            }
+            None => match after.find(';') {
+                Some(end) => (after[..end].trim(), &after[end..]),
+                None => (after.trim(), ""),
+            },
+        };
+        match key.trim().to_ascii_lowercase().as_str() {
+            "name" if name.is_some() => return None,
+            "name" => name = Some(text.to_owned()),
+            "name*" => return None,
+            "filename" | "filename*" => file = true,
+            _ => {}
+        }
+        rest = match tail.strip_prefix(';') {
+            Some(rest) => rest,
+            None if tail.is_empty() => "",
+            None => return None,
+        };
+    }
+    Some((name.unwrap_or_default(), file))
 }
 
 #[cfg(test)]
@@ -185,6 +230,23 @@ mod tests {
         assert_eq!(after, form(&[("model", "whisper-1"), ("file", "alias")]));
         let evil = Edits { model: Some("a\r\n--XyZ"), ..edits };
         assert!(splice(&body, &peek, &evil).is_err());
+    }
+
+    #[test]
+    fn ambiguous_heads_are_refused() {
+        for head in [
+            "Content-Disposition: form-data; name=\"a\"; name=\"model\"",
+            "Content-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"model\"",
+            "Content-Disposition: form-data;\r\n name=\"model\"",
+            "Content-Disposition: form-data; name*=utf-8''model",
+            "Content-Disposition: form-data; name=\"mo\\del\"",
+            "Content-Disposition: form-data; name=\"model\"\nX: y",
+            "Content-Disposition: form-data; name=\"model\"\r\nContent-Transfer-Encoding: base64",
+        ] {
+            assert!(disposition(head.as_bytes()).is_err(), "{head:?}");
+        }
+        let fine = "Content-Disposition: form-data; name=\"file\"; filename=\"a; name=model; b\\\".mp3\"";
+        assert_eq!(disposition(fine.as_bytes()), Ok(("file".into(), true)));
     }
 
     #[test]

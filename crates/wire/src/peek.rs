@@ -52,6 +52,7 @@ const NAMES: &[&str] = &[
     "max_output_tokens",
     "n",
     "best_of",
+    "prompt",
     "input",
     "messages",
     "instructions",
@@ -61,19 +62,19 @@ const NAMES: &[&str] = &[
     "previous_response_id",
 ];
 
-/// The model one-api takes when a request names none.
+/// The model one-api takes when a JSON request names none; it is then written into the body. Forms have to name
+/// theirs: the vendor's default could be another one.
 pub fn default_model(endpoint: Endpoint) -> Option<&'static str> {
     match endpoint {
         Endpoint::Moderations => Some("text-moderation-latest"),
-        Endpoint::ImageGenerations | Endpoint::ImageEdits | Endpoint::ImageVariations => Some("dall-e-2"),
-        Endpoint::Transcriptions | Endpoint::Translations => Some("whisper-1"),
+        Endpoint::ImageGenerations => Some("dall-e-2"),
         _ => None,
     }
 }
 
 /// Looks into a JSON body.
 pub fn peek_json(endpoint: Endpoint, body: &[u8]) -> Result<Peek, WireError> {
-    let mut scan = Scan::new(NAMES, 0);
+    let mut scan = Scan::new(NAMES, 0).folded();
     scan.push(body)?;
     scan.finish()?;
     let get = |name: &str| scan.find(name).map(|member| (member, &body[member.span.clone()]));
@@ -110,14 +111,22 @@ pub fn peek_json(endpoint: Endpoint, body: &[u8]) -> Result<Peek, WireError> {
             peek.n = peek.n.max(number as u32);
         }
     }
-    for (name, field) in [
-        ("size", &mut peek.size),
-        ("quality", &mut peek.quality),
-        ("previous_response_id", &mut peek.previous_response_id),
+    let pictures = matches!(endpoint, Endpoint::ImageGenerations | Endpoint::ImageEdits);
+    for (name, field, wanted) in [
+        ("size", &mut peek.size, pictures),
+        ("quality", &mut peek.quality, pictures),
+        ("previous_response_id", &mut peek.previous_response_id, endpoint == Endpoint::Responses),
     ] {
-        if let Some((_, value)) = get(name) {
+        if let Some((_, value)) = get(name).filter(|_| wanted) {
             *field = optional_text(name, value)?;
         }
+    }
+    if endpoint == Endpoint::Completions
+        && let Some((member, value)) = get("prompt")
+        && matches!(value.get(1..).unwrap_or_default().trim_ascii_start().first(), Some(b'"' | b'['))
+    {
+        // A list of prompts is answered one by one.
+        peek.n = peek.n.saturating_mul(u32::try_from(member.items.max(1)).unwrap_or(u32::MAX));
     }
     if matches!(endpoint, Endpoint::Speech)
         && let Some((_, value)) = get("input")

@@ -22,8 +22,10 @@ const TEXT_MAX: usize = 64 << 10;
 pub struct JsonReply {
     endpoint: Endpoint,
     scan: Scan<'static>,
-    broken: bool,
-    any: bool,
+    /// The scanner gave up: stricter than a reader of answers needs to be.
+    odd: bool,
+    /// The first byte that is no white space.
+    first: Option<u8>,
 }
 
 /// What a JSON answer said.
@@ -38,17 +40,20 @@ pub struct JsonOutcome {
     pub broken: bool,
 }
 
-const MEMBERS: &[&str] = &["usage", "error", "data", "id", "meta", "duration"];
+const MEMBERS: &[&str] =
+    &["usage", "error", "data", "id", "meta", "duration", "base_resp", "code", "message", "choices"];
 
 impl JsonReply {
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, scan: Scan::new(MEMBERS, CAPTURE), broken: false, any: false }
+        Self { endpoint, scan: Scan::new(MEMBERS, CAPTURE), odd: false, first: None }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
-        self.any |= !bytes.is_empty();
-        if !self.broken && self.scan.push(bytes).is_err() {
-            self.broken = true;
+        if self.first.is_none() {
+            self.first = bytes.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+        }
+        if !self.odd && self.scan.push(bytes).is_err() {
+            self.odd = true;
         }
     }
 
@@ -57,7 +62,11 @@ impl JsonReply {
             serde_json::from_slice(self.scan.find(name)?.value.as_deref()?).ok()
         };
         let mut outcome = JsonOutcome {
-            broken: self.broken || self.scan.finish().is_err(),
+            broken: match self.first {
+                Some(b'{') => !self.odd && self.scan.finish().is_err(),
+                Some(b'[' | 0xEF) => false,
+                _ => true,
+            },
             images: self.scan.find("data").map_or(0, |member| member.items),
             id: value("id").and_then(|id| id.as_str().map(str::to_owned)),
             ..JsonOutcome::default()
@@ -74,6 +83,23 @@ impl JsonReply {
             && (0.0..1e9).contains(&seconds)
         {
             outcome.usage = Some(Usage::default().with(Bucket::Second, seconds.ceil() as u64));
+        }
+        // MiniMax and Spark say 200 and put their refusal in the body.
+        let refused = value("base_resp")
+            .filter(|base| base.get("status_code").and_then(Value::as_i64).unwrap_or(0) != 0);
+        if let Some(base) = refused {
+            let message = base.get("status_msg").and_then(Value::as_str).unwrap_or("");
+            let code = base.get("status_code").cloned().unwrap_or_default();
+            outcome.error =
+                read_value(200, &serde_json::json!({"error": {"message": message, "code": code}}));
+        } else if value("code").and_then(|code| code.as_i64()).is_some_and(|code| code != 0)
+            && self.scan.find("choices").is_none()
+            && self.scan.find("usage").is_none()
+        {
+            outcome.error = read_value(
+                200,
+                &serde_json::json!({"error": {"message": value("message"), "code": value("code")}}),
+            );
         }
         if let Some(error) = value("error").filter(|error| !error.is_null()) {
             let wrapped = serde_json::json!({ "error": error });
@@ -171,6 +197,11 @@ impl StreamReply {
     pub fn finish(&mut self, out: &mut Vec<Bytes>) {
         let mut frames = std::mem::take(&mut self.frames);
         self.sse.finish(&mut frames);
+        // A frame that was cut in the middle would be an event nobody can read.
+        frames.retain(|frame| {
+            let whole = !frame.has_data || frame.data.as_ref() == b"[DONE]" || frame.data.is_empty();
+            whole || serde_json::from_slice::<serde::de::IgnoredAny>(&frame.data).is_ok()
+        });
         self.pass(&mut frames, out);
         if self.state.finished {
             self.state.terminal = true;
@@ -211,7 +242,8 @@ impl StreamReply {
         if let Some(error) = chunk.error.filter(|error| error.get() != "null") {
             self.fault(error.get());
         }
-        for choice in &chunk.choices {
+        let choices = chunk.choices.as_deref().unwrap_or_default();
+        for choice in choices {
             let mut content = false;
             choice.texts(|text| {
                 content = true;
@@ -222,13 +254,19 @@ impl StreamReply {
                     self.state.text_overflow += text.len() as u64;
                 }
             });
-            self.state.finished |= choice.finish_reason.is_some_and(|reason| reason.get() != "null");
+            self.state.finished |=
+                choice.finish_reason.is_some_and(|reason| !matches!(reason.get(), "null" | "\"\""));
             if content {
                 self.state.content = true;
                 self.state.events += 1;
             }
         }
-        let report = chunk.usage.filter(|usage| usage.get() != "null");
+        let inside = choices.iter().find_map(|choice| choice.usage);
+        let report = chunk
+            .usage
+            .or(inside)
+            .or(chunk.x_groq.and_then(|x| x.usage))
+            .filter(|usage| usage.get() != "null");
         let Some(report) = report else { return true };
         if let Ok(report) = serde_json::from_str::<Value>(report.get())
             && let Some(usage) = usage::read(self.endpoint, &report)
@@ -236,7 +274,10 @@ impl StreamReply {
             self.state.usage = Some(usage);
         }
         // Only a chunk that carries nothing else may go; Azure's first has no choices but filter results.
-        !(self.options.strip_usage && chunk.choices.is_empty() && chunk.prompt_filter_results.is_none())
+        !(self.options.strip_usage
+            && choices.is_empty()
+            && chunk.usage.is_some()
+            && chunk.prompt_filter_results.is_none())
     }
 
     fn look_event(&mut self, data: &[u8]) {

@@ -78,6 +78,9 @@ pub struct Scan<'n> {
     text_spaced: bool,
     text_data: bool,
     text_head: usize,
+    /// Nothing but the alphabet of base64 beyond the head.
+    text_coded: bool,
+    folded: bool,
     discount: u64,
     any_member: bool,
     in_value: bool,
@@ -113,6 +116,8 @@ impl<'n> Scan<'n> {
             text_spaced: false,
             text_data: false,
             text_head: 0,
+            text_coded: true,
+            folded: false,
             discount: 0,
             any_member: false,
             in_value: false,
@@ -122,6 +127,12 @@ impl<'n> Scan<'n> {
     /// Stops quietly at the end of the object.
     pub fn prefix(mut self) -> Self {
         self.prefix = true;
+        self
+    }
+
+    /// Refuses names that differ from those asked for in their case only: some parsers take them for the same.
+    pub fn folded(mut self) -> Self {
+        self.folded = true;
         self
     }
 
@@ -291,6 +302,7 @@ impl<'n> Scan<'n> {
                 self.text_spaced = false;
                 self.text_data = true;
                 self.text_head = 0;
+                self.text_coded = true;
             }
             b'{' | b'[' => {
                 if self.depth >= DEPTH_MAX {
@@ -346,12 +358,19 @@ impl<'n> Scan<'n> {
                 self.text_head += 1;
             }
         }
+        if self.text_coded && self.text_len > HEAD as u64 {
+            // Ends at the first space of a text; runs through a picture.
+            let beyond = run.len().min(usize::try_from(self.text_len - HEAD as u64).unwrap_or(usize::MAX));
+            self.text_coded = run[run.len() - beyond..]
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_'));
+        }
     }
 
     fn end_text(&mut self, key: bool, at: usize) -> Result<(), WireError> {
         self.lex = Lex::Between;
         if !key {
-            let data = (self.text_data && self.text_head >= 5) || !self.text_spaced;
+            let data = self.text_coded && ((self.text_data && self.text_head >= 5) || !self.text_spaced);
             if data && self.text_len > LONG.max(DATA_COUNTS) {
                 self.discount += self.text_len - DATA_COUNTS;
             }
@@ -375,6 +394,12 @@ impl<'n> Scan<'n> {
             &self.key
         };
         self.current = self.names.iter().position(|wanted| wanted.as_bytes() == name);
+        if self.current.is_none() && self.folded {
+            let close = self.names.iter().find(|wanted| wanted.as_bytes().eq_ignore_ascii_case(name));
+            if let Some(wanted) = close {
+                return Err(WireError::at(format!("the body writes {wanted} in another case"), *wanted));
+            }
+        }
         if let Some(index) = self.current {
             if self.seen & 1 << index != 0 {
                 let name = self.names[index];

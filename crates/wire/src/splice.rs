@@ -36,8 +36,13 @@ pub fn splice(body: &Bytes, peek: &Peek, edits: &Edits<'_>) -> Result<Rope, Wire
         }
         return Ok(apply(body, cuts));
     }
-    let mut set = |span: &Option<Range<usize>>, name: &str, value: String, cuts: &mut Vec<_>| match span {
+    let mut set = |span: &Option<Range<usize>>,
+                   name: &str,
+                   value: String,
+                   cuts: &mut Vec<(Range<usize>, String)>| match span {
         Some(span) => cuts.push((span.clone(), value)),
+        // What was set before stands: a channel's parameters don't replace the model or its prompt.
+        None if inserts.contains(&format!("{}:", quote(name))) => {}
         None => {
             inserts.push_str(&quote(name));
             inserts.push(':');
@@ -68,7 +73,11 @@ pub fn splice(body: &Bytes, peek: &Peek, edits: &Edits<'_>) -> Result<Rope, Wire
             scan.push(body)?;
             for name in names {
                 let span = scan.find(name).map(|member| member.span.clone());
-                let already = span.as_ref().is_some_and(|span| cuts.iter().any(|(cut, _)| cut == span));
+                let touches = |span: &Range<usize>| {
+                    cuts.iter()
+                        .any(|(cut, _)| cut == span || (cut.start < span.end && span.start <= cut.start))
+                };
+                let already = span.as_ref().is_some_and(touches);
                 if let Some(value) = edits.params.get(*name)
                     && !already
                 {
@@ -234,6 +243,25 @@ mod tests {
         let edits = Edits { model: None, ask_usage: false, system_prompt: None, params: &params };
         let body: Value = serde_json::from_str(&edited(r#"{"model":"a","temperature":1}"#, &edits)).unwrap();
         assert_eq!(body, json!({"model": "a", "temperature": 0.5, "top_k": 3}));
+    }
+
+    #[test]
+    fn parameters_and_a_forced_prompt_do_not_collide() {
+        let params = json!({"messages": [], "stream_options": {}, "model": "z"}).as_object().unwrap().clone();
+        let edits = Edits { model: Some("b"), ask_usage: true, system_prompt: Some("P"), params: &params };
+        for body in [
+            r#"{"messages":[]}"#,
+            r#"{"messages":[{"role":"system","content":"x"}],"model":"a","stream_options":null}"#,
+        ] {
+            let text = edited(body, &edits);
+            let after: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(
+                (after["model"].as_str(), after["messages"][0]["content"].as_str()),
+                (Some("b"), Some("P")),
+                "{text}"
+            );
+            assert_eq!(text.matches("stream_options").count(), 1, "{text}");
+        }
     }
 
     proptest! {

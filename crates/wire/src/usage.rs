@@ -40,15 +40,28 @@ pub fn read(endpoint: Endpoint, report: &Value) -> Option<Usage> {
     let cached = nested(INPUT, &["cached_tokens"])
         .or_else(|| get(&["prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"]))
         .unwrap_or(0);
-    let written = nested(INPUT, &["cache_write_tokens", "cache_creation_tokens"]).unwrap_or(0);
-    let audio_in = nested(INPUT, &["audio_tokens"]).unwrap_or(0);
+    let written =
+        nested(INPUT, &["cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens"])
+            .or_else(|| get(&["cache_creation_input_tokens"]))
+            .unwrap_or(0);
+    let cached_audio = INPUT
+        .iter()
+        .find_map(|parent| count(report.get(*parent)?.get("cached_tokens_details")?.get("audio_tokens")?));
+    let audio_in = nested(INPUT, &["audio_tokens"]).unwrap_or(0).saturating_sub(cached_audio.unwrap_or(0));
     let image_in = nested(INPUT, &["image_tokens"]).unwrap_or(0);
     let reasoning = nested(OUTPUT, &["reasoning_tokens"]).or_else(|| get(&["reasoning_tokens"])).unwrap_or(0);
     let audio_out = nested(OUTPUT, &["audio_tokens"]).unwrap_or(0);
-    let mut output_total = output.unwrap_or(0);
-    // xAI counts reasoning beside the completion; the total gives it away.
-    if reasoning > 0 && total == Some(input_total + output_total + reasoning) {
-        output_total += reasoning;
+    let (mut input_total, mut output_total, mut reasoning) = (input_total, output.unwrap_or(0), reasoning);
+    // What the total has more than its parts was left out of them: audio of the prompt (Mistral), or thinking
+    // (xAI, which names it, and Google, which does not).
+    let surplus = total.unwrap_or(0).saturating_sub(input_total.saturating_add(output_total));
+    if surplus > 0 && input.is_some() && output.is_some() {
+        if audio_in == surplus {
+            input_total += surplus;
+        } else {
+            output_total += surplus;
+            reasoning = reasoning.max(surplus);
+        }
     }
     let pictures =
         matches!(endpoint, Endpoint::ImageGenerations | Endpoint::ImageEdits | Endpoint::ImageVariations);
@@ -132,6 +145,18 @@ mod tests {
             (
                 json!({"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 19, "completion_tokens_details": {"reasoning_tokens": 7}}),
                 vec![(Input, 10), (Output, 2), (Reasoning, 7)],
+            ),
+            (
+                json!({"prompt_tokens": 35, "completion_tokens": 12, "total_tokens": 109}),
+                vec![(Input, 35), (Output, 12), (Reasoning, 62)],
+            ),
+            (
+                json!({"prompt_tokens": 11, "completion_tokens": 15, "total_tokens": 401, "prompt_tokens_details": {"audio_tokens": 375}}),
+                vec![(Input, 11), (Output, 15), (AudioIn, 375)],
+            ),
+            (
+                json!({"input_tokens": 100, "output_tokens": 0, "input_token_details": {"cached_tokens": 60, "audio_tokens": 50, "cached_tokens_details": {"audio_tokens": 40}}}),
+                vec![(Input, 30), (CacheRead, 60), (AudioIn, 10)],
             ),
             (json!({"type": "duration", "seconds": 2.1}), vec![(Second, 3)]),
             (json!({"prompt_tokens": 0, "completion_tokens": 0}), vec![]),

@@ -117,7 +117,11 @@ pub fn base(url: &str) -> Result<Base, WireError> {
         Some((host, port)) if !port.contains(']') => (host, port.parse().map_err(|_| bad())?),
         _ => (authority, if tls { 443 } else { 80 }),
     };
-    if host.is_empty() || port == 0 {
+    let sound = match host.strip_prefix('[') {
+        Some(rest) => rest.strip_suffix(']').is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok()),
+        None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')),
+    };
+    if host.is_empty() || port == 0 || !sound {
         return Err(bad());
     }
     Ok(Base { tls, host: host.to_ascii_lowercase(), port, path: path.trim_end_matches('/').to_owned() })
@@ -156,6 +160,8 @@ pub fn target(
         Family::QianfanV2 if endpoint == Endpoint::Chat => format!("/v2{bare}"),
         Family::Ark if serves(channel.kind, endpoint) => format!("/api/v3{bare}"),
         Family::Bailian if serves(channel.kind, endpoint) => format!("/compatible-mode{path}"),
+        // Azure's newer API is OpenAI's, below `/openai/v1`.
+        Family::Azure if base.path.ends_with("/openai/v1") => bare.to_owned(),
         Family::Azure => azure(channel, endpoint, upstream_model, bare, cloudflare, &mut query),
         _ => return Err(unsupported()),
     };

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 #[derive(Deserialize)]
 pub(super) struct Chat<'a> {
     #[serde(borrow, default)]
-    pub choices: Vec<Choice<'a>>,
+    pub choices: Option<Vec<Choice<'a>>>,
+    #[serde(borrow, default)]
+    pub x_groq: Option<Groq<'a>>,
     #[serde(borrow, default)]
     pub usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -16,8 +18,18 @@ pub(super) struct Chat<'a> {
     pub prompt_filter_results: Option<&'a RawValue>,
 }
 
+/// Groq's own corner of a chunk.
+#[derive(Deserialize)]
+pub(super) struct Groq<'a> {
+    #[serde(borrow, default)]
+    pub usage: Option<&'a RawValue>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Choice<'a> {
+    /// Moonshot reports here.
+    #[serde(borrow, default)]
+    pub usage: Option<&'a RawValue>,
     #[serde(borrow, default)]
     delta: Option<Delta<'a>>,
     #[serde(borrow, default)]

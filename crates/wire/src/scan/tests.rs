@@ -81,10 +81,17 @@ fn long_data_counts_little() {
     let mut scan = Scan::new(&[], 0);
     scan.push(body.as_bytes()).unwrap();
     assert!(scan.text_bytes() < 5_000, "{}", scan.text_bytes());
-    let body = format!(r#"{{"a":"{}"}}"#, "word ".repeat(20_000));
-    let mut scan = Scan::new(&[], 0);
-    scan.push(body.as_bytes()).unwrap();
-    assert!(scan.text_bytes() > 100_000);
+    for text in [
+        "word ".repeat(20_000),
+        "\u{4e16}".repeat(40_000),
+        format!("{}{}", "x".repeat(64), " word".repeat(20_000)),
+        format!("data: {}", "word ".repeat(20_000)),
+    ] {
+        let body = format!(r#"{{"a":"{text}"}}"#);
+        let mut scan = Scan::new(&[], 0);
+        scan.push(body.as_bytes()).unwrap();
+        assert!(scan.text_bytes() > 100_000, "{} of {}", scan.text_bytes(), &text[..20.min(text.len())]);
+    }
 }
 
 fn value() -> impl Strategy<Value = Value> {

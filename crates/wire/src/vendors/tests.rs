@@ -107,6 +107,13 @@ fn every_address_rule() {
         ),
         (
             3,
+            "https://r.openai.azure.com/openai/v1/",
+            Endpoint::Chat,
+            CHAT,
+            "https://r.openai.azure.com/openai/v1/chat/completions",
+        ),
+        (
+            3,
             "https://gateway.ai.cloudflare.com/v1/a/g/azure-openai/r",
             Endpoint::Chat,
             CHAT,
@@ -148,6 +155,9 @@ fn bad_base_urls_are_refused() {
         "https://h:0",
         "https://h:99999",
         "https://h h",
+        "https://[::1",
+        "http://::1",
+        "https://h\"",
     ] {
         assert!(base(url).is_err(), "{url}");
     }
