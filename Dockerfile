@@ -1,0 +1,18 @@
+# Multi-stage, non-root, data in /data: takes the place of one-api's image with the same port and volume.
+FROM rust:1-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --package magic
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl \
+    && rm -rf /var/lib/apt/lists/* && useradd --system --uid 10001 magic && install -d -o magic /data
+COPY --from=build /src/target/release/magic /usr/local/bin/magic
+USER magic
+WORKDIR /data
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --interval=30s --timeout=3s CMD curl -fsS http://127.0.0.1:3000/healthz || exit 1
+ENTRYPOINT ["/usr/local/bin/magic"]
+CMD ["--data-dir", "/data"]
