@@ -3,6 +3,7 @@
 
 mod admin;
 mod cli;
+mod corpus;
 mod edge;
 mod failover;
 mod harness;

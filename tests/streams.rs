@@ -228,3 +228,43 @@ async fn a_waiting_caller_is_kept_alive() {
     gate.open();
     assert!(client.read_until("[DONE]").await);
 }
+
+/// A text frame of a WebSocket, as servers send them.
+fn frame(text: &str) -> Vec<u8> {
+    let mut out = vec![0x81];
+    match text.len() {
+        n @ 0..126 => out.push(n as u8),
+        n => out.extend_from_slice(&[&[126][..], &(n as u16).to_be_bytes()].concat()),
+    }
+    [out, text.as_bytes().to_vec()].concat()
+}
+
+#[tokio::test]
+async fn a_realtime_session_is_relayed_and_metered() {
+    let done = r#"{"type":"response.done","response":{"usage":{"input_tokens":10,"output_tokens":5,"total_tokens":15}}}"#;
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let bytes = [&head[..], &frame(r#"{"type":"session.created"}"#), &frame(done), &frame(done)].concat();
+    let vendor = Vendor::start(Proto::H1, move |_| Script::Raw(bytes.clone().into()));
+    let world = World::new(channel("a", &vendor, ""));
+    let mut client = H1::connect(world.gateway.address).await;
+    let handshake = "GET /v1/realtime?model=gpt-4o-mini HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\
+                     sec-websocket-protocol: realtime, openai-insecure-api-key.sk-roottoken0123456789\r\n\r\n";
+    client.write(handshake.as_bytes()).await;
+    assert!(client.read_until("101 Switching").await);
+    assert!(client.read_until("response.done").await);
+    let seen = vendor.seen()[0].clone();
+    assert_eq!(seen.path, "/v1/realtime?model=gpt-4o-mini");
+    assert_eq!(
+        (seen.headers["sec-websocket-protocol"].as_str(), seen.headers["authorization"].as_str()),
+        ("realtime", "Bearer sk-vendor-key-0123456789")
+    );
+    drop(client);
+    let row = &world.logs(1).await[0];
+    assert_eq!(
+        (row["mark"].as_str(), row["endpoint"].as_str(), row["cost_usd"].as_str()),
+        (Some("reported"), Some("realtime"), Some("0.000009000")),
+        "{row}"
+    );
+    world.verify();
+}

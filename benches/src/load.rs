@@ -1,0 +1,184 @@
+//! The load: closed loops over kept connections, every request the same bytes.
+
+use crate::vendor::CHUNKS;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    /// A small request, a small answer.
+    Small,
+    /// A stream of 100 chunks.
+    Stream,
+    /// A request of 1 MB.
+    Big,
+}
+
+/// What came of a round.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    pub requests: u64,
+    pub errors: u64,
+    /// Microseconds, sorted.
+    pub latencies: Vec<u64>,
+    pub elapsed: Duration,
+}
+
+impl Outcome {
+    pub fn per_second(&self) -> f64 {
+        self.requests as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+    pub fn percentile(&self, of: f64) -> u64 {
+        let at = (self.latencies.len() as f64 * of) as usize;
+        self.latencies.get(at.min(self.latencies.len().saturating_sub(1))).copied().unwrap_or(0)
+    }
+}
+
+/// The bytes of a request.
+pub fn request(work: Work, key: &str, hold: bool) -> Vec<u8> {
+    let filler = match work {
+        Work::Big => "lorem ipsum dolor sit amet ".repeat(38_836),
+        _ => "Say something about foxes.".to_owned(),
+    };
+    let stream = if work == Work::Stream { "true" } else { "false" };
+    let hold = if hold { r#""user":"hold","# } else { "" };
+    let body = format!(
+        r#"{{"model":"gpt-4o-mini","stream":{stream},{hold}"max_tokens":100,"messages":[{{"role":"user","content":"{filler}"}}]}}"#
+    );
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body.as_bytes()].concat()
+}
+
+/// Reads an answer to its end; false for anything but 200.
+async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<bool> {
+    let head = loop {
+        if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(buffer).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+    };
+    let text = String::from_utf8_lossy(&buffer[..head]).to_ascii_lowercase();
+    let fine = text.starts_with("http/1.1 200");
+    let length = text
+        .split("content-length:")
+        .nth(1)
+        .and_then(|rest| rest.split("\r\n").next()?.trim().parse::<usize>().ok());
+    match length {
+        Some(length) => {
+            while buffer.len() < head + length {
+                if stream.read_buf(buffer).await? == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            buffer.drain(..head + length);
+        }
+        None => {
+            // Chunked: nothing else in these answers looks like the last chunk.
+            let mut from = head;
+            loop {
+                let end = buffer[from.saturating_sub(8).max(head)..]
+                    .windows(5)
+                    .position(|window| window == b"0\r\n\r\n");
+                if end.is_some() {
+                    break;
+                }
+                from = buffer.len();
+                if stream.read_buf(buffer).await? == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            buffer.clear();
+        }
+    }
+    Ok(fine)
+}
+
+/// Runs closed loops for a time.
+pub async fn run(address: SocketAddr, work: Work, connections: usize, key: &str, time: Duration) -> Outcome {
+    let bytes = std::sync::Arc::new(request(work, key, false));
+    let started = Instant::now();
+    let until = started + time;
+    let tasks: Vec<_> = (0..connections)
+        .map(|_| {
+            let bytes = bytes.clone();
+            tokio::spawn(async move {
+                let mut outcome = Outcome::default();
+                'connect: while Instant::now() < until {
+                    let Ok(mut stream) = TcpStream::connect(address).await else {
+                        outcome.errors += 1;
+                        continue;
+                    };
+                    let _ = stream.set_nodelay(true);
+                    let mut buffer = Vec::with_capacity(64 << 10);
+                    while Instant::now() < until {
+                        let begun = Instant::now();
+                        let sent = stream.write_all(&bytes).await;
+                        match (sent, answer(&mut stream, &mut buffer).await) {
+                            (Ok(()), Ok(true)) => {
+                                outcome.requests += 1;
+                                outcome.latencies.push(begun.elapsed().as_micros() as u64);
+                            }
+                            _ => {
+                                outcome.errors += 1;
+                                continue 'connect;
+                            }
+                        }
+                    }
+                }
+                outcome
+            })
+        })
+        .collect();
+    let mut total = Outcome::default();
+    for task in tasks {
+        if let Ok(one) = task.await {
+            total.requests += one.requests;
+            total.errors += one.errors;
+            total.latencies.extend(one.latencies);
+        }
+    }
+    total.latencies.sort_unstable();
+    total.elapsed = started.elapsed();
+    total
+}
+
+/// Opens streams that stay open; they are returned so that they do.
+pub async fn hold(address: SocketAddr, key: &str, count: usize) -> (Vec<TcpStream>, usize) {
+    let bytes = request(Work::Stream, key, true);
+    let mut open = Vec::with_capacity(count);
+    let mut failed = 0;
+    for _ in 0..count {
+        let Ok(mut stream) = TcpStream::connect(address).await else {
+            failed += 1;
+            continue;
+        };
+        let mut buffer = Vec::with_capacity(1024);
+        let first = async {
+            stream.write_all(&bytes).await?;
+            while !buffer.windows(6).any(|window| window == b"data: ") {
+                if stream.read_buf(&mut buffer).await? == 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
+            }
+            Ok::<(), std::io::Error>(())
+        };
+        match first.await {
+            Ok(()) => open.push(stream),
+            Err(_) => failed += 1,
+        }
+    }
+    (open, failed)
+}
+
+/// Units of a request: chunks for streams, requests for the rest.
+pub fn units(work: Work) -> u64 {
+    if work == Work::Stream { CHUNKS as u64 } else { 1 }
+}
