@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 /// Writes a JSON answer.
 pub async fn json(session: &mut Session, ctx: &Ctx, status: u16, body: &Value) -> Result<()> {
     let body = Bytes::from(body.to_string());
-    let mut head = ResponseHeader::build(status, Some(5))?;
+    let mut head = ResponseHeader::build_no_case(status, Some(5))?;
     head.insert_header("content-type", "application/json")?;
     head.insert_header("content-length", body.len())?;
     head.insert_header("x-request-id", ctx.id.to_string())?;

@@ -184,7 +184,7 @@ const PASSED: &[&str] =
 pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<()> {
     let Some(current) = &call.current else { return Ok(()) };
     let target = &current.target;
-    let mut fresh = RequestHeader::build(
+    let mut fresh = RequestHeader::build_no_case(
         request.method.clone(),
         target.path_and_query.as_bytes(),
         Some(8 + target.headers.len()),

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn head(uri: &str, headers: &[(&'static str, &str)]) -> RequestHeader {
-        let mut head = RequestHeader::build("POST", uri.as_bytes(), None).unwrap();
+        let mut head = RequestHeader::build_no_case("POST", uri.as_bytes(), None).unwrap();
         for (name, value) in headers {
             head.append_header(*name, *value).unwrap();
         }

@@ -47,7 +47,7 @@ pub async fn read(session: &mut Session, gateway: &Gateway, endpoint: Endpoint) 
     if encoding.is_some_and(|value| value != "gzip" && value != "x-gzip") {
         return Err(Fault::new(Code::UnsupportedMediaType, "the only content-encoding accepted is gzip"));
     }
-    let (raw, mut permit) = match tokio::time::timeout(
+    let (raw, mut permit) = match pingora_timeout::timeout(
         tuning.body_deadline,
         buffer(session, &gateway.budget, limit, encoding.is_some()),
     )
@@ -144,8 +144,11 @@ async fn buffer(
 
 async fn acquire(budget: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Fault> {
     let permits = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
+    if let Ok(permit) = budget.clone().try_acquire_many_owned(permits) {
+        return Ok(permit);
+    }
     let waiting = budget.clone().acquire_many_owned(permits);
-    match tokio::time::timeout(std::time::Duration::from_secs(1), waiting).await {
+    match pingora_timeout::timeout(std::time::Duration::from_secs(1), waiting).await {
         Ok(Ok(permit)) => Ok(permit),
         _ => Err(Fault::new(Code::Overloaded, "too many large requests at once; try again").retry_after(1)),
     }

@@ -44,7 +44,7 @@ fn of_error(error: &Error, ctx: &Ctx) -> Refusal {
 async fn answer(session: &mut Session, refusal: &Refusal, ctx: &Ctx) -> bool {
     let id = ctx.id.to_string();
     let body = body(refusal, &id);
-    let Ok(mut head) = ResponseHeader::build(refusal.fault.status, Some(8)) else { return false };
+    let Ok(mut head) = ResponseHeader::build_no_case(refusal.fault.status, Some(8)) else { return false };
     let mut set = |name: &'static str, value: &str| head.insert_header(name, value).is_ok();
     let mut fine = set("content-type", "application/json")
         && set("content-length", &body.len().to_string())

@@ -75,7 +75,7 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
     };
     call.status = status;
     call.timings.connected.get_or_insert(elapsed);
-    let mut fresh = ResponseHeader::build(status, Some(10))?;
+    let mut fresh = ResponseHeader::build_no_case(status, Some(10))?;
     fresh.set_version(head.version);
     for name in PASSED {
         if let Some(value) = head.headers.get(*name) {
