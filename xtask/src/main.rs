@@ -53,7 +53,7 @@ fn step(name: &str, command: &mut Command) -> Result<(), String> {
 }
 
 fn run(flags: &[String]) -> Result<(), String> {
-    tools::ensure(&["cc", "cmake"])?;
+    tools::ensure(&["cc", "cmake", "make"])?;
     step("build", &mut cargo(&["build", "--release", "--package", "magic"]))?;
     let binary = target().join("release/magic");
     step("serve", Command::new(binary).args(flags))
@@ -65,7 +65,18 @@ fn target() -> PathBuf {
 
 fn test(flags: &[String]) -> Result<(), String> {
     let quick = flags.iter().any(|flag| flag == "--quick");
-    tools::ensure(&["cc", "cmake", "mariadbd", "mariadb", "postgres", "psql", "python3", "kill"])?;
+    tools::ensure(&[
+        "cc",
+        "cmake",
+        "make",
+        "mariadbd",
+        "mariadb",
+        "postgres",
+        "psql",
+        "redis-server",
+        "python3",
+        "kill",
+    ])?;
     if !quick {
         step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
@@ -78,9 +89,10 @@ fn test(flags: &[String]) -> Result<(), String> {
     }
     say("\n== servers");
     let (mysql, postgres) = (magic_testkit::db::mysql(), magic_testkit::db::postgres());
-    say(&format!("MariaDB and PostgreSQL run on free ports: {mysql}, {postgres}"));
+    let redis = magic_testkit::db::redis();
+    say(&format!("MariaDB, PostgreSQL and Redis run on free ports: {mysql}, {postgres}, {redis}"));
     let mut tests = cargo(&["test", "--workspace"]);
-    tests.env("MAGIC_TEST_MYSQL", mysql).env("MAGIC_TEST_POSTGRES", postgres);
+    tests.env("MAGIC_TEST_MYSQL", mysql).env("MAGIC_TEST_POSTGRES", postgres).env("MAGIC_TEST_REDIS", redis);
     step("tests", &mut tests)?;
     if !quick {
         let python = tools::python(&root(), &target())?;

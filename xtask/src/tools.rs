@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 const TOOLS: &[(&str, &[&str], &str)] = &[
     ("cc", &[], "gcc"),
     ("cmake", &[], "cmake"),
+    ("make", &[], "make"),
+    ("redis-server", &[], "redis-server"),
     ("mariadbd", &["/usr/sbin/mariadbd"], "mariadb-server"),
     ("mariadb", &[], "mariadb-client"),
     ("postgres", &["/usr/lib/postgresql"], "postgresql"),

@@ -48,6 +48,24 @@ impl H1 {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    pub async fn try_write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Waits that long; true once the other side has ended the connection or answered.
+    pub async fn ended_within(&mut self, ms: u64) -> bool {
+        let mut chunk = [0u8; 4096];
+        let read = self.stream.read(&mut chunk);
+        match tokio::time::timeout(std::time::Duration::from_millis(ms), read).await {
+            Ok(Ok(read)) => {
+                self.buffer.extend_from_slice(&chunk[..read]);
+                true
+            }
+            Ok(Err(_)) => true,
+            Err(_) => false,
+        }
+    }
+
     /// A head with `host`, the fields given, and the body's length.
     pub async fn send(&mut self, method: &str, path: &str, fields: &[(&str, &str)], body: &[u8]) {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: magic.test\r\n");

@@ -73,6 +73,28 @@ pub fn postgres() -> &'static str {
     &SERVER.get_or_init(|| start("MAGIC_TEST_POSTGRES", start_postgres)).0
 }
 
+/// `redis://127.0.0.1:port` of the private Redis.
+pub fn redis() -> &'static str {
+    static SERVER: OnceLock<(String, Option<Server>)> = OnceLock::new();
+    &SERVER.get_or_init(|| start("MAGIC_TEST_REDIS", || redis_on(free_port()))).0
+}
+
+/// A Redis of the caller's own: gone when the handle is dropped.
+pub fn redis_on(port: u16) -> (String, Server) {
+    let dir = tempfile::Builder::new().prefix("magic-redis").tempdir().expect("a folder");
+    let log = dir.path().join("log");
+    let as_user = unprivileged(dir.path());
+    let program = find(&["redis-server", "valkey-server"]);
+    let command = format!(
+        "{as_user}{} --port {port} --bind 127.0.0.1 --save '' --appendonly no --dir {}",
+        program.display(),
+        dir.path().display()
+    );
+    let guardian = guarded(dir.path(), &log, &command);
+    wait_until("Redis", &log, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    (format!("redis://127.0.0.1:{port}"), Server { _guardian: guardian, _dir: dir })
+}
+
 fn start(variable: &str, begin: fn() -> (String, Server)) -> (String, Option<Server>) {
     match std::env::var(variable) {
         Ok(url) if !url.is_empty() => (url, None),
@@ -87,6 +109,14 @@ fn start(variable: &str, begin: fn() -> (String, Server)) -> (String, Option<Ser
 pub struct Server {
     _guardian: Child,
     _dir: tempfile::TempDir,
+}
+
+impl Drop for Server {
+    /// Gone means gone: its port is free when this returns.
+    fn drop(&mut self) {
+        drop(self._guardian.stdin.take());
+        let _ = self._guardian.wait();
+    }
 }
 
 /// A port that is free now.

@@ -9,4 +9,5 @@ pub mod client;
 pub mod corpus;
 pub mod db;
 pub mod process;
+pub mod relay;
 pub mod vendor;

@@ -1,0 +1,158 @@
+//! What stands between two processes in tests: a plain relay whose connections can be cut, and proxies of the
+//! kinds a channel may be reached through.
+
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// How the other side is found.
+#[derive(Debug, Clone)]
+enum Kind {
+    /// Always the same address.
+    Plain(String),
+    /// HTTP `CONNECT`.
+    Http,
+    /// SOCKS 5.
+    Socks5,
+}
+
+/// A relay on a port of its own. It ends with its handle.
+pub struct Relay {
+    pub address: SocketAddr,
+    /// Cut: connections end, and new ones are closed at once.
+    cut: Arc<watch::Sender<bool>>,
+    /// What was asked of a proxy: `user:password@host:port`.
+    asked: Arc<Mutex<Vec<String>>>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Relay {
+    /// In front of `host:port`.
+    pub fn to(target: &str) -> Relay {
+        Self::start(Kind::Plain(target.to_owned()))
+    }
+
+    pub fn http_proxy() -> Relay {
+        Self::start(Kind::Http)
+    }
+
+    pub fn socks5_proxy() -> Relay {
+        Self::start(Kind::Socks5)
+    }
+
+    pub fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    pub fn mend(&self) {
+        self.cut.send_replace(false);
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.asked.lock().clone()
+    }
+
+    fn start(kind: Kind) -> Relay {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        listener.set_nonblocking(true).expect("a listener that does not block");
+        let (cut, asked) = (Arc::new(watch::channel(false).0), Arc::new(Mutex::new(Vec::new())));
+        let (state, record) = (cut.clone(), asked.clone());
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { return };
+                if *state.borrow() {
+                    continue;
+                }
+                let (kind, record, mut until) = (kind.clone(), record.clone(), state.subscribe());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = until.wait_for(|cut| *cut) => {}
+                        _ = relay(stream, kind, &record) => {}
+                    }
+                });
+            }
+        });
+        Relay { address, cut, asked, runtime: Some(runtime) }
+    }
+}
+
+async fn relay(mut near: TcpStream, kind: Kind, record: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    near.set_nodelay(true)?;
+    let target = match kind {
+        Kind::Plain(target) => target,
+        Kind::Http => connect(&mut near, record).await?,
+        Kind::Socks5 => socks(&mut near, record).await?,
+    };
+    let mut far = TcpStream::connect(target).await?;
+    far.set_nodelay(true)?;
+    tokio::io::copy_bidirectional(&mut near, &mut far).await.map(|_| ())
+}
+
+async fn connect(near: &mut TcpStream, record: &Mutex<Vec<String>>) -> std::io::Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(near.read_u8().await?);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let target = head.split(' ').nth(1).unwrap_or("").to_owned();
+    let login = head.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: Basic "));
+    record.lock().push(format!("{}@{target}", login.unwrap_or("")));
+    near.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+    Ok(target)
+}
+
+async fn socks(near: &mut TcpStream, record: &Mutex<Vec<String>>) -> std::io::Result<String> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let mut head = [0u8; 2];
+    near.read_exact(&mut head).await?;
+    let mut methods = vec![0u8; usize::from(head[1])];
+    near.read_exact(&mut methods).await?;
+    let mut login = String::new();
+    if methods.contains(&2) {
+        near.write_all(&[5, 2]).await?;
+        let _version = near.read_u8().await?;
+        let mut parts = Vec::new();
+        for _ in 0..2 {
+            let mut part = vec![0u8; usize::from(near.read_u8().await?)];
+            near.read_exact(&mut part).await?;
+            parts.push(text(part));
+        }
+        login = parts.join(":");
+        near.write_all(&[1, 0]).await?;
+    } else {
+        near.write_all(&[5, 0]).await?;
+    }
+    let mut request = [0u8; 4];
+    near.read_exact(&mut request).await?;
+    let host = match request[3] {
+        1 => {
+            let mut ip = [0u8; 4];
+            near.read_exact(&mut ip).await?;
+            std::net::Ipv4Addr::from(ip).to_string()
+        }
+        _ => {
+            let mut name = vec![0u8; usize::from(near.read_u8().await?)];
+            near.read_exact(&mut name).await?;
+            text(name)
+        }
+    };
+    let port = near.read_u16().await?;
+    record.lock().push(format!("{login}@{host}:{port}"));
+    near.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    Ok(format!("{host}:{port}"))
+}
