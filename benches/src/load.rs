@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Work {
     /// A small request, a small answer.
     Small,
@@ -101,14 +101,36 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result
     Ok(fine)
 }
 
-/// Runs closed loops for a time.
-pub async fn run(address: SocketAddr, work: Work, connections: usize, key: &str, time: Duration) -> Outcome {
+/// How requests follow one another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// The next one when the last is answered.
+    Closed,
+    /// So many a second over all connections, whatever the answers do; latencies count from the instant a
+    /// request was due.
+    Open(f64),
+}
+
+/// Runs for a time.
+pub async fn run(
+    address: SocketAddr,
+    work: Work,
+    connections: usize,
+    pace: Pace,
+    key: &str,
+    time: Duration,
+) -> Outcome {
     let bytes = std::sync::Arc::new(request(work, key, false));
     let started = Instant::now();
     let until = started + time;
+    let gap = match pace {
+        Pace::Closed => None,
+        Pace::Open(rate) => Some(Duration::from_secs_f64(connections as f64 / rate)),
+    };
     let tasks: Vec<_> = (0..connections)
-        .map(|_| {
+        .map(|index| {
             let bytes = bytes.clone();
+            let mut due = gap.map(|gap| started + gap.mul_f64(index as f64 / connections as f64));
             tokio::spawn(async move {
                 let mut outcome = Outcome::default();
                 'connect: while Instant::now() < until {
@@ -119,7 +141,15 @@ pub async fn run(address: SocketAddr, work: Work, connections: usize, key: &str,
                     let _ = stream.set_nodelay(true);
                     let mut buffer = Vec::with_capacity(64 << 10);
                     while Instant::now() < until {
-                        let begun = Instant::now();
+                        let begun = match (&mut due, gap) {
+                            (Some(due), Some(gap)) => {
+                                tokio::time::sleep_until((*due).into()).await;
+                                let begun = *due;
+                                *due += gap;
+                                begun
+                            }
+                            _ => Instant::now(),
+                        };
                         let sent = stream.write_all(&bytes).await;
                         match (sent, answer(&mut stream, &mut buffer).await) {
                             (Ok(()), Ok(true)) => {

@@ -3,8 +3,11 @@
 
 mod bare;
 mod compare;
+mod growth;
 mod load;
 mod measure;
+mod peers;
+mod pure;
 mod vendor;
 
 use clap::{Parser, Subcommand};
@@ -34,7 +37,7 @@ enum Command {
         #[arg(long)]
         vendor: SocketAddr,
     },
-    /// Direct, bare Pingora and the gateway, interleaved
+    /// Direct, nginx, bare Pingora and the gateway, interleaved
     Compare {
         /// The gateway's binary, built with `--profile bench-fast`
         #[arg(long)]
@@ -45,6 +48,33 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
+    /// What 10, 1,000 and 100,000 tokens cost, and p99 while the table is changed
+    Growth {
+        #[arg(long)]
+        magic: PathBuf,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
+    /// A load alone, for profiling what is already running
+    Load {
+        #[arg(long)]
+        to: SocketAddr,
+        #[arg(long, default_value = "small")]
+        work: load::Work,
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+        /// Requests a second; without, closed loops
+        #[arg(long)]
+        rate: Option<f64>,
+        #[arg(long, default_value_t = 5)]
+        seconds: u64,
+    },
+    /// Instructions of the pure functions, counted by callgrind
+    Pure,
+    #[command(hide = true)]
+    PureOnce { name: String, times: u64 },
     /// Memory per open stream, idle memory, and the time to the first answer
     Hold {
         #[arg(long)]
@@ -64,6 +94,12 @@ fn main() -> ExitCode {
         Command::Vendor { listen } => vendor::run(listen),
         Command::Bare { listen, vendor } => bare::run(listen, vendor),
         Command::Compare { magic, rounds, seconds } => compare::run(&magic, rounds, seconds),
+        Command::Growth { magic, rounds, seconds } => growth::run(&magic, rounds, seconds),
+        Command::Load { to, work, connections, rate, seconds } => {
+            compare::load(to, work, connections, rate, seconds)
+        }
+        Command::Pure => pure::run(),
+        Command::PureOnce { name, times } => pure::once(&name, times),
         Command::Hold { magic, streams } => compare::hold(&magic, streams),
     };
     match done {
