@@ -2,6 +2,7 @@
 
 use crate::books::Books;
 use crate::cli::Common;
+use crate::door::Door;
 use crate::gateway::{Gateway, Parts};
 use crate::jobs::{follow, post::Poster, recover};
 use crate::live::{LiveGateway, StoreBank};
@@ -16,11 +17,14 @@ use magic_domain::secret::Secret;
 use magic_journal::Journal;
 use magic_store::{Dsn, Store};
 use pingora_core::apps::HttpServerOptions;
+use pingora_core::listeners::ListenerConfig;
 use pingora_core::listeners::tls::TlsSettings;
+use pingora_core::protocols::l4::stream::L4BufferSettings;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
-use pingora_proxy::ProxyServiceBuilder;
+use pingora_core::services::listening::Service;
+use pingora_proxy::http_proxy;
 use std::io::{BufRead, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -33,6 +37,8 @@ use tokio::sync::Notify;
 
 /// What a node in a fleet asks for beyond its need: enough that the database is seldom asked.
 const FLEET_SURPLUS: Nano = Nano(1_000_000_000);
+/// A TLS record fits in this, and longer reads go past it. Pingora's own default is 64 KiB.
+const TLS_READ_BUFFER: usize = 16 << 10;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 type Outcome = Result<(), String>;
@@ -66,6 +72,7 @@ async fn open_store(settings: &Settings) -> Result<Store, String> {
         dsn: settings.dsn.clone(),
         log_dsn: settings.log_dsn.clone(),
         max_connections: settings.max_connections,
+        redis: settings.redis.clone(),
         keys: settings.keys.clone(),
         bootstrap: settings.bootstrap.clone(),
     };
@@ -169,7 +176,7 @@ pub fn serve(common: &Common) -> Outcome {
     let poster = Poster::start(journal.clone(), store.clone(), epoch.clone(), jobs.handle().clone())
         .map_err(|error| error.to_string())?;
 
-    let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone() });
+    let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone(), alone });
     let socket = std::env::temp_dir().join(format!("magic-admin-{epoch}.sock"));
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
     let edge_secret = hex(32)?;
@@ -279,21 +286,22 @@ fn run_server(settings: &Settings, gateway: Arc<Gateway>, exit: Exit) -> Outcome
     let mut options = HttpServerOptions::default();
     options.keepalive_request_limit = Some(10_000);
     options.h2_idle_timeout = Some(Duration::from_secs(60));
-    let mut service = ProxyServiceBuilder::new(&server.configuration, Edge(gateway.clone()))
-        .name("edge")
-        .server_options(options)
-        .build();
+    let mut proxy = http_proxy(&server.configuration, Edge(gateway.clone()));
+    proxy.server_options = Some(options);
+    let mut service =
+        Service::new("edge".to_owned(), Door { proxy: Arc::new(proxy), gateway: gateway.clone() });
     for listen in &settings.listen {
         let address = listen.address.to_string();
-        match &listen.tls {
-            None => service.add_tcp(&address),
-            Some((cert, key)) => {
-                let mut tls = TlsSettings::intermediate(&cert.to_string_lossy(), &key.to_string_lossy())
-                    .map_err(|error| format!("the certificate for {address} can't be used: {error}"))?;
-                tls.enable_h2();
-                service.add_tls_with_settings(&address, None, tls);
-            }
+        // HTTP/1 reads into buffers of its own; one more in front is a page per idle stream, and a copy.
+        let read = if listen.tls.is_some() { TLS_READ_BUFFER } else { 0 };
+        let mut endpoint = ListenerConfig::tcp(&address).l4_buffer(L4BufferSettings::default().read(read));
+        if let Some((cert, key)) = &listen.tls {
+            let mut tls = TlsSettings::intermediate(&cert.to_string_lossy(), &key.to_string_lossy())
+                .map_err(|error| format!("the certificate for {address} can't be used: {error}"))?;
+            tls.enable_h2();
+            endpoint = endpoint.tls(tls);
         }
+        service.add_listener(endpoint);
     }
     let handle = server.add_service(background_service("exit", exit));
     let edge = server.add_service(service);

@@ -58,12 +58,11 @@ impl Books {
 }
 
 fn encode(record: &Record) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(768);
-    if let Err(error) = serde_json::to_writer(&mut bytes, record) {
+    record.encode().unwrap_or_else(|error| {
         // Plain structs of numbers and strings always serialise; were it ever otherwise, say so loudly.
-        log::error!("a record of the books can't be written: {error}");
-    }
-    bytes
+        log::error!("{error}");
+        Vec::new()
+    })
 }
 
 /// A call's hold on its owner's money. However the call ends, it is settled exactly once: by

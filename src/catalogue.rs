@@ -68,13 +68,8 @@ static SEED: LazyLock<HashMap<String, Arc<Price>>> = LazyLock::new(|| {
 pub fn build(loaded: &Loaded) -> Catalogue {
     let mut catalogue = Catalogue::default();
     catalogue.version = loaded.version;
-    let mut special = false;
-    let mut set = |catalogue: &mut Catalogue, name: &str, price: Arc<Price>| {
-        special |= name.ends_with(')');
-        catalogue.set(name, price);
-    };
     for (name, price) in SEED.iter() {
-        set(&mut catalogue, name, price.clone());
+        catalogue.set(name.as_str(), price.clone());
     }
     let (ratios, completions) =
         (loaded.options.ratios("ModelRatio"), loaded.options.ratios("CompletionRatio"));
@@ -84,13 +79,10 @@ pub fn build(loaded: &Loaded) -> Catalogue {
         let ratio = ratios.get(name).copied().unwrap_or(seed_ratio);
         let completion = completions.get(name).copied().unwrap_or(seed_completion);
         let max_output = before.and_then(|price| price.max_output);
-        set(&mut catalogue, name, Arc::new(Price { max_output, ..Price::from_ratio(ratio, completion) }));
+        catalogue.set(name.as_str(), Arc::new(Price { max_output, ..Price::from_ratio(ratio, completion) }));
     }
     for row in &loaded.models {
-        set(&mut catalogue, &row.name, Arc::new(row.price.clone()));
-    }
-    if special {
-        catalogue.mark_special();
+        catalogue.set(row.name.as_str(), Arc::new(row.price.clone()));
     }
     catalogue.default = default_price(&loaded.options);
     catalogue

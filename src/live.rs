@@ -24,6 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct StoreBank {
     pub store: Store,
     pub epoch: String,
+    /// No other node spends from the same balances.
+    pub alone: bool,
 }
 
 fn scope(owner: Owner) -> LeaseScope {
@@ -36,7 +38,10 @@ fn scope(owner: Owner) -> LeaseScope {
 #[async_trait]
 impl Bank for StoreBank {
     async fn lease(&self, owner: Owner, need: Nano, want: Nano) -> Result<Nano, BankAway> {
-        let answer = self.store.lease(scope(owner), need, want, &self.epoch).await;
+        let answer = match self.alone {
+            true => self.store.lease(scope(owner), need, want, &self.epoch).await,
+            false => self.store.lease_share(scope(owner), need, want, &self.epoch).await,
+        };
         answer.map_err(|error| {
             log::debug!("no lease: {error}");
             BankAway

@@ -5,6 +5,10 @@ use magic::app;
 use magic::cli::{Cli, Command, LedgerCommand};
 use std::process::ExitCode;
 
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // `.env` never wins over the real environment.
     let _ = dotenvy::dotenv();

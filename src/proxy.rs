@@ -16,7 +16,10 @@ pub mod replay;
 pub mod route;
 pub mod settle;
 pub mod verdict;
+pub mod way;
 
+use crate::door;
+use crate::faults;
 use crate::gateway::Gateway;
 use admit::Caller;
 use async_trait::async_trait;
@@ -55,6 +58,7 @@ impl ProxyHttp for Edge {
 
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         ctx.counted = Some(Counted::new(&self.0));
+        door::head_complete(session);
         if let Err(fault) = guard::check(session, &self.0.tuning.load()) {
             return refuse(ctx, fault);
         }
@@ -62,6 +66,7 @@ impl ProxyHttp for Edge {
     }
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
+        faults::point("request", intake::header(session, "x-fault"));
         ctx.route = route::route(&session.req_header().method, session.req_header().uri.path());
         match self.dispatch(session, ctx).await {
             Ok(answered) => Ok(answered),
@@ -98,16 +103,17 @@ impl ProxyHttp for Edge {
 
     async fn upstream_response_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        faults::point("answer", intake::header(session, "x-fault"));
         relay::head(ctx, head)
     }
 
     fn upstream_response_body_filter(
         &self,
-        _session: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end: bool,
         ctx: &mut Ctx,
@@ -117,6 +123,9 @@ impl ProxyHttp for Edge {
                 realtime.push(bytes);
             }
             return Ok(None);
+        }
+        if end {
+            faults::point("end", intake::header(session, "x-fault"));
         }
         relay::body(ctx, body, end).map(|()| None)
     }
@@ -172,6 +181,7 @@ impl ProxyHttp for Edge {
         if let Some(slot) = ctx.call.as_deref_mut().and_then(|call| call.slot.take()) {
             replay::restore(&mut session.downstream_session, &slot);
         }
+        door::request_over(session);
         crate::event::write(ctx, session);
     }
 

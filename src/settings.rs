@@ -40,6 +40,8 @@ pub struct Settings {
     pub dsn: Dsn,
     pub log_dsn: Option<Dsn>,
     pub max_connections: u32,
+    /// Where nodes tell each other of changes; off without.
+    pub redis: Option<Secret>,
     pub keys: KeySources,
     pub bootstrap: Bootstrap,
     pub sync: Duration,
@@ -138,6 +140,17 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         .clamp(1, 100);
     database.only(&["dsn", "log_dsn", "max_connections"]);
 
+    let redis = root.table("redis");
+    let redis_url = redis.text("url");
+    let redis_url = set("REDIS_CONN_STRING").or(redis_url).filter(|url| !url.is_empty());
+    if redis_url.as_ref().is_some_and(|url| !url.starts_with("redis://") && !url.starts_with("rediss://")) {
+        redis.fault("url", "must be a redis:// or rediss:// URL");
+    }
+    if set("REDIS_MASTER_NAME").is_some() {
+        redis.fault("url", "Redis Sentinel (REDIS_MASTER_NAME) is not supported by this version");
+    }
+    redis.only(&["url"]);
+
     let ledger = root.table("ledger");
     let fsync = match ledger.text("durability").as_deref() {
         None | Some("journal") => false,
@@ -175,8 +188,8 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
 
     let owned = owned::read(walk, &root);
     root.only(&[
-        "server", "database", "ledger", "security", "options", "groups", "models", "channels", "users",
-        "tokens",
+        "server", "database", "redis", "ledger", "security", "options", "groups", "models", "channels",
+        "users", "tokens",
     ]);
     Settings {
         listen,
@@ -187,6 +200,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         dsn: main,
         log_dsn,
         max_connections: max_connections as u32,
+        redis: redis_url.map(Secret::new),
         keys: KeySources { master_key, session_secret, file: Some(data_dir.join("master.key")) },
         bootstrap,
         sync: Duration::from_secs(number("SYNC_FREQUENCY").unwrap_or(600).max(1)),
@@ -216,6 +230,7 @@ fn tuning(server: &reader::Node<'_>, trusted_proxies: Vec<IpNet>, relay_timeout:
         body_bytes: bytes("body_bytes", default.body_bytes),
         upload_bytes: bytes("upload_bytes", default.upload_bytes),
         buffered_bytes: bytes("buffered_bytes", default.buffered_bytes),
+        head_deadline: limits.int("head_seconds", 1, 600).map_or(default.head_deadline, Duration::from_secs),
         body_deadline: limits.int("body_seconds", 1, 3600).map_or(default.body_deadline, Duration::from_secs),
         connect: ms("connect_ms", default.connect),
         first_byte: ms("first_byte_ms", default.first_byte),
@@ -237,6 +252,7 @@ fn tuning(server: &reader::Node<'_>, trusted_proxies: Vec<IpNet>, relay_timeout:
         "head_bytes",
         "head_fields",
         "line_bytes",
+        "head_seconds",
         "body_bytes",
         "upload_bytes",
         "buffered_bytes",

@@ -2,6 +2,7 @@
 //! budgets. Swapped whole on a change; live state moves over to the next one.
 
 use crate::limits::{Meter, RetryBudget};
+use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
@@ -27,6 +28,7 @@ pub struct Snapshot {
     pub table: Arc<Table>,
     states: HashMap<ChannelId, Arc<ChannelState>>,
     budgets: HashMap<String, Arc<RetryBudget>>,
+    pub ways: Ways,
 }
 
 impl Snapshot {
@@ -84,7 +86,12 @@ impl Routing {
                 }
             }
         }
-        self.current.store(Arc::new(Snapshot { table: Arc::new(table), states, budgets }));
+        self.current.store(Arc::new(Snapshot {
+            table: Arc::new(table),
+            states,
+            budgets,
+            ways: Ways::default(),
+        }));
     }
 
     /// Records what came of a try. True when this ejected the channel.

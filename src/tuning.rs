@@ -15,6 +15,8 @@ pub struct Tuning {
     pub upload_bytes: usize,
     /// Bytes of request bodies held at once by all calls together.
     pub buffered_bytes: usize,
+    /// The whole head of a request must have arrived by then, from its first byte on.
+    pub head_deadline: Duration,
     /// The whole body must have arrived by then.
     pub body_deadline: Duration,
     pub connect: Duration,
@@ -38,6 +40,7 @@ impl Default for Tuning {
             body_bytes: 32 << 20,
             upload_bytes: 64 << 20,
             buffered_bytes: 512 << 20,
+            head_deadline: Duration::from_secs(10),
             body_deadline: Duration::from_secs(120),
             connect: Duration::from_secs(5),
             first_byte: Duration::from_secs(120),

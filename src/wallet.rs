@@ -57,6 +57,8 @@ pub struct Wallet {
 #[derive(Default)]
 struct State {
     free: i64,
+    /// Since when nothing has been taken, as far as anybody looked: a take only clears it, and needs no clock.
+    idle_since: Option<Instant>,
     refused: Option<(Instant, i64)>,
 }
 
@@ -70,6 +72,7 @@ impl Wallet {
         let enough = state.free >= amount;
         if enough {
             state.free -= amount;
+            state.idle_since = None;
         }
         enough
     }
@@ -171,6 +174,22 @@ impl Wallets {
         answer
     }
 
+    /// Gives back what has lain unused between two calls of this, each `after` or longer ago: other nodes of a
+    /// fleet may need it.
+    pub async fn recall_idle(&self, after: Duration) {
+        let idle = |wallet: &Wallet| {
+            let mut state = wallet.state.lock();
+            state.free > 0 && state.idle_since.get_or_insert_with(Instant::now).elapsed() >= after
+        };
+        let owners: Vec<Owner> =
+            self.wallets.read().iter().filter(|(_, wallet)| idle(wallet)).map(|(owner, _)| *owner).collect();
+        for owner in owners {
+            if self.recall(owner).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// [`Wallets::recall`] for every wallet; those that fail stay leased until the next start.
     pub async fn recall_all(&self) {
         let owners: Vec<Owner> = self.wallets.read().keys().copied().collect();
@@ -267,6 +286,17 @@ mod tests {
         assert_eq!(wallet.free(), Nano(5));
         wallet.settle(Nano(0), Nano(50));
         assert_eq!(wallet.free(), Nano(0));
+    }
+
+    #[tokio::test]
+    async fn what_lies_unused_goes_back() {
+        let (bank, wallets) = wallets(10);
+        let wallet = wallets.wallet(OWNER);
+        wallets.take(&wallet, Nano(3)).await.unwrap();
+        wallets.recall_idle(Duration::from_secs(60)).await;
+        assert_eq!(wallet.free(), Nano(7));
+        wallets.recall_idle(Duration::ZERO).await;
+        assert_eq!((*bank.balance.lock(), wallet.free()), (7, Nano(0)));
     }
 
     #[tokio::test]

@@ -286,3 +286,74 @@ async fn health_and_models_are_answered_here() {
     assert_eq!(get("/v1/models", "Bearer x").await.status, 401);
     assert_eq!(get("/v1/nothing", BEARER).await.status, 404);
 }
+
+/// Sends bytes one at a time until the connection is closed; how long that took.
+async fn drip(client: &mut H1, bytes: &[u8]) -> std::time::Duration {
+    let begun = std::time::Instant::now();
+    for byte in bytes.iter().cycle() {
+        let closed = client.try_write(&[*byte]).await.is_err() || client.ended_within(100).await;
+        if closed || begun.elapsed().as_secs() > 30 {
+            break;
+        }
+    }
+    begun.elapsed()
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_cut_off() {
+    let vendor = good(Proto::H1);
+    let limits = "[server]\nlimits = { head_seconds = 1 }\n";
+    let world = World::with(format!("{limits}{}", channel("a", &vendor, "")), true, vec![]);
+    let head =
+        format!("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: {BEARER}\r\nx-slow: ");
+    let mut client = H1::connect(world.gateway.address).await;
+    client.write(head.as_bytes()).await;
+    assert!(drip(&mut client, b"a").await.as_secs() < 10);
+    // The next request of the same connection has the same deadline.
+    let body = request(false).to_string();
+    let fields = [("authorization", BEARER)];
+    let mut client = H1::connect(world.gateway.address).await;
+    client.send("POST", "/v1/chat/completions", &fields, body.as_bytes()).await;
+    assert_eq!(client.answer().await.unwrap().status, 200);
+    client.write(head.as_bytes()).await;
+    assert!(drip(&mut client, b"a").await.as_secs() < 10);
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_refused() {
+    let vendor = good(Proto::H1);
+    let world = World::new(channel("a", &vendor, ""));
+    let mut client = H1::connect(world.gateway.address).await;
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: {BEARER}\r\ncontent-length: 100000\r\n\r\n{{"
+    );
+    client.write(head.as_bytes()).await;
+    let took = drip(&mut client, b" ").await;
+    assert!((8..25).contains(&took.as_secs()), "{took:?}");
+    assert_eq!(client.answer().await.unwrap().status, 408);
+    assert_eq!(vendor.hits(), 0);
+}
+
+#[tokio::test]
+async fn bodies_of_all_calls_together_have_a_budget() {
+    let vendor = good(Proto::H1);
+    let limits = "[server]\nlimits = { buffered_bytes = 1000000 }\n";
+    let world = World::new(format!("{limits}{}", channel("a", &vendor, "")));
+    let mut first = H1::connect(world.gateway.address).await;
+    let body = body_of(900_000);
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nauthorization: {BEARER}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    first.write(head.as_bytes()).await;
+    assert!(first.read_until("100 Continue").await);
+    first.write(&body[..10]).await;
+    let answer = world.post("/v1/chat/completions", ROOT_KEY, &[], &body).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "overloaded"));
+    assert!(answer.headers.contains_key("retry-after"));
+    // Small ones still find room, and the first one's share comes back.
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    first.write(&body[10..]).await;
+    assert_eq!(first.answer().await.unwrap().status, 200);
+    assert_eq!(world.post("/v1/chat/completions", ROOT_KEY, &[], &body).await.status, 200);
+}

@@ -1,8 +1,10 @@
 //! Which channel is tried, and when another one.
 
 use crate::harness::{World, answer, channel, channel_at, good, request};
+use magic_testkit::client::H1;
 use magic_testkit::db::free_port;
 use magic_testkit::process::ROOT_KEY;
+use magic_testkit::relay::Relay;
 use magic_testkit::vendor::{Gate, Proto, Script, Vendor};
 use serde_json::json;
 
@@ -217,4 +219,65 @@ async fn a_mapped_name_is_sent_priced_and_hidden_nowhere() {
     expected["model"] = "gpt-4o-mini".into();
     assert_eq!(vendor.seen()[0].json(), expected);
     assert_eq!(world.logs(1).await[0]["model_name"], "gpt-4o-mini");
+}
+
+#[tokio::test]
+async fn a_channel_can_be_reached_through_a_proxy() {
+    for proto in [Proto::H1, Proto::TlsH1, Proto::TlsH2] {
+        let vendor = good(proto);
+        let host = vendor.base_url().split("://").nth(1).unwrap().to_owned();
+        let (http, socks) = (Relay::http_proxy(), Relay::socks5_proxy());
+        let config = [
+            channel("http", &vendor, &format!("priority = 2\nproxy = \"http://u:pw@{}\"", http.address)),
+            channel("socks", &vendor, &format!("priority = 1\nproxy = \"socks5://u:pw@{}\"", socks.address)),
+        ];
+        let world = World::new(config.concat());
+        assert_eq!(world.chat(&request(false)).await.status, 200, "{proto:?}");
+        assert_eq!(http.asked(), [format!("dTpwdw==@{host}")]);
+        http.cut();
+        for stream in [false, true] {
+            assert_eq!(world.chat(&request(stream)).await.status, 200, "{proto:?}");
+        }
+        assert_eq!(socks.asked()[0], format!("u:pw@{host}"));
+        assert_eq!(vendor.seen()[0].headers["authorization"], "Bearer sk-vendor-key-0123456789");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_nobody_named_is_not_trusted() {
+    let vendor = good(Proto::TlsH1);
+    let config = format!(
+        "[[channels]]\nname = \"a\"\ntype = \"custom\"\nbase_url = \"{}\"\nkey = \"k\"\nmodels = [\"gpt-4o-mini\"]\n",
+        vendor.base_url()
+    );
+    let world = World::new(config);
+    let answer = world.chat(&request(false)).await;
+    assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_error"));
+    assert_eq!(vendor.hits(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_in_a_filter_ends_its_request_alone() {
+    let vendor = good(Proto::H1);
+    let config = [channel("a", &vendor, ""), crate::harness::customer(1.0)].concat();
+    let world = World::with(config, false, vec![("MAGIC_FAULT", "panic".to_owned())]);
+    let key = crate::harness::CUSTOMER_KEY;
+    for point in ["request", "answer", "end"] {
+        let mut client = H1::connect(world.gateway.address).await;
+        let bearer = format!("Bearer {key}");
+        let fields = [("authorization", bearer.as_str()), ("x-fault", point)];
+        client.send("POST", "/v1/chat/completions", &fields, request(true).to_string().as_bytes()).await;
+        let answer = client.answer().await;
+        assert!(answer.is_none_or(|answer| !answer.whole || answer.status >= 500), "{point}");
+    }
+    let answer = world.chat_as(key, &request(false)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let rows = world.logs(3).await;
+    let marks: Vec<&str> = rows.iter().map(|row| row["mark"].as_str().unwrap()).collect();
+    // The one that died before its answer owes nothing; the one whose usage had come in owes that.
+    assert_eq!(marks, ["reported", "reported", "void"]);
+    world.gateway.signal("TERM");
+    let mut world = world;
+    assert_eq!(world.gateway.wait(), Some(0), "nothing is left in flight");
+    world.verify();
 }

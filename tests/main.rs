@@ -6,6 +6,7 @@ mod cli;
 mod corpus;
 mod edge;
 mod failover;
+mod fleet;
 mod harness;
 mod money;
 mod streams;

@@ -1,8 +1,9 @@
 //! The books under load, kills and ends.
 
 use crate::harness::{CUSTOMER_KEY, World, answer, channel, chunk, customer, good, request, usage_chunk};
-use magic_testkit::client::H1;
-use magic_testkit::db::{ENGINES, database};
+use magic_testkit::client::{H1, h1};
+use magic_testkit::db::{ENGINES, Engine, database};
+use magic_testkit::relay::Relay;
 use magic_testkit::vendor::{Gate, Proto, Script, Step, Vendor};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -224,4 +225,46 @@ async fn an_installation_ends_and_begins_without_a_trace() {
     let users = world.api("GET", "/api/user/search?keyword=customer", None).await.json();
     assert_eq!(users["data"][0]["balance_usd"], "0.999995500");
     world.verify();
+}
+
+/// The outage matrix (reliability rules, §3.4): what is known is served from memory, what is not is never
+/// refused as wrong, and the books are whole when the database is back.
+#[tokio::test]
+async fn a_database_that_goes_away_stops_nobody_it_knows() {
+    for engine in [Engine::MySql, Engine::Postgres] {
+        let database = database(engine);
+        let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let relay = Relay::to(&server);
+        let dsn = database.dsn.replace(&server, &relay.address.to_string());
+        let vendor = good(Proto::H1);
+        let config = [channel("a", &vendor, ""), customer(1.0)].concat();
+        let world = World::with(config, false, vec![("SQL_DSN", dsn)]);
+        let address = world.gateway.address;
+        assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
+        world.logs(1).await;
+        relay.cut();
+        let ready = async || h1(address, "GET", "/readyz", &[], b"").await;
+        while ready().await.json()["status"] != "degraded" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(ready().await.status, 200);
+        for stream in [false, true] {
+            for _ in 0..20 {
+                assert_eq!(world.chat_as(CUSTOMER_KEY, &request(stream)).await.status, 200, "{engine:?}");
+            }
+        }
+        let unknown = world.chat_as("sk-nobody-knows-this-one", &request(false)).await;
+        assert_eq!((unknown.status, unknown.code().as_str()), (503, "quota_authority_unavailable"));
+        assert!(unknown.headers.contains_key("retry-after"));
+        let login =
+            json!({ "username": "root", "password": magic_testkit::process::ROOT_PASSWORD }).to_string();
+        assert_eq!(h1(address, "POST", "/api/user/login", &[], login.as_bytes()).await.status, 503);
+        relay.mend();
+        while ready().await.json()["status"] != "ok" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(world.chat_as("sk-nobody-knows-this-one", &request(false)).await.status, 401);
+        assert_eq!(world.logs(41).await.len(), 41);
+        world.verify();
+    }
 }

@@ -268,3 +268,23 @@ async fn a_realtime_session_is_relayed_and_metered() {
     );
     world.verify();
 }
+
+#[tokio::test]
+async fn a_long_line_passes_and_an_endless_one_is_an_error() {
+    for (megabytes, fine) in [(4, true), (20, false)] {
+        let text = chunk(&"x".repeat(megabytes << 20));
+        let vendor = Vendor::start(Proto::H1, move |_| {
+            Script::sse([text.clone(), usage_chunk(1, 1), "[DONE]".into()])
+        });
+        let world = World::new(channel("a", &vendor, ""));
+        let answer = world.chat(&request(true)).await;
+        if fine {
+            assert_eq!(answer.status, 200);
+            assert!(answer.body.len() > megabytes << 20 && answer.text().ends_with("data: [DONE]\n\n"));
+        } else {
+            assert_eq!((answer.status, answer.code().as_str()), (502, "upstream_error"), "{}", answer.text());
+            assert_eq!(world.logs(1).await[0]["mark"], "void");
+        }
+        world.verify();
+    }
+}

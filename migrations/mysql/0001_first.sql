@@ -142,27 +142,25 @@ CREATE TABLE magic_logs (
 CREATE INDEX magic_logs_user ON magic_logs (user_id, id);
 CREATE INDEX magic_logs_time ON magic_logs (created_at, type);
 CREATE INDEX magic_logs_request ON magic_logs (request_id);
-CREATE INDEX magic_logs_model ON magic_logs (model_name, id);
 
 CREATE TABLE magic_ledger_events (
     id BIGINT AUTO_INCREMENT PRIMARY KEY,
     request_id VARCHAR(128) NOT NULL,
     phase VARCHAR(128) NOT NULL,
     at_ms BIGINT NOT NULL,
+    reserved BIGINT NOT NULL DEFAULT 0,
     price_version BIGINT NOT NULL DEFAULT 0,
     detail LONGTEXT NOT NULL,
     UNIQUE (request_id, phase)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE magic_ledger_entries (
-    id BIGINT AUTO_INCREMENT PRIMARY KEY,
     request_id VARCHAR(128) NOT NULL,
     phase VARCHAR(128) NOT NULL,
     account VARCHAR(128) NOT NULL,
-    amount BIGINT NOT NULL
+    amount BIGINT NOT NULL,
+    PRIMARY KEY (request_id, phase, account)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
-CREATE INDEX magic_ledger_entries_account ON magic_ledger_entries (account);
-CREATE INDEX magic_ledger_entries_request ON magic_ledger_entries (request_id, phase);
 
 CREATE TABLE magic_leases (
     epoch VARCHAR(128) NOT NULL,

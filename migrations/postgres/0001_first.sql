@@ -142,27 +142,25 @@ CREATE TABLE magic_logs (
 CREATE INDEX magic_logs_user ON magic_logs (user_id, id);
 CREATE INDEX magic_logs_time ON magic_logs (created_at, type);
 CREATE INDEX magic_logs_request ON magic_logs (request_id);
-CREATE INDEX magic_logs_model ON magic_logs (model_name, id);
 
 CREATE TABLE magic_ledger_events (
     id BIGSERIAL PRIMARY KEY,
     request_id TEXT NOT NULL,
     phase TEXT NOT NULL,
     at_ms BIGINT NOT NULL,
+    reserved BIGINT NOT NULL DEFAULT 0,
     price_version BIGINT NOT NULL DEFAULT 0,
     detail TEXT NOT NULL,
     UNIQUE (request_id, phase)
 );
 
 CREATE TABLE magic_ledger_entries (
-    id BIGSERIAL PRIMARY KEY,
     request_id TEXT NOT NULL,
     phase TEXT NOT NULL,
     account TEXT NOT NULL,
-    amount BIGINT NOT NULL
+    amount BIGINT NOT NULL,
+    PRIMARY KEY (request_id, phase, account)
 );
-CREATE INDEX magic_ledger_entries_account ON magic_ledger_entries (account);
-CREATE INDEX magic_ledger_entries_request ON magic_ledger_entries (request_id, phase);
 
 CREATE TABLE magic_leases (
     epoch TEXT NOT NULL,

@@ -9,6 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Revocations made on another node bite here within two of these.
 const POLL: Duration = Duration::from_secs(1);
 
+/// What a node of a fleet has set aside and not used for so long goes back.
+const UNUSED: Duration = Duration::from_secs(10);
+
 /// Runs until the process ends. `alone`: nobody else writes the database.
 pub async fn run(live: Arc<LiveGateway>, alone: bool) {
     let mut hangup = match signal(SignalKind::hangup()) {
@@ -24,12 +27,16 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
                 reload(&live).await;
             }
             () = tokio::time::sleep(POLL) => {}
+            () = live.store().heard() => {}
         }
         let now = live.file().as_deref().and_then(changed);
         if now != modified {
             modified = now;
             log::info!("the configuration file has changed");
             reload(&live).await;
+        }
+        if !alone {
+            live.gateway().wallets.recall_idle(UNUSED).await;
         }
         // Also the pulse that tells whether the database is there.
         match live.store().version().await {

@@ -123,9 +123,9 @@ impl Work {
     }
 
     fn take(&mut self, payload: &[u8], start: Position) {
-        let record: Record = match serde_json::from_slice(payload) {
+        let record: Record = match Record::decode(payload) {
             Ok(record) => record,
-            Err(error) => return log::error!("a record of the journal can't be read: {error}"),
+            Err(error) => return log::error!("in the journal: {error}"),
         };
         match &record {
             Record::Open(opening) => {

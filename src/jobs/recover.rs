@@ -23,7 +23,7 @@ pub fn run(dir: &Path, own: &str, store: &Store, runtime: &Handle) -> Result<usi
         let mut joiner = Joiner::default();
         let mut settled = Vec::new();
         for payload in &remains.records {
-            let record: Record = serde_json::from_slice(payload).map_err(|error| {
+            let record: Record = Record::decode(payload).map_err(|error| {
                 format!("a record in the journal of {} can't be read: {error}", orphan.epoch())
             })?;
             settled.extend(joiner.push(record));

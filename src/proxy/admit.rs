@@ -209,7 +209,7 @@ pub fn estimate(
     intake: &Intake,
     candidates: &[Arc<Channel>],
 ) -> Usage {
-    let options = &snapshot.table.options;
+    let hot = &snapshot.table.hot;
     let peek = &intake.peek;
     // Three bytes a token is below what tokenizers reach on prose and code in any script.
     let prompt = (peek.prompt_bytes as u64).div_ceil(3);
@@ -221,10 +221,10 @@ pub fn estimate(
             usage.set(Bucket::Second, (intake.body.len() as u64 / 8_000).max(1));
             usage.set(Bucket::Input, (intake.body.len() as u64 / 800).max(1));
         }
-        _ => usage.set(Bucket::Input, prompt + options.int("PreConsumedQuota").max(0) as u64),
+        _ => usage.set(Bucket::Input, prompt + hot.pre_consumed),
     }
     if endpoint.generates() {
-        let ceiling = options.int("DefaultMaxOutputTokens").max(1) as u64;
+        let ceiling = hot.max_output;
         let model_max = candidates
             .iter()
             .filter_map(|channel| {

@@ -3,13 +3,14 @@
 use super::context::{Call, Ctx, Current, Reply};
 use super::replay::Timers;
 use super::route::canonical_path;
+use super::way::Way;
 use crate::gateway::Gateway;
 use crate::tunnel::Tunnel;
+use http::header::{ACCEPT, CONTENT_TYPE};
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_wire::peek::{Edits, Rope, splice};
-use magic_wire::vendors::target;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
@@ -60,19 +61,19 @@ async fn begin(
         }
     }
     let model = channel.upstream_model(&call.model).to_owned();
-    let mut path = canonical_path(call.endpoint).to_owned();
-    if let Some(query) = &call.query {
-        path.push('?');
-        path.push_str(query);
-    }
+    let path = canonical_path(call.endpoint);
     let misfit = |error: magic_wire::WireError| {
         log::warn!("channel {} can't be called: {}", channel.id, error.message);
         Fault::new(Code::NoAvailableChannel, "the channel is not set up for this call")
     };
-    let target = target(&channel, call.endpoint, &model, &path).map_err(misfit)?;
+    let way = match &call.query {
+        None => call.snapshot.ways.get(&channel, call.endpoint, &model, path),
+        Some(query) => Way::new(&channel, call.endpoint, &model, &format!("{path}?{query}")).map(Arc::new),
+    }
+    .map_err(misfit)?;
     let rope = body(call, &channel, &model)?;
     let timers = timers(gateway, &channel);
-    let peer = peer(gateway, &channel, &target, &timers).await?;
+    let peer = peer(gateway, &channel, &way.target, &timers).await?;
     call.replay.load(rope, timers);
     call.reply = Reply::Waiting;
     call.tries += 1;
@@ -81,7 +82,7 @@ async fn begin(
         channel,
         upstream_model: model,
         started: Instant::now(),
-        target: Arc::new(target),
+        way,
         recorded: false,
         _place: place,
     });
@@ -183,31 +184,26 @@ const PASSED: &[&str] =
 /// Builds the head for the vendor in place: the version the connection speaks stays.
 pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<()> {
     let Some(current) = &call.current else { return Ok(()) };
-    let target = &current.target;
-    let mut fresh = RequestHeader::build_no_case(
-        request.method.clone(),
-        target.path_and_query.as_bytes(),
-        Some(8 + target.headers.len()),
-    )?;
+    let mut fresh = current.way.head.clone();
+    fresh.set_method(request.method.clone());
     fresh.set_version(request.version);
-    fresh.insert_header("host", target.host_header.as_str())?;
+    // What the channel sets itself stays.
     for name in PASSED {
-        if let Some(value) = request.headers.get(*name) {
+        if let Some(value) = request.headers.get(*name)
+            && !fresh.headers.contains_key(*name)
+        {
             fresh.insert_header(*name, value.clone())?;
         }
     }
-    if !call.body.is_empty() {
-        let multipart = call.content_type.to_ascii_lowercase().starts_with("multipart/");
-        fresh.insert_header(
-            "content-type",
-            if multipart { call.content_type.as_str() } else { "application/json" },
-        )?;
+    if !call.body.is_empty() && !fresh.headers.contains_key(CONTENT_TYPE) {
+        let multipart =
+            call.content_type.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"));
+        let value = if multipart { call.content_type.as_str() } else { "application/json" };
+        fresh.insert_header(CONTENT_TYPE, value)?;
     }
-    if !fresh.headers.contains_key("accept") {
-        fresh.insert_header("accept", if call.stream { "text/event-stream" } else { "*/*" })?;
+    if !fresh.headers.contains_key(ACCEPT) {
+        fresh.insert_header(ACCEPT, if call.stream { "text/event-stream" } else { "*/*" })?;
     }
-    fresh.insert_header("accept-encoding", "identity")?;
-    fresh.insert_header("user-agent", concat!("magic/", env!("CARGO_PKG_VERSION")))?;
     if call.endpoint == Endpoint::Realtime {
         for (name, value) in &request.headers {
             let name = name.as_str();
@@ -236,12 +232,6 @@ pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<(
                 }
             }
         }
-    }
-    for (name, value) in &target.headers {
-        fresh.insert_header(name.to_string(), value.as_str())?;
-    }
-    for (name, value) in &current.channel.headers {
-        fresh.insert_header(name.clone(), value.as_str())?;
     }
     if call.endpoint != Endpoint::Realtime {
         fresh.insert_header("content-length", call.replay.body_len())?;

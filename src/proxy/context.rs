@@ -95,7 +95,7 @@ pub struct Current {
     pub channel: Arc<Channel>,
     pub upstream_model: String,
     pub started: Instant,
-    pub target: Arc<magic_wire::vendors::Target>,
+    pub way: Arc<super::way::Way>,
     /// The channel's verdict has been recorded.
     pub recorded: bool,
     pub _place: Option<InFlight>,

@@ -10,6 +10,7 @@ use pingora_core::protocols::http::server::Session as HttpSession;
 use pingora_proxy::Session;
 use std::io::Read;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A body that has been read and understood as far as routing and billing need.
@@ -22,6 +23,9 @@ pub struct Intake {
 
 /// Budget is taken in steps, so that small bodies don't fight over the semaphore byte by byte.
 const STEP: usize = 16 << 10;
+/// A body has this long before its rate counts, and then has to come at so many bytes a second (SR-03).
+const GRACE: Duration = Duration::from_secs(10);
+const RATE_MIN: usize = 1024;
 
 /// Reads the body and looks into it.
 pub async fn read(session: &mut Session, gateway: &Gateway, endpoint: Endpoint) -> Result<Intake, Fault> {
@@ -47,15 +51,11 @@ pub async fn read(session: &mut Session, gateway: &Gateway, endpoint: Endpoint) 
     if encoding.is_some_and(|value| value != "gzip" && value != "x-gzip") {
         return Err(Fault::new(Code::UnsupportedMediaType, "the only content-encoding accepted is gzip"));
     }
-    let (raw, mut permit) = match pingora_timeout::timeout(
-        tuning.body_deadline,
-        buffer(session, &gateway.budget, limit, encoding.is_some()),
-    )
-    .await
-    {
-        Ok(body) => body?,
-        Err(_) => return Err(Fault::new(Code::RequestTimeout, "the body did not arrive in time")),
-    };
+    let (raw, mut permit) =
+        match pingora_timeout::timeout(tuning.body_deadline, buffer(session, &gateway.budget, limit)).await {
+            Ok(body) => body?,
+            Err(_) => return Err(Fault::new(Code::RequestTimeout, "the body did not arrive in time")),
+        };
     let body = if encoding.is_some() {
         let (body, more) = inflate(raw, limit, gateway.budget.clone()).await?;
         permit = more;
@@ -85,7 +85,6 @@ async fn buffer(
     session: &mut Session,
     budget: &Arc<Semaphore>,
     limit: usize,
-    compressed: bool,
 ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Fault> {
     let too_large = || Fault::new(Code::BodyTooLarge, format!("the body is larger than {} MiB", limit >> 20));
     let declared = header(session, "content-length").and_then(|text| text.parse::<usize>().ok());
@@ -101,10 +100,14 @@ async fn buffer(
     let mut first: Option<Bytes> = None;
     let mut whole = BytesMut::new();
     let mut read = 0;
+    let begun = Instant::now();
     loop {
-        let chunk = session
-            .read_request_body()
+        let allowed = GRACE + Duration::from_secs((read / RATE_MIN) as u64);
+        let next =
+            pingora_timeout::timeout(allowed.saturating_sub(begun.elapsed()), session.read_request_body());
+        let chunk = next
             .await
+            .map_err(|_| Fault::new(Code::RequestTimeout, "the body arrives too slowly"))?
             .map_err(|_| Fault::new(Code::InvalidRequest, "the body ended early or is malformed"))?;
         let Some(chunk) = chunk else { break };
         if chunk.is_empty() {
@@ -134,7 +137,6 @@ async fn buffer(
             (_, false) => whole.extend_from_slice(&chunk),
         }
     }
-    let _ = compressed;
     let body = match first {
         Some(only) => only,
         None => whole.freeze(),
@@ -148,7 +150,7 @@ async fn acquire(budget: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphore
         return Ok(permit);
     }
     let waiting = budget.clone().acquire_many_owned(permits);
-    match pingora_timeout::timeout(std::time::Duration::from_secs(1), waiting).await {
+    match pingora_timeout::timeout(Duration::from_secs(1), waiting).await {
         Ok(Ok(permit)) => Ok(permit),
         _ => Err(Fault::new(Code::Overloaded, "too many large requests at once; try again").retry_after(1)),
     }

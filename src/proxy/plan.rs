@@ -167,7 +167,7 @@ pub async fn call(
         budget.earn(gateway.routing.now_ms());
     }
     let pinned = wanted.pinned.is_some();
-    let retries = snapshot.table.options.int("RetryTimes").clamp(0, 16) as u32;
+    let retries = snapshot.table.hot.retry_times;
     let asks = matches!(wanted.endpoint, Endpoint::Chat | Endpoint::Completions);
     Ok(Box::new(Call {
         endpoint: wanted.endpoint,

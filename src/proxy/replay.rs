@@ -214,14 +214,7 @@ impl Replay {
         let slot: Slot = Arc::default();
         let inner = std::mem::replace(session, inert());
         let now = Instant::now();
-        let seat = Replay {
-            inner,
-            shared,
-            slot: slot.clone(),
-            held: None,
-            alarm: None,
-            last_keepalive: now,
-        };
+        let seat = Replay { inner, shared, slot: slot.clone(), held: None, alarm: None, last_keepalive: now };
         **session = HttpSession::new_custom(Box::new(seat));
         slot
     }

@@ -82,7 +82,7 @@ pub fn vendor_error(ctx: &mut Ctx, status: u16, fault: VendorFault, retry_after:
     conclude(ctx, status, &format!("{status} {}", short(&fault.message)), ruling.outcome);
     if let Some(call) = ctx.call.as_deref()
         && let Some(current) = &call.current
-        && call.snapshot.table.options.bool("AutomaticDisableChannelEnabled")
+        && call.snapshot.table.hot.auto_disable
         && let Some(why) = disables_channel(status, &fault)
         && ctx.gateway.disable.send((current.channel.id, why.to_owned())).is_err()
     {

@@ -96,8 +96,7 @@ pub struct Closing {
 }
 
 /// An entry of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "t", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Record {
     Open(Opening),
     /// How the call would be settled if the process died now.
@@ -105,7 +104,45 @@ pub enum Record {
     Close(Closing),
 }
 
+/// Bytes of a record that can't be read, or a record that can't be written.
+#[derive(Debug, thiserror::Error)]
+#[error("a record of the books: {0}")]
+pub struct BadRecord(String);
+
 impl Record {
+    /// The bytes of a record: a letter for its kind, then its members by name in MessagePack, so that newer
+    /// versions can add some.
+    pub fn encode(&self) -> Result<Vec<u8>, BadRecord> {
+        let mut bytes = Vec::with_capacity(512);
+        let said = |error: rmp_serde::encode::Error| BadRecord(error.to_string());
+        match self {
+            Record::Open(opening) => {
+                bytes.push(b'O');
+                rmp_serde::encode::write_named(&mut bytes, opening).map_err(said)?;
+            }
+            Record::Check(closing) => {
+                bytes.push(b'P');
+                rmp_serde::encode::write_named(&mut bytes, closing).map_err(said)?;
+            }
+            Record::Close(closing) => {
+                bytes.push(b'C');
+                rmp_serde::encode::write_named(&mut bytes, closing).map_err(said)?;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Reads what [`Record::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Record, BadRecord> {
+        let said = |error: rmp_serde::decode::Error| BadRecord(error.to_string());
+        match bytes.split_first() {
+            Some((b'O', rest)) => rmp_serde::from_slice(rest).map(Record::Open).map_err(said),
+            Some((b'P', rest)) => rmp_serde::from_slice(rest).map(Record::Check).map_err(said),
+            Some((b'C', rest)) => rmp_serde::from_slice(rest).map(Record::Close).map_err(said),
+            _ => Err(BadRecord("it is of no known kind".into())),
+        }
+    }
+
     pub fn id(&self) -> RequestId {
         match self {
             Record::Open(opening) => opening.id,
@@ -126,8 +163,6 @@ pub struct Settlement {
 pub enum Account {
     /// What a user can spend.
     Available(UserId),
-    /// What is held for a user's calls in flight.
-    Reserved(UserId),
     /// What calls through a channel were billed.
     Revenue(ChannelId),
     /// Balances taken over or set by hand.
@@ -140,7 +175,6 @@ impl std::fmt::Display for Account {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Account::Available(user) => write!(f, "user:{user}:available"),
-            Account::Reserved(user) => write!(f, "user:{user}:reserved"),
             Account::Revenue(channel) => write!(f, "revenue:{channel}"),
             Account::Adjustment => f.write_str("adjustment"),
             Account::Promo => f.write_str("promo"),
@@ -151,17 +185,17 @@ impl std::fmt::Display for Account {
 /// What a ledger event does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
-    Reserve,
+    /// The reservation is over and the call is paid.
     Settle,
     /// The part of a cost above what was reserved.
     Overrun,
+    /// The reservation is over and nothing is owed.
     Void,
 }
 
 impl Phase {
     pub const fn name(self) -> &'static str {
         match self {
-            Phase::Reserve => "reserve",
             Phase::Settle => "settle",
             Phase::Overrun => "overrun",
             Phase::Void => "void",
@@ -173,45 +207,35 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub phase: Phase,
+    /// What the call held while it ran. The hold itself lived in the journal and in the node's lease; the
+    /// ledger learns of it with its end.
+    pub reserved: Nano,
     /// Positive: credited to the account. The sum is zero.
     pub entries: Vec<(Account, Nano)>,
 }
 
 impl Settlement {
-    /// The ledger events of the call: reserve, then settle or void, then perhaps an overrun.
+    /// The ledger events of the call: settled or voided, then perhaps an overrun.
     pub fn events(&self) -> Vec<Event> {
-        let user = self.opening.user_id;
         let held = self.opening.reserved;
-        let cost = self.closing.cost;
-        let (available, reserved) = (Account::Available(user), Account::Reserved(user));
+        let available = Account::Available(self.opening.user_id);
         let revenue = Account::Revenue(self.closing.channel_id.unwrap_or_default());
-        let neg = |amount: Nano| Nano::ZERO.minus(amount);
-        let mut events =
-            vec![Event { phase: Phase::Reserve, entries: vec![(available, neg(held)), (reserved, held)] }];
+        let moved = |amount: Nano| match amount.0 {
+            0 => Vec::new(),
+            _ => vec![(available, Nano::ZERO.minus(amount)), (revenue, amount)],
+        };
         if self.closing.mark == Mark::Void {
-            events
-                .push(Event { phase: Phase::Void, entries: vec![(reserved, neg(held)), (available, held)] });
-            return events;
+            return vec![Event { phase: Phase::Void, reserved: held, entries: Vec::new() }];
         }
-        let covered = cost.min(held);
-        events.push(Event {
-            phase: Phase::Settle,
-            entries: vec![(reserved, neg(held)), (revenue, covered), (available, held.minus(covered))],
-        });
-        if cost > held {
-            let excess = cost.minus(held);
-            events.push(Event {
-                phase: Phase::Overrun,
-                entries: vec![(available, neg(excess)), (revenue, excess)],
-            });
-        }
-        for event in &mut events {
-            event.entries.retain(|(_, amount)| amount.0 != 0);
+        let covered = self.closing.cost.min(held);
+        let mut events = vec![Event { phase: Phase::Settle, reserved: held, entries: moved(covered) }];
+        if self.closing.cost > held {
+            let excess = self.closing.cost.minus(held);
+            events.push(Event { phase: Phase::Overrun, reserved: Nano::ZERO, entries: moved(excess) });
         }
         events
     }
 }
-
 /// Joins openings with closings in the order of the journal.
 #[derive(Debug, Default)]
 pub struct Joiner {
@@ -324,14 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn records_survive_json() {
+    fn records_survive_bytes() {
         for record in [
             Record::Open(opening(1, 5)),
             Record::Check(closing(1, 2, Mark::EstimatedPartial)),
             Record::Close(closing(1, 3, Mark::Reported)),
         ] {
-            let json = serde_json::to_vec(&record).unwrap();
-            assert_eq!(serde_json::from_slice::<Record>(&json).unwrap(), record);
+            assert_eq!(Record::decode(&record.encode().unwrap()).unwrap(), record);
         }
     }
 
@@ -360,7 +383,7 @@ mod tests {
     fn an_excess_is_a_row_of_its_own() {
         let settlement = Settlement { opening: opening(1, 5), closing: closing(1, 9, Mark::Reported) };
         let phases: Vec<Phase> = settlement.events().iter().map(|event| event.phase).collect();
-        assert_eq!(phases, [Phase::Reserve, Phase::Settle, Phase::Overrun]);
+        assert_eq!(phases, [Phase::Settle, Phase::Overrun]);
     }
 
     proptest! {
@@ -378,7 +401,6 @@ mod tests {
                 }
             }
             prop_assert_eq!(sums.get(&Account::Available(UserId(7))).copied().unwrap_or(0), -cost);
-            prop_assert_eq!(sums.get(&Account::Reserved(UserId(7))).copied().unwrap_or(0), 0);
             prop_assert_eq!(sums.get(&Account::Revenue(ChannelId(5))).copied().unwrap_or(0), cost);
         }
     }

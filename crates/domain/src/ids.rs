@@ -44,14 +44,32 @@ impl std::str::FromStr for RequestId {
 
 impl Serialize for RequestId {
     fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(self)
+        if out.is_human_readable() {
+            out.collect_str(self)
+        } else {
+            out.serialize_bytes(&self.0.to_be_bytes())
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for RequestId {
     fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(input)?;
-        text.parse().map_err(serde::de::Error::custom)
+        if input.is_human_readable() {
+            let text = <std::borrow::Cow<'de, str>>::deserialize(input)?;
+            return text.parse().map_err(serde::de::Error::custom);
+        }
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = RequestId;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the 16 bytes of a request id")
+            }
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<RequestId, E> {
+                let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))?;
+                Ok(RequestId(u128::from_be_bytes(bytes)))
+            }
+        }
+        input.deserialize_bytes(Bytes)
     }
 }
 

@@ -111,6 +111,9 @@ pub fn bill(rates: &Rates, usage: &Usage, ratio: i64) -> Nano {
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     prices: HashMap<String, Arc<Price>>,
+    /// The channel types that have entries `name(type)`, one bit each. They are few, and building a key to look
+    /// for would be the only allocation of a look-up.
+    special: u128,
     /// What an unknown model costs, if the operator set one (`DefaultModelPrice`).
     pub default: Option<Arc<Price>>,
     /// Rises with every change; stored with each bill.
@@ -119,7 +122,10 @@ pub struct Catalogue {
 
 impl Catalogue {
     pub fn set(&mut self, model: impl Into<String>, price: Arc<Price>) {
-        self.prices.insert(model.into(), price);
+        let model = model.into();
+        let kind = model.strip_suffix(')').and_then(|rest| rest.rsplit_once('(')?.1.parse::<u16>().ok());
+        self.special |= kind.map_or(0, bit);
+        self.prices.insert(model, price);
     }
 
     pub fn get(&self, model: &str) -> Option<&Arc<Price>> {
@@ -135,24 +141,21 @@ impl Catalogue {
     }
 
     fn special(&self, model: &str, kind: u16) -> Option<&Arc<Price>> {
-        // Such keys are rare; building one for every request would be the only allocation of a look-up.
-        if !self.prices.contains_key(SPECIAL) {
+        if self.special & bit(kind) == 0 {
             return None;
         }
         self.prices.get(&format!("{model}({kind})"))
     }
 
-    /// Says that there are `name(type)` entries, which look-ups must then try.
-    pub fn mark_special(&mut self) {
-        self.prices.insert(SPECIAL.to_owned(), Arc::default());
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Price>)> {
-        self.prices.iter().filter(|(name, _)| *name != SPECIAL).map(|(name, price)| (name.as_str(), price))
+        self.prices.iter().map(|(name, price)| (name.as_str(), price))
     }
 }
 
-const SPECIAL: &str = "(special)";
+/// The bit of a channel type; those beyond the last bit share it.
+fn bit(kind: u16) -> u128 {
+    1 << kind.min(127)
+}
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +221,6 @@ mod tests {
         let mut catalogue = Catalogue::default();
         catalogue.set("llama3", Arc::new(Price::from_ratio(1.0, 1.0)));
         catalogue.set("llama3(33)", Arc::new(Price::from_ratio(2.0, 1.0)));
-        catalogue.mark_special();
         assert_eq!(catalogue.price("llama3", 33).unwrap().to_ratio().0, 2.0);
         assert_eq!(catalogue.price("llama3", 1).unwrap().to_ratio().0, 1.0);
         assert!(catalogue.price("other", 1).is_none());

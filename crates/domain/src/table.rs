@@ -23,6 +23,30 @@ pub struct Table {
     groups: BTreeMap<String, i64>,
     pub catalogue: Arc<Catalogue>,
     pub options: Arc<Options>,
+    pub hot: Hot,
+}
+
+/// Options that every call asks for, read once per table.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hot {
+    pub retry_times: u32,
+    /// Tokens reserved for an answer without a limit of its own.
+    pub max_output: u64,
+    /// Tokens reserved beside the prompt's.
+    pub pre_consumed: u64,
+    pub auto_disable: bool,
+}
+
+impl Hot {
+    fn of(options: &Options) -> Hot {
+        let count = |key: &str| u64::try_from(options.int(key)).unwrap_or(0);
+        Hot {
+            retry_times: count("RetryTimes").min(16) as u32,
+            max_output: count("DefaultMaxOutputTokens").max(1),
+            pre_consumed: count("PreConsumedQuota"),
+            auto_disable: options.bool("AutomaticDisableChannelEnabled"),
+        }
+    }
 }
 
 impl Table {
@@ -33,7 +57,8 @@ impl Table {
         catalogue: Arc<Catalogue>,
         options: Arc<Options>,
     ) -> Table {
-        let mut table = Table { version, groups, catalogue, options, ..Table::default() };
+        let hot = Hot::of(&options);
+        let mut table = Table { version, groups, catalogue, options, hot, ..Table::default() };
         for channel in channels {
             let channel = Arc::new(channel);
             for group in &channel.groups {

@@ -10,7 +10,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// An argument.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +102,14 @@ impl Row {
 
 /// A database.
 #[derive(Clone)]
-pub(crate) enum Db {
+pub(crate) struct Db {
+    pool: Pool,
+    /// Rung after a commit that changed what nodes keep in memory.
+    changed: Arc<Notify>,
+}
+
+#[derive(Clone)]
+enum Pool {
     /// One connection writes; the others read beside it (WAL).
     Sqlite {
         write: SqlitePool,
@@ -119,7 +128,14 @@ pub(crate) enum Engine {
 }
 
 /// A transaction.
-pub(crate) enum Tx {
+pub(crate) struct Tx {
+    on: Begun,
+    /// Nodes have to be told once it is committed.
+    pub bumped: bool,
+    changed: Arc<Notify>,
+}
+
+enum Begun {
     Sqlite(sqlx::Transaction<'static, Sqlite>),
     MySql(sqlx::Transaction<'static, MySql>),
     Postgres(sqlx::Transaction<'static, Postgres>),
@@ -156,7 +172,11 @@ macro_rules! bound {
 }
 
 impl Db {
-    pub async fn open(dsn: &Dsn, connections: u32) -> Result<Db> {
+    pub async fn open(dsn: &Dsn, connections: u32, changed: Arc<Notify>) -> Result<Db> {
+        Ok(Db { pool: Self::connect(dsn, connections).await?, changed })
+    }
+
+    async fn connect(dsn: &Dsn, connections: u32) -> Result<Pool> {
         let acquire = Duration::from_secs(3);
         match dsn {
             Dsn::Sqlite(path) => {
@@ -178,7 +198,7 @@ impl Db {
                     .min_connections(0)
                     .acquire_timeout(acquire)
                     .connect_lazy_with(options);
-                Ok(Db::Sqlite { write, read })
+                Ok(Pool::Sqlite { write, read })
             }
             Dsn::MySql(url) => {
                 let options = MySqlConnectOptions::from_str(url)
@@ -187,7 +207,7 @@ impl Db {
                     .max_connections(connections)
                     .acquire_timeout(acquire)
                     .connect_with(options);
-                Ok(Db::MySql(pool.await?))
+                Ok(Pool::MySql(pool.await?))
             }
             Dsn::Postgres(url) => {
                 let options = PgConnectOptions::from_str(url)
@@ -196,29 +216,29 @@ impl Db {
                     .max_connections(connections)
                     .acquire_timeout(acquire)
                     .connect_with(options);
-                Ok(Db::Postgres(pool.await?))
+                Ok(Pool::Postgres(pool.await?))
             }
         }
     }
 
     pub fn engine(&self) -> Engine {
-        match self {
-            Db::Sqlite { .. } => Engine::Sqlite,
-            Db::MySql(_) => Engine::MySql,
-            Db::Postgres(_) => Engine::Postgres,
+        match &self.pool {
+            Pool::Sqlite { .. } => Engine::Sqlite,
+            Pool::MySql(_) => Engine::MySql,
+            Pool::Postgres(_) => Engine::Postgres,
         }
     }
 
     pub async fn fetch(&self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>> {
-        Ok(match self {
-            Db::Sqlite { read, .. } => {
+        Ok(match &self.pool {
+            Pool::Sqlite { read, .. } => {
                 let rows = bound!(sql.to_owned(), args).fetch_all(read).await?;
                 rows.into_iter().map(Row::Sqlite).collect()
             }
-            Db::MySql(pool) => {
+            Pool::MySql(pool) => {
                 bound!(sql.to_owned(), args).fetch_all(pool).await?.into_iter().map(Row::MySql).collect()
             }
-            Db::Postgres(pool) => {
+            Pool::Postgres(pool) => {
                 bound!(numbered(sql), args).fetch_all(pool).await?.into_iter().map(Row::Postgres).collect()
             }
         })
@@ -230,30 +250,31 @@ impl Db {
 
     /// Runs a statement; the number of rows it changed.
     pub async fn exec(&self, sql: &str, args: Vec<Arg>) -> Result<u64> {
-        Ok(match self {
-            Db::Sqlite { write, .. } => bound!(sql.to_owned(), args).execute(write).await?.rows_affected(),
-            Db::MySql(pool) => bound!(sql.to_owned(), args).execute(pool).await?.rows_affected(),
-            Db::Postgres(pool) => bound!(numbered(sql), args).execute(pool).await?.rows_affected(),
+        Ok(match &self.pool {
+            Pool::Sqlite { write, .. } => bound!(sql.to_owned(), args).execute(write).await?.rows_affected(),
+            Pool::MySql(pool) => bound!(sql.to_owned(), args).execute(pool).await?.rows_affected(),
+            Pool::Postgres(pool) => bound!(numbered(sql), args).execute(pool).await?.rows_affected(),
         })
     }
 
     pub async fn begin(&self) -> Result<Tx, sqlx::Error> {
-        Ok(match self {
+        let on = match &self.pool {
             // Immediate: a transaction that would have to upgrade its lock later could only fail.
-            Db::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Db::MySql(pool) => Tx::MySql(pool.begin().await?),
-            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+            Pool::Sqlite { write, .. } => Begun::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::MySql(pool) => Begun::MySql(pool.begin().await?),
+            Pool::Postgres(pool) => Begun::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { on, bumped: false, changed: self.changed.clone() })
     }
 
     pub async fn close(&self) {
-        match self {
-            Db::Sqlite { write, read } => {
+        match &self.pool {
+            Pool::Sqlite { write, read } => {
                 read.close().await;
                 write.close().await;
             }
-            Db::MySql(pool) => pool.close().await,
-            Db::Postgres(pool) => pool.close().await,
+            Pool::MySql(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
         }
     }
 }
@@ -317,17 +338,17 @@ impl From<TxError> for StoreError {
 
 impl Tx {
     pub async fn fetch(&mut self, sql: &str, args: Vec<Arg>) -> Result<Vec<Row>, TxError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => bound!(sql.to_owned(), args)
+        Ok(match &mut self.on {
+            Begun::Sqlite(tx) => bound!(sql.to_owned(), args)
                 .fetch_all(&mut **tx)
                 .await?
                 .into_iter()
                 .map(Row::Sqlite)
                 .collect(),
-            Tx::MySql(tx) => {
+            Begun::MySql(tx) => {
                 bound!(sql.to_owned(), args).fetch_all(&mut **tx).await?.into_iter().map(Row::MySql).collect()
             }
-            Tx::Postgres(tx) => bound!(numbered(sql), args)
+            Begun::Postgres(tx) => bound!(numbered(sql), args)
                 .fetch_all(&mut **tx)
                 .await?
                 .into_iter()
@@ -341,16 +362,16 @@ impl Tx {
     }
 
     pub async fn exec(&mut self, sql: &str, args: Vec<Arg>) -> Result<u64, TxError> {
-        Ok(match self {
-            Tx::Sqlite(tx) => bound!(sql.to_owned(), args).execute(&mut **tx).await?.rows_affected(),
-            Tx::MySql(tx) => bound!(sql.to_owned(), args).execute(&mut **tx).await?.rows_affected(),
-            Tx::Postgres(tx) => bound!(numbered(sql), args).execute(&mut **tx).await?.rows_affected(),
+        Ok(match &mut self.on {
+            Begun::Sqlite(tx) => bound!(sql.to_owned(), args).execute(&mut **tx).await?.rows_affected(),
+            Begun::MySql(tx) => bound!(sql.to_owned(), args).execute(&mut **tx).await?.rows_affected(),
+            Begun::Postgres(tx) => bound!(numbered(sql), args).execute(&mut **tx).await?.rows_affected(),
         })
     }
 
     /// Inserts a row and returns its id.
     pub async fn insert(&mut self, sql: &str, args: Vec<Arg>) -> Result<i64, TxError> {
-        if let Tx::MySql(tx) = self {
+        if let Begun::MySql(tx) = &mut self.on {
             let done = bound!(sql.to_owned(), args).execute(&mut **tx).await?;
             return Ok(i64::try_from(done.last_insert_id()).unwrap_or_default());
         }
@@ -362,18 +383,22 @@ impl Tx {
     }
 
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        match self {
-            Tx::Sqlite(tx) => tx.commit().await,
-            Tx::MySql(tx) => tx.commit().await,
-            Tx::Postgres(tx) => tx.commit().await,
+        match self.on {
+            Begun::Sqlite(tx) => tx.commit().await?,
+            Begun::MySql(tx) => tx.commit().await?,
+            Begun::Postgres(tx) => tx.commit().await?,
         }
+        if self.bumped {
+            self.changed.notify_one();
+        }
+        Ok(())
     }
 
     pub fn engine(&self) -> Engine {
-        match self {
-            Tx::Sqlite(_) => Engine::Sqlite,
-            Tx::MySql(_) => Engine::MySql,
-            Tx::Postgres(_) => Engine::Postgres,
+        match &self.on {
+            Begun::Sqlite(_) => Engine::Sqlite,
+            Begun::MySql(_) => Engine::MySql,
+            Begun::Postgres(_) => Engine::Postgres,
         }
     }
 }

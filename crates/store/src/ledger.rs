@@ -47,6 +47,23 @@ fn for_update(engine: Engine) -> &'static str {
 impl Store {
     /// Sets aside between `need` and `want` of a balance for this process; zero when it does not reach.
     pub async fn lease(&self, scope: LeaseScope, need: Nano, want: Nano, epoch: &str) -> Result<Nano> {
+        self.lease_at_most(scope, need, want, 1, epoch).await
+    }
+
+    /// [`Store::lease`] that takes at most a twentieth of the balance beyond the need: the rest stays for the
+    /// other nodes of a fleet.
+    pub async fn lease_share(&self, scope: LeaseScope, need: Nano, want: Nano, epoch: &str) -> Result<Nano> {
+        self.lease_at_most(scope, need, want, 20, epoch).await
+    }
+
+    async fn lease_at_most(
+        &self,
+        scope: LeaseScope,
+        need: Nano,
+        want: Nano,
+        parts: i64,
+        epoch: &str,
+    ) -> Result<Nano> {
         let epoch = epoch.to_owned();
         self.run(move |inner| async move {
             let (name, id, table, column) = scope.parts();
@@ -60,7 +77,8 @@ impl Store {
                 if available < need.0.max(1) {
                     return Ok(Nano::ZERO);
                 }
-                let granted = want.0.max(need.0).min(available);
+                let surplus = want.0.saturating_sub(need.0).min(available / parts).max(0);
+                let granted = need.0.saturating_add(surplus).min(available);
                 tx.exec(&format!("UPDATE {table} SET leased = leased + ? WHERE id = ?"), args![granted, id])
                     .await?;
                 add_lease(tx, &epoch, name, id, granted).await?;
@@ -307,10 +325,14 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
 }
 
 async fn known(tx: &mut Tx, batch: &[Settlement]) -> Result<HashSet<String>, TxError> {
-    let marks = vec!["?"; batch.len()].join(", ");
-    let ids: Vec<Arg> = batch.iter().map(|call| Arg::Text(call.opening.id.to_string())).collect();
+    let mut ids: Vec<Arg> = batch.iter().map(|call| Arg::Text(call.opening.id.to_string())).collect();
+    // Padded to a power of two, for the same reason as the steps below.
+    if let Some(last) = ids.last().cloned() {
+        ids.resize(ids.len().next_power_of_two(), last);
+    }
+    let marks = vec!["?"; ids.len()].join(", ");
     let sql = format!(
-        "SELECT request_id FROM magic_ledger_events WHERE phase = 'reserve' AND request_id IN ({marks})"
+        "SELECT request_id FROM magic_ledger_events WHERE phase IN ('settle', 'void') AND request_id IN ({marks})"
     );
     let rows = tx.fetch(&sql, ids).await?;
     rows.iter().map(|row| row.text(0).map_err(TxError::from)).collect()
@@ -333,6 +355,7 @@ async fn write_events(tx: &mut Tx, fresh: &[&Settlement]) -> Result<(), TxError>
                 &id,
                 event.phase.name(),
                 call.closing.at_ms,
+                event.reserved.0,
                 call.closing.price_version,
                 detail
             ]);
@@ -341,18 +364,23 @@ async fn write_events(tx: &mut Tx, fresh: &[&Settlement]) -> Result<(), TxError>
             }
         }
     }
-    rows(tx, "magic_ledger_events (request_id, phase, at_ms, price_version, detail)", 5, events).await?;
+    rows(tx, "magic_ledger_events (request_id, phase, at_ms, reserved, price_version, detail)", 6, events)
+        .await?;
     rows(tx, "magic_ledger_entries (request_id, phase, account, amount)", 4, entries).await
 }
+
+/// Rows per statement: few texts, so that each is parsed once and then found among the prepared ones.
+const STEPS: &[usize] = &[64, 16, 4, 1];
 
 /// Inserts many rows with few statements.
 pub(crate) async fn rows(tx: &mut Tx, into: &str, columns: usize, args: Vec<Arg>) -> Result<(), TxError> {
     let row = format!("({})", vec!["?"; columns].join(", "));
-    // Engines limit the arguments of one statement; the least is SQLite's 32 766.
-    let step = (8_000 / columns) * columns;
-    for chunk in args.chunks(step) {
-        let marks = vec![row.as_str(); chunk.len() / columns].join(", ");
-        tx.exec(&format!("INSERT INTO {into} VALUES {marks}"), chunk.to_vec()).await?;
+    let mut left = args.into_iter();
+    for step in STEPS {
+        let sql = format!("INSERT INTO {into} VALUES {}", vec![row.as_str(); *step].join(", "));
+        while left.len() >= step * columns {
+            tx.exec(&sql, left.by_ref().take(step * columns).collect()).await?;
+        }
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bootstrap;
 mod db;
 mod error;
 mod migrate;
+mod notice;
 mod run;
 
 pub mod channels;

@@ -5,7 +5,9 @@ use crate::db::Db;
 use crate::dsn::Dsn;
 use crate::error::{Result, StoreError};
 use crate::migrate;
+use crate::notice::{self, Bells};
 use crate::vault::{KeySources, Vault};
+use magic_domain::secret::Secret;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +21,8 @@ pub struct Config {
     /// A database of their own for the logs.
     pub log_dsn: Option<Dsn>,
     pub max_connections: u32,
+    /// Where notices of changes are exchanged with other nodes.
+    pub redis: Option<Secret>,
     pub keys: KeySources,
     pub bootstrap: Bootstrap,
 }
@@ -35,6 +39,7 @@ pub(crate) struct Inner {
     pub separate_logs: bool,
     pub vault: Vault,
     pub up: Arc<AtomicBool>,
+    bells: Bells,
     /// At most this many passwords are hashed at once: each takes 19 MiB.
     pub hashing: tokio::sync::Semaphore,
 }
@@ -65,9 +70,10 @@ impl Store {
     /// Opens the database, brings its schema up to date, unlocks the vault and makes the first account.
     pub async fn open(config: Config) -> Result<Store> {
         let opening = async move {
-            let db = Db::open(&config.dsn, config.max_connections).await?;
+            let bells = Bells::default();
+            let db = Db::open(&config.dsn, config.max_connections, bells.changed.clone()).await?;
             let logs = match &config.log_dsn {
-                Some(dsn) => Db::open(dsn, config.max_connections).await?,
+                Some(dsn) => Db::open(dsn, config.max_connections, Arc::default()).await?,
                 None => db.clone(),
             };
             migrate::run(&db).await?;
@@ -76,6 +82,9 @@ impl Store {
             }
             let vault = bootstrap::unlock(&db, &config.keys).await?;
             bootstrap::first_account(&db, &config.bootstrap).await?;
+            if let Some(url) = config.redis {
+                tokio::spawn(notice::run(url.expose().to_owned(), bells.clone()));
+            }
             Ok(Store {
                 inner: Arc::new(Inner {
                     db,
@@ -83,6 +92,7 @@ impl Store {
                     separate_logs: config.log_dsn.is_some(),
                     vault,
                     up: Arc::new(AtomicBool::new(true)),
+                    bells,
                     hashing: tokio::sync::Semaphore::new(4),
                 }),
             })
@@ -98,6 +108,11 @@ impl Store {
     /// Whether the last call got an answer. Shared with whoever wants to know without asking.
     pub fn up(&self) -> Arc<AtomicBool> {
         self.inner.up.clone()
+    }
+
+    /// Waits until another node says that it has changed something. For ever without Redis.
+    pub async fn heard(&self) {
+        self.inner.bells.heard.notified().await;
     }
 
     /// Runs a piece of work on the store's runtime, with the usual deadline.
@@ -214,5 +229,6 @@ pub(crate) async fn bump(tx: &mut crate::db::Tx) -> std::result::Result<(), crat
         _ => "CAST(CAST(value AS BIGINT) + 1 AS TEXT)",
     };
     tx.exec(&format!("UPDATE magic_state SET value = {cast} WHERE name = 'version'"), vec![]).await?;
+    tx.bumped = true;
     Ok(())
 }

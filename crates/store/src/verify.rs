@@ -55,7 +55,7 @@ impl Store {
                 sums.insert(row.text(0)?, row.int(1)?);
             }
             let users = db.fetch("SELECT id, balance, leased FROM magic_users", vec![]).await?;
-            let (mut cached, mut reserved, mut floor) = (vec![], vec![], vec![]);
+            let (mut cached, mut floor) = (vec![], vec![]);
             let overruns = db
                 .fetch(
                     &format!("SELECT account, {sum} FROM magic_ledger_entries WHERE phase = 'overrun' AND account LIKE 'user:%' GROUP BY account"),
@@ -73,10 +73,6 @@ impl Store {
                 if entries != balance {
                     cached.push(format!("user {id}: balance {balance}, entries {entries}"));
                 }
-                let held = sums.get(&format!("user:{id}:reserved")).copied().unwrap_or(0);
-                if held != 0 {
-                    reserved.push(format!("user {id}: {held} reserved by no call"));
-                }
                 if balance < 0 && -balance > -over.get(&account).copied().unwrap_or(0) {
                     floor.push(format!("user {id}: balance {balance}"));
                 }
@@ -88,19 +84,19 @@ impl Store {
 
             let rows = db
                 .fetch(
-                    "SELECT r.request_id FROM magic_ledger_events r WHERE r.phase = 'reserve' AND \
-                     (SELECT COUNT(*) FROM magic_ledger_events s WHERE s.request_id = r.request_id AND s.phase IN ('settle', 'void')) <> 1",
+                    "SELECT request_id FROM magic_ledger_events WHERE phase IN ('settle', 'void') \
+                     GROUP BY request_id HAVING COUNT(*) <> 1",
                     vec![],
                 )
                 .await?;
-            reserved.extend(rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?);
-            check("L3", "every reservation is settled or voided exactly once", reserved);
+            let twice = rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?;
+            check("L3", "every reservation is settled or voided exactly once", twice);
             check("L4", "no balance is below zero but by an overrun", floor);
 
             let mut faults: Vec<String> = db
                 .fetch(
-                    "SELECT s.request_id FROM magic_ledger_events s WHERE s.phase IN ('settle', 'void', 'overrun') AND NOT EXISTS \
-                     (SELECT 1 FROM magic_ledger_events r WHERE r.request_id = s.request_id AND r.phase = 'reserve')",
+                    "SELECT s.request_id FROM magic_ledger_events s WHERE s.phase = 'overrun' AND NOT EXISTS \
+                     (SELECT 1 FROM magic_ledger_events r WHERE r.request_id = s.request_id AND r.phase = 'settle')",
                     vec![],
                 )
                 .await?
@@ -113,19 +109,20 @@ impl Store {
                 let since = since.map(|row| row.text(0)).transpose()?.and_then(|text| text.parse().ok()).unwrap_or(0i64);
                 let rows = db
                     .fetch(
-                        "SELECT r.request_id FROM magic_ledger_events r WHERE r.phase = 'reserve' AND r.at_ms >= ? AND NOT EXISTS \
+                        "SELECT r.request_id FROM magic_ledger_events r WHERE r.phase IN ('settle', 'void') AND r.at_ms >= ? AND NOT EXISTS \
                          (SELECT 1 FROM magic_logs l WHERE l.request_id = r.request_id)",
                         crate::db::args![since * 1000],
                     )
                     .await?;
                 faults.extend(rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?);
             }
-            check("L5", "every settlement has a reservation, every reservation a log row", faults);
+            check("L5", "every overrun belongs to a settlement, every reservation to a log row", faults);
 
             let rows = db
                 .fetch(
-                    "SELECT s.request_id, s.amount FROM magic_ledger_entries s WHERE s.phase = 'settle' AND s.account LIKE 'revenue:%' AND s.amount > \
-                     COALESCE((SELECT r.amount FROM magic_ledger_entries r WHERE r.request_id = s.request_id AND r.phase = 'reserve' AND r.amount > 0), 0)",
+                    "SELECT s.request_id, s.amount FROM magic_ledger_entries s JOIN magic_ledger_events e \
+                     ON e.request_id = s.request_id AND e.phase = s.phase \
+                     WHERE s.phase = 'settle' AND s.account LIKE 'revenue:%' AND s.amount > e.reserved",
                     vec![],
                 )
                 .await?;

@@ -26,6 +26,7 @@ fn config(database: &Database) -> Config {
         dsn: Dsn::parse(&database.dsn, Path::new("unused")).unwrap(),
         log_dsn: None,
         max_connections: 10,
+        redis: None,
         keys: KeySources { file: Some(database.dir.path().join("master.key")), ..KeySources::default() },
         bootstrap: Bootstrap { root_token: Some(Secret::new("sk-initialroottoken")), ..Bootstrap::default() },
     }
@@ -202,6 +203,20 @@ async fn five_hundred_leases_at_once_grant_what_is_there() {
             store.release_epoch(epoch).await.unwrap();
         }
         assert_eq!(store.lease(LeaseScope::User(user), Nano(10), Nano(10), "x").await.unwrap(), Nano(10));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_of_a_fleet_leaves_most_to_the_others() {
+    each(async |store, _| {
+        let scope = LeaseScope::User(user(&store, 1000).await);
+        let share = async |need, want| store.lease_share(scope, Nano(need), Nano(want), "e").await.unwrap();
+        assert_eq!(share(10, 1_000_000).await, Nano(60));
+        assert_eq!(share(10, 12).await, Nano(12));
+        assert_eq!(share(900, 1_000_000).await, Nano(928));
+        assert_eq!(share(1, 1).await, Nano::ZERO);
+        store.release_epoch("e").await.unwrap();
     })
     .await;
 }
@@ -461,4 +476,31 @@ async fn a_database_that_is_not_there_is_said_so() {
         let error = Store::open(config).await.err().unwrap().to_string();
         assert!(!error.contains("hunter2"), "{error}");
     }
+}
+
+/// Waits for the store to be told of a change, for longer than any notice takes.
+async fn hears(store: &Store) -> bool {
+    tokio::time::timeout(std::time::Duration::from_secs(10), store.heard()).await.is_ok()
+}
+
+#[tokio::test]
+async fn nodes_tell_each_other_of_changes_over_redis() {
+    let database = database(Engine::Postgres);
+    let port = magic_testkit::db::free_port();
+    let (url, server) = magic_testkit::db::redis_on(port);
+    let with = || Config { redis: Some(Secret::new(&url)), ..config(&database) };
+    let (one, other) = (Store::open(with()).await.unwrap(), Store::open(with()).await.unwrap());
+    // Each looks once when it has connected.
+    assert!(hears(&one).await && hears(&other).await);
+    one.set_option("SystemName", "a").await.unwrap();
+    assert!(hears(&other).await);
+    // Its own change is no news to a node.
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(200), one.heard()).await.is_err());
+    // Redis goes: nothing fails. It comes back: what was missed is looked for, and notices pass again.
+    drop(server);
+    one.set_option("SystemName", "b").await.unwrap();
+    let (_, _server) = magic_testkit::db::redis_on(port);
+    assert!(hears(&one).await && hears(&other).await);
+    other.set_option("SystemName", "c").await.unwrap();
+    assert!(hears(&one).await);
 }

@@ -45,7 +45,12 @@ const MEMBERS: &[&str] =
 
 impl JsonReply {
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, scan: Scan::new(MEMBERS, CAPTURE), odd: false, first: None }
+        Self {
+            endpoint,
+            scan: Scan::new(MEMBERS, CAPTURE).without(&["choices", "data"]),
+            odd: false,
+            first: None,
+        }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {

@@ -55,6 +55,8 @@ enum Lex {
 pub struct Scan<'n> {
     names: &'n [&'n str],
     capture: usize,
+    /// One bit per name: whether its value is captured.
+    captured_names: u64,
     /// Stop after the object's end instead of refusing what follows.
     prefix: bool,
     expect: Expect,
@@ -96,6 +98,7 @@ impl<'n> Scan<'n> {
         Self {
             names,
             capture,
+            captured_names: u64::MAX,
             prefix: false,
             expect: Expect::Start,
             lex: Lex::Between,
@@ -122,6 +125,16 @@ impl<'n> Scan<'n> {
             any_member: false,
             in_value: false,
         }
+    }
+
+    /// Of these only the places are noted: their values can be large, and nobody asks for them.
+    pub fn without(mut self, names: &[&str]) -> Self {
+        for (index, name) in self.names.iter().enumerate() {
+            if names.contains(name) {
+                self.captured_names &= !(1 << index);
+            }
+        }
+        self
     }
 
     /// Stops quietly at the end of the object.
@@ -443,8 +456,8 @@ impl<'n> Scan<'n> {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if !self.in_value || self.current.is_none() || self.capture == 0 || self.overflow || bytes.is_empty()
-        {
+        let wanted = self.current.is_some_and(|name| self.captured_names & 1 << name != 0);
+        if !self.in_value || !wanted || self.capture == 0 || self.overflow || bytes.is_empty() {
             return;
         }
         if self.captured.len() + bytes.len() > self.capture {

@@ -1,0 +1,50 @@
+//! Two nodes on one database.
+
+use crate::harness::{CUSTOMER_KEY, MODEL, World, customer, good, request};
+use magic_testkit::db::{Engine, database, redis};
+use magic_testkit::vendor::Proto;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Asks a node until it answers as wanted: what another node has changed is in force here soon.
+async fn until(world: &World, wanted: &str) {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = world.chat_as(CUSTOMER_KEY, &request(false)).await;
+        let code = if answer.status == 200 { "200".to_owned() } else { answer.code() };
+        if code == wanted {
+            return;
+        }
+        assert!(Instant::now() < end, "{code} instead of {wanted}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_one_node_changes_the_other_serves() {
+    for engine in [Engine::MySql, Engine::Postgres] {
+        for with_redis in [false, true] {
+            let database = database(engine);
+            let mut env = vec![
+                ("SQL_DSN", database.dsn.clone()),
+                ("SESSION_SECRET", "a secret of both nodes".to_owned()),
+            ];
+            if with_redis {
+                env.push(("REDIS_CONN_STRING", redis().to_owned()));
+            }
+            let vendor = good(Proto::H1);
+            let one = World::with(customer(1.0), false, env.clone());
+            let other = World::with(customer(1.0), false, env);
+            until(&other, "model_not_found").await;
+            let channel = json!({ "type": 8, "name": "m", "key": "sk-a", "models": MODEL, "base_url": vendor.base_url() });
+            assert_eq!(one.api("POST", "/api/channel/", Some(channel)).await.status, 200);
+            until(&one, "200").await;
+            until(&other, "200").await;
+            let ban = json!({ "username": "customer", "action": "disable" });
+            assert_eq!(one.api("POST", "/api/user/manage", Some(ban)).await.status, 200);
+            until(&other, "user_banned").await;
+            one.logs(2).await;
+            one.verify();
+        }
+    }
+}
