@@ -91,7 +91,7 @@ async fn kills_lose_nothing_and_bill_nothing_twice() {
     let vendor = numbered();
     let mut world = World::new([channel("a", &vendor, ""), customer(1000.0)].concat());
     let mut delivered: Vec<String> = Vec::new();
-    for round in 0..kills {
+    for _ in 0..kills {
         let address = world.gateway.address;
         let load: Vec<_> = (0..8)
             .map(|worker| {
@@ -129,9 +129,7 @@ async fn kills_lose_nothing_and_bill_nothing_twice() {
             delivered.extend(worker.await.unwrap());
         }
         world.restart();
-        if round % 10 == 9 || round + 1 == kills {
-            world.verify();
-        }
+        world.verify();
     }
     assert!(delivered.len() > kills, "{} answers", delivered.len());
     let mut billed: Vec<String> = Vec::new();

@@ -81,6 +81,9 @@ fn test(flags: &[String]) -> Result<(), String> {
         step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         step("lints", &mut cargo(&clippy))?;
+        if !tools::has_cargo_deny() && std::env::var_os("CI").is_some() {
+            step("cargo-deny", &mut cargo(&["install", "--quiet", "--locked", "cargo-deny"]))?;
+        }
         if tools::has_cargo_deny() {
             step("dependencies", &mut cargo(&["deny", "check", "bans", "licenses", "sources"]))?;
         } else {

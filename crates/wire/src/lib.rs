@@ -1,8 +1,12 @@
 //! Wire formats without sockets: looking into bodies, cutting them, following answers, shaping errors, and the
 //! table of vendors. Nothing here reads a clock, opens a connection or panics on what a network sends.
 
+pub mod chat;
+pub mod codec;
+pub mod dialect;
 pub mod fault;
 pub mod frame;
+pub mod json;
 pub mod multipart;
 pub mod peek;
 pub mod reply;
