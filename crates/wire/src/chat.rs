@@ -5,6 +5,7 @@
 //! What a dialect says and another can't is never dropped in silence: writers report it as a [`Loss`].
 
 mod fold;
+mod pairs;
 
 pub use fold::Fold;
 
@@ -416,8 +417,9 @@ impl Choice {
     }
 }
 
-/// A step of a streamed answer. `choice` counts from 0. Readers give each stretch of text or reasoning and each
-/// call as start (where it has one), pieces and end; writers rely on nothing but this order.
+/// A step of a streamed answer. `choice` counts from 0; choices may interleave. Within a choice nothing does:
+/// readers give each stretch of reasoning and each call as start (where it has one), pieces and end, one after
+/// another, and hold back what a vendor mixes (C5). [`Event::Stop`] comes after all content of its choice.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// Comes once, first.
