@@ -75,11 +75,11 @@ enum Command {
     Pure,
     #[command(hide = true)]
     PureOnce { name: String, times: u64 },
-    /// Memory per open stream, idle memory, and the time to the first answer
+    /// Memory per open stream (two sockets each: mind the limit of open files), idle memory, and the time to the first answer
     Hold {
         #[arg(long)]
         magic: PathBuf,
-        #[arg(long, default_value_t = 10_000)]
+        #[arg(long, default_value_t = 9_500)]
         streams: usize,
     },
 }
