@@ -293,9 +293,8 @@ impl Reader {
         let choice = at as u32;
         let calls = &mut self.choices[at].calls;
         let count = calls.len();
-        for number in 0..count {
+        for (number, told) in calls.iter_mut().enumerate() {
             let (call, more) = (number as u32, number + 1 < count);
-            let told = &mut calls[number];
             if told.ended {
                 continue;
             }

@@ -403,7 +403,8 @@ fn write_assistant(
         .collect();
     let shown = word_list(thoughts.iter().map(|reasoning| reasoning.text.as_str()));
     let keeps = face.reasoning_content || face.details;
-    if said.is_empty() && calls.is_empty() && !(keeps && !shown.is_empty()) {
+    let thinks = keeps && !shown.is_empty();
+    if said.is_empty() && calls.is_empty() && !thinks {
         return Ok(());
     }
     l.object(|o| {
