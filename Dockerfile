@@ -14,5 +14,5 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=3s CMD curl -fsS http://127.0.0.1:3000/healthz || exit 1
+ENV MAGIC_DATA_DIR=/data
 ENTRYPOINT ["/usr/local/bin/magic"]
-CMD ["--data-dir", "/data"]

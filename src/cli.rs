@@ -26,7 +26,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "DIR")]
     pub log_dir: Option<PathBuf>,
     /// Directory for the embedded database, the journal and the master key [default: ./data]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "MAGIC_DATA_DIR", hide_env_values = true)]
     pub data_dir: Option<PathBuf>,
 }
 

@@ -5,10 +5,13 @@ use magic_admin::TestOutcome;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::ids::ChannelId;
+use magic_wire::chat::{ChatRequest, Dialect, Losses, Message, Role};
+use magic_wire::codec::To;
+use magic_wire::dialect::codec;
 use magic_wire::fault::read_fault;
+use magic_wire::vendors::outbound;
 use pingora_core::connectors::http::Connector;
 use pingora_http::RequestHeader;
-use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,14 +46,21 @@ pub async fn test(gateway: &Gateway, id: ChannelId, model: Option<String>) -> Te
 
 async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<String, String> {
     let upstream = channel.upstream_model(model);
-    if !magic_wire::vendors::serves(channel.kind, Endpoint::Chat) {
-        return Err("the channel's type can't be tested with a chat call".into());
-    }
-    let target = magic_wire::vendors::target(channel, Endpoint::Chat, upstream, "/v1/chat/completions")
+    let untestable = || "the channel's type can't be tested with a chat call".to_owned();
+    let outbound = outbound(channel.kind, Endpoint::Chat, Dialect::OpenAiChat).ok_or_else(untestable)?;
+    let codec = codec(outbound.dialect).ok_or_else(untestable)?;
+    let path = crate::proxy::route::canonical_path(outbound.endpoint);
+    let target = magic_wire::vendors::target(channel, outbound.endpoint, upstream, path, false)
         .map_err(|error| error.message)?;
     let prompt = std::env::var("TEST_PROMPT").ok().filter(|prompt| !prompt.is_empty());
     let prompt = prompt.unwrap_or_else(|| "Answer with the name of your model and nothing else.".into());
-    let body = json!({ "model": upstream, "messages": [{ "role": "user", "content": prompt }] }).to_string();
+    let chat = ChatRequest {
+        messages: vec![Message::text(Role::User, prompt)],
+        origin: Some(outbound.dialect),
+        ..ChatRequest::default()
+    };
+    let to = To { model: upstream, kind: channel.kind, default_max_output: 256 };
+    let body = codec.write_request(&chat, &to, &mut Losses::default()).map_err(|error| error.message)?;
     let timers = crate::proxy::attempt::timers(gateway, channel);
     let peer = crate::proxy::attempt::peer(gateway, channel, &target, &timers)
         .await
@@ -90,9 +100,11 @@ async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<
     if status != 200 {
         return Err(format!("status {status}: {}", read_fault(status, &answer).message));
     }
-    let value: Value = serde_json::from_slice(&answer).map_err(|_| "the answer is no JSON".to_owned())?;
-    match value.pointer("/choices/0/message/content").and_then(Value::as_str) {
-        Some(text) => Ok(text.chars().take(200).collect()),
-        None => Err("the answer has no text".into()),
+    let reply = codec.read_reply(&answer).map_err(|error| error.message)?;
+    let text: String =
+        reply.choices.iter().flat_map(|choice| &choice.parts).filter_map(|part| part.as_text()).collect();
+    match text.is_empty() {
+        false => Ok(text.chars().take(200).collect()),
+        true => Err("the answer has no text".into()),
     }
 }

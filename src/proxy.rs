@@ -5,11 +5,13 @@ pub mod admit;
 pub mod answer;
 pub mod attempt;
 pub mod context;
+pub mod count;
 pub mod credential;
 pub mod guard;
 pub mod intake;
 pub mod plan;
 pub mod realtime;
+pub mod recode;
 pub mod reject;
 pub mod relay;
 pub mod replay;
@@ -29,12 +31,13 @@ use context::{Counted, Ctx, Refusal};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_domain::health::Outcome;
+use magic_wire::chat::Dialect;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 use plan::Wanted;
-use route::Route;
+use route::{Asked, Route};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,16 +246,21 @@ impl Edge {
                 let message = format!("Invalid URL ({} {})", head.method, head.uri.path());
                 return Err(Fault::new(Code::NotFound, message).into());
             }
-            Route::Models => {
+            Route::Models(face) => {
                 let (caller, _) = self.caller(session)?;
-                answer::models(session, ctx, &self.0, &caller).await?;
+                let face = answer::face_of(session, face);
+                answer::models(session, ctx, &self.0, &caller, face).await?;
             }
-            Route::Model(name) => {
+            Route::Model(face, name) => {
                 let (caller, _) = self.caller(session)?;
-                let model = answer::one_model(&self.0, &caller, &name)?;
+                let model = answer::one_model(&self.0, &caller, &name, answer::face_of(session, face))?;
                 answer::json(session, ctx, 200, &model).await?;
             }
-            Route::Relay { endpoint, model } => return self.relay(session, ctx, endpoint, model).await,
+            Route::Count(asked) => {
+                let (caller, _) = self.caller(session)?;
+                count::answer(session, ctx, &self.0, &caller, &asked).await?;
+            }
+            Route::Relay(asked) => return self.relay(session, ctx, asked).await,
         }
         Ok(true)
     }
@@ -264,20 +272,15 @@ impl Edge {
         Ok((caller, presented))
     }
 
-    async fn relay(
-        &self,
-        session: &mut Session,
-        ctx: &mut Ctx,
-        endpoint: Endpoint,
-        in_path: Option<String>,
-    ) -> Result<bool, Refused> {
+    async fn relay(&self, session: &mut Session, ctx: &mut Ctx, asked: Asked) -> Result<bool, Refused> {
         let gateway = &self.0;
+        let endpoint = asked.endpoint;
         let (caller, presented) = self.caller(session)?;
         if endpoint == Endpoint::Realtime {
             return self.realtime(session, ctx, &caller, presented).await;
         }
-        let mut intake = intake::read(session, gateway, endpoint).await?;
-        if let Some(in_path) = in_path {
+        let mut intake = intake::read(session, gateway, &asked).await?;
+        if let Some(in_path) = asked.model {
             intake.peek.model.get_or_insert(in_path);
         }
         let model = intake
@@ -288,7 +291,8 @@ impl Edge {
             .filter(|model| !model.is_empty())
             .ok_or_else(|| Fault::new(Code::InvalidRequest, "the request names no model").at("model"))?;
         admit::model_allowed(&caller, &model)?;
-        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, model, pinned: presented.channel };
+        let (face, pinned) = (asked.face, presented.channel);
+        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned };
         let plan = plan::plan(gateway, &wanted)?;
         if caller.is_admin() && intake::header(session, "x-magic-explain") == Some("1") {
             answer::json(session, ctx, 200, &plan::explain(&plan, &wanted)).await?;
@@ -324,8 +328,14 @@ impl Edge {
             .filter(|model| !model.is_empty())
             .ok_or_else(|| Fault::new(Code::InvalidRequest, "the query names no model").at("model"))?;
         admit::model_allowed(caller, &model)?;
-        let wanted =
-            Wanted { id: ctx.id, caller, endpoint: Endpoint::Realtime, model, pinned: presented.channel };
+        let wanted = Wanted {
+            id: ctx.id,
+            caller,
+            endpoint: Endpoint::Realtime,
+            face: Dialect::OpenAiChat,
+            model,
+            pinned: presented.channel,
+        };
         let plan = plan::plan(&self.0, &wanted)?;
         ctx.call = Some(plan::realtime(&self.0, session, wanted, plan).await?);
         Ok(false)

@@ -10,6 +10,7 @@ use magic_domain::health::{Health, Outcome, Verdict};
 use magic_domain::ids::ChannelId;
 use magic_domain::select::Live;
 use magic_domain::table::Table;
+use magic_wire::chat::Dialect;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -114,6 +115,7 @@ pub struct Now<'a> {
     pub snapshot: &'a Snapshot,
     pub now_ms: u64,
     pub endpoint: Endpoint,
+    pub face: Dialect,
 }
 
 impl Live for Now<'_> {
@@ -134,6 +136,6 @@ impl Live for Now<'_> {
     }
 
     fn capable(&self, channel: &Channel) -> bool {
-        magic_wire::vendors::serves(channel.kind, self.endpoint)
+        magic_wire::vendors::outbound(channel.kind, self.endpoint, self.face).is_some()
     }
 }

@@ -62,6 +62,16 @@ fn prompt_tokens(endpoint: Endpoint, model: &str, body: &Value) -> u64 {
     }
 }
 
+/// Tokens of a prompt in any dialect: every text in what the model reads.
+pub fn prompt(model: &str, body: &[u8]) -> u64 {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return guess(body.len() as u64) };
+    let parts =
+        ["system", "systemInstruction", "system_instruction", "messages", "contents", "tools", "input"];
+    let turns = ["messages", "contents"].iter().filter_map(|key| value.get(*key)?.as_array()).map(Vec::len);
+    let each = 3 * turns.sum::<usize>() as u64;
+    each + parts.iter().filter_map(|key| value.get(*key)).map(|part| text_tokens(model, part)).sum::<u64>()
+}
+
 /// Tokens of every string in a value; pictures and sounds in it are not text.
 fn text_tokens(model: &str, value: &Value) -> u64 {
     match value {
@@ -72,7 +82,17 @@ fn text_tokens(model: &str, value: &Value) -> u64 {
         Value::Object(members) => members
             .iter()
             .filter(|(key, _)| {
-                !matches!(key.as_str(), "type" | "image_url" | "input_audio" | "file_data" | "id")
+                !matches!(
+                    key.as_str(),
+                    "type"
+                        | "image_url"
+                        | "input_audio"
+                        | "file_data"
+                        | "id"
+                        | "data"
+                        | "signature"
+                        | "inlineData"
+                )
             })
             .map(|(_, value)| text_tokens(model, value))
             .sum(),

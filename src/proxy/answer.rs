@@ -5,6 +5,7 @@ use super::context::Ctx;
 use crate::gateway::Gateway;
 use bytes::Bytes;
 use magic_domain::fault::{Code, Fault};
+use magic_wire::chat::Dialect;
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
@@ -62,16 +63,50 @@ fn model(name: &str) -> Value {
     })
 }
 
-/// `GET /v1/models`.
-pub async fn models(session: &mut Session, ctx: &Ctx, gateway: &Gateway, caller: &Caller) -> Result<()> {
-    let data: Vec<Value> = usable(gateway, caller).iter().map(|name| model(name)).collect();
-    json(session, ctx, 200, &json!({ "object": "list", "data": data })).await
+/// Anthropic's SDKs say which version they speak: their list has another form under the same address.
+pub fn face_of(session: &Session, face: Dialect) -> Dialect {
+    let claude = session.req_header().headers.contains_key("anthropic-version");
+    if face == Dialect::OpenAiChat && claude { Dialect::Anthropic } else { face }
+}
+
+fn shaped(name: &str, face: Dialect) -> Value {
+    match face {
+        Dialect::Anthropic => json!({
+            "type": "model", "id": name, "display_name": name, "created_at": "2023-01-01T00:00:00Z",
+        }),
+        Dialect::Gemini => json!({
+            "name": format!("models/{name}"),
+            "displayName": name,
+            "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
+        }),
+        _ => model(name),
+    }
+}
+
+/// `GET /v1/models`, in the caller's dialect.
+pub async fn models(
+    session: &mut Session,
+    ctx: &Ctx,
+    gateway: &Gateway,
+    caller: &Caller,
+    face: Dialect,
+) -> Result<()> {
+    let names = usable(gateway, caller);
+    let data: Vec<Value> = names.iter().map(|name| shaped(name, face)).collect();
+    let list = match face {
+        Dialect::Anthropic => json!({
+            "data": data, "has_more": false, "first_id": names.first(), "last_id": names.last(),
+        }),
+        Dialect::Gemini => json!({ "models": data }),
+        _ => json!({ "object": "list", "data": data }),
+    };
+    json(session, ctx, 200, &list).await
 }
 
 /// `GET /v1/models/{id}`.
-pub fn one_model(gateway: &Gateway, caller: &Caller, name: &str) -> Result<Value, Fault> {
+pub fn one_model(gateway: &Gateway, caller: &Caller, name: &str, face: Dialect) -> Result<Value, Fault> {
     if usable(gateway, caller).contains(name) {
-        Ok(model(name))
+        Ok(shaped(name, face))
     } else {
         Err(Fault::new(
             Code::ModelNotFound,

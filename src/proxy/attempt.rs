@@ -6,11 +6,16 @@ use super::route::canonical_path;
 use super::way::Way;
 use crate::gateway::Gateway;
 use crate::tunnel::Tunnel;
+use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
-use magic_wire::peek::{Edits, Rope, splice};
+use magic_wire::chat::{ChatRequest, Dialect, LossKind, Losses, Message, Role};
+use magic_wire::codec::To;
+use magic_wire::dialect::codec;
+use magic_wire::peek::{Edits, Rope, peek_json, splice};
+use magic_wire::vendors::{Outbound, outbound};
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
@@ -61,17 +66,25 @@ async fn begin(
         }
     }
     let model = channel.upstream_model(&call.model).to_owned();
-    let path = canonical_path(call.endpoint);
     let misfit = |error: magic_wire::WireError| {
         log::warn!("channel {} can't be called: {}", channel.id, error.message);
         Fault::new(Code::NoAvailableChannel, "the channel is not set up for this call")
     };
-    let way = match &call.query {
-        None => call.snapshot.ways.get(&channel, call.endpoint, &model, path),
-        Some(query) => Way::new(&channel, call.endpoint, &model, &format!("{path}?{query}")).map(Arc::new),
+    let Some(outbound) = outbound(channel.kind, call.endpoint, call.face) else {
+        return Err(misfit(magic_wire::WireError::new("its type can't serve this call")));
+    };
+    let path = canonical_path(outbound.endpoint);
+    let way = match call.query.as_ref().filter(|_| outbound.dialect == call.face) {
+        None => call.snapshot.ways.get(&channel, outbound.endpoint, &model, path, call.stream),
+        Some(query) => Way::new(&channel, outbound.endpoint, &model, &format!("{path}?{query}"), call.stream)
+            .map(Arc::new),
     }
     .map_err(misfit)?;
-    let rope = body(call, &channel, &model)?;
+    let mut lost = Losses::default();
+    let rope = match outbound.dialect == call.face {
+        true => body(call, &channel, &model)?,
+        false => translated(call, &channel, &model, outbound, &mut lost).await?,
+    };
     let timers = timers(gateway, &channel);
     let peer = peer(gateway, &channel, &way.target, &timers).await?;
     call.replay.load(rope, timers);
@@ -83,6 +96,8 @@ async fn begin(
         upstream_model: model,
         started: Instant::now(),
         way,
+        dialect: outbound.dialect,
+        lost,
         recorded: false,
         _place: place,
     });
@@ -93,6 +108,9 @@ async fn begin(
 fn body(call: &mut Call, channel: &Channel, model: &str) -> Result<Rope, Fault> {
     let Some(peek) = &call.peek else { return Ok(Rope::default()) };
     let asked = peek.model.as_deref();
+    if call.face != Dialect::OpenAiChat && call.face != Dialect::OpenAiResponses {
+        return foreign(call, channel, model);
+    }
     let edits = Edits {
         model: (asked != Some(model)).then_some(model),
         ask_usage: call.ask_usage,
@@ -103,6 +121,107 @@ fn body(call: &mut Call, channel: &Channel, model: &str) -> Result<Rope, Fault> 
     };
     call.system_prompt_reset = edits.system_prompt.is_some();
     splice(&call.body, peek, &edits).map_err(|error| Fault::new(Code::InvalidRequest, error.message))
+}
+
+/// [`body`] for dialects whose system prompt stands elsewhere, and which may name the model in the address.
+fn foreign(call: &mut Call, channel: &Channel, model: &str) -> Result<Rope, Fault> {
+    let Some(peek) = &call.peek else { return Ok(Rope::default()) };
+    let mut params = channel.params.clone();
+    let forced = channel.system_prompt.as_deref().filter(|prompt| !prompt.is_empty());
+    if let Some(prompt) = forced {
+        if call.face == Dialect::Gemini {
+            params.insert("systemInstruction".into(), serde_json::json!({ "parts": [{ "text": prompt }] }));
+        } else {
+            params.insert("system".into(), prompt.into());
+        }
+    }
+    call.system_prompt_reset = forced.is_some();
+    let in_body = call.face != Dialect::Gemini && peek.model.as_deref() != Some(model);
+    let edits =
+        Edits { model: in_body.then_some(model), ask_usage: false, system_prompt: None, params: &params };
+    splice(&call.body, peek, &edits).map_err(|error| Fault::new(Code::InvalidRequest, error.message))
+}
+
+/// Bodies longer than this are read and written on a blocking thread.
+const SLOW: usize = 256 << 10;
+
+/// The caller's request in the vendor's dialect.
+async fn translated(
+    call: &mut Call,
+    channel: &Arc<Channel>,
+    model: &str,
+    outbound: Outbound,
+    lost: &mut Losses,
+) -> Result<Rope, Fault> {
+    let invalid = |error: magic_wire::WireError| {
+        let fault = Fault::new(Code::InvalidRequest, error.message);
+        match error.param {
+            Some(param) => fault.at(param),
+            None => fault,
+        }
+    };
+    let chat = match &call.chat {
+        Some(chat) => chat.clone(),
+        None => {
+            let (body, face, stream, name) = (call.body.clone(), call.face, call.stream, call.model.clone());
+            let read = move || {
+                let codec = codec(face).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
+                let mut chat = codec.read_request(&body, Some(&name))?;
+                chat.stream = stream;
+                Ok(chat)
+            };
+            let chat = Arc::new(off(call.body.len(), read).await?.map_err(invalid)?);
+            call.chat.insert(chat).clone()
+        }
+    };
+    let default_max_output = call.snapshot.table.hot.max_output;
+    let (channel, model) = (channel.clone(), model.to_owned());
+    call.system_prompt_reset = channel.system_prompt.as_deref().is_some_and(|prompt| !prompt.is_empty());
+    let write = move || {
+        let mut lost = Losses::default();
+        let forced = channel.system_prompt.as_deref().filter(|prompt| !prompt.is_empty());
+        let chat = match forced {
+            Some(prompt) => std::borrow::Cow::Owned(with_system(&chat, prompt)),
+            None => std::borrow::Cow::Borrowed(chat.as_ref()),
+        };
+        let codec = codec(outbound.dialect).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
+        let to = To { model: &model, kind: channel.kind, default_max_output };
+        let body = Bytes::from(codec.write_request(&chat, &to, &mut lost)?);
+        if channel.params.is_empty() {
+            return Ok((Rope::from(body), lost));
+        }
+        let peek = peek_json(Endpoint::Raw, &body)?;
+        let edits = Edits { model: None, ask_usage: false, system_prompt: None, params: &channel.params };
+        Ok((splice(&body, &peek, &edits)?, lost))
+    };
+    let (rope, written) = off(call.body.len(), write).await?.map_err(invalid)?;
+    *lost = written;
+    if call.strict
+        && let Some(loss) = lost.0.iter().find(|loss| loss.what == LossKind::Dropped)
+    {
+        let message =
+            format!("{} can't be said to this vendor, and x-magic-strict asks for all or nothing", loss.path);
+        return Err(Fault::new(Code::InvalidRequest, message).at(loss.path.clone()));
+    }
+    Ok(rope)
+}
+
+/// Runs work that grows with a body where it does not hold others up.
+async fn off<T: Send + 'static>(size: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    if size < SLOW {
+        return Ok(work());
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Fault::new(Code::InternalError, "the request could not be translated"))
+}
+
+/// The channel's forced system prompt in the place of the caller's.
+fn with_system(chat: &ChatRequest, prompt: &str) -> ChatRequest {
+    let mut chat = chat.clone();
+    let own = chat.messages.iter().take_while(|message| message.role == Role::System).count();
+    chat.messages.drain(..own);
+    chat.messages.insert(0, Message::text(Role::System, prompt));
+    chat
 }
 
 pub fn timers(gateway: &Gateway, channel: &Channel) -> Timers {
@@ -193,6 +312,14 @@ pub fn head(call: &Call, request: &mut RequestHeader) -> pingora_error::Result<(
             && !fresh.headers.contains_key(*name)
         {
             fresh.insert_header(*name, value.clone())?;
+        }
+    }
+    if current.dialect == Dialect::Anthropic && call.face == Dialect::Anthropic {
+        // Which version and which betas a body is written for only its author knows.
+        for name in ["anthropic-version", "anthropic-beta"] {
+            if let Some(value) = request.headers.get(name) {
+                fresh.insert_header(name, value.clone())?;
+            }
         }
     }
     if !call.body.is_empty() && !fresh.headers.contains_key(CONTENT_TYPE) {

@@ -1,5 +1,6 @@
 //! What a request carries through the filters: one part per stage.
 
+use super::recode::Coded;
 use super::replay::{Handle, Slot};
 use super::route::Route;
 use crate::books::Ticket;
@@ -13,6 +14,7 @@ use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::Fault;
 use magic_domain::ids::RequestId;
 use magic_domain::usage::Usage;
+use magic_wire::chat::{ChatRequest, Dialect, Losses};
 use magic_wire::fault::VendorFault;
 use magic_wire::peek::Peek;
 use magic_wire::reply::{JsonReply, StreamReply};
@@ -49,6 +51,12 @@ impl From<Fault> for Refusal {
 /// A call on its way to a vendor.
 pub struct Call {
     pub endpoint: Endpoint,
+    /// What the caller speaks.
+    pub face: Dialect,
+    /// The request in canonical form, once a channel of another dialect has asked for it.
+    pub chat: Option<Arc<ChatRequest>>,
+    /// What can't be carried over is an error instead of a warning.
+    pub strict: bool,
     pub model: String,
     pub stream: bool,
     /// Asked for `stream_options.include_usage` on the caller's behalf.
@@ -96,6 +104,10 @@ pub struct Current {
     pub upstream_model: String,
     pub started: Instant,
     pub way: Arc<super::way::Way>,
+    /// What the vendor speaks.
+    pub dialect: Dialect,
+    /// What of the request the vendor's dialect can't say.
+    pub lost: Losses,
     /// The channel's verdict has been recorded.
     pub recorded: bool,
     pub _place: Option<InFlight>,
@@ -109,6 +121,8 @@ pub enum Reply {
     /// Held until it is whole: failover stays possible, and its cost can be told in a header.
     Hold(Box<Hold>),
     Stream(Box<StreamReply>),
+    /// An answer whose dialect is not OpenAI's, or not the caller's.
+    Coded(Box<Coded>),
     /// An error that is read before anything is decided.
     Error {
         status: u16,
@@ -121,6 +135,26 @@ pub enum Reply {
     },
     /// All has been said.
     Done,
+}
+
+impl Reply {
+    /// What the vendor has reported so far.
+    pub fn usage(&self) -> Option<Usage> {
+        match self {
+            Reply::Stream(stream) => stream.state().usage,
+            Reply::Coded(coded) => coded.usage,
+            _ => None,
+        }
+    }
+
+    /// Whether content of the answer has passed.
+    pub fn content(&self) -> bool {
+        match self {
+            Reply::Stream(stream) => stream.state().content,
+            Reply::Coded(coded) => coded.content,
+            _ => false,
+        }
+    }
 }
 
 pub struct Hold {

@@ -1,11 +1,12 @@
 //! `request_filter`, first half: the body, read whole under a deadline and a share of the global byte budget.
 
-use super::route::percent;
+use super::route::{Asked, percent};
 use crate::gateway::Gateway;
 use bytes::{Bytes, BytesMut};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
-use magic_wire::peek::{Peek, peek_json, peek_multipart};
+use magic_wire::chat::Dialect;
+use magic_wire::peek::{Peek, peek_gemini, peek_json, peek_multipart};
 use pingora_core::protocols::http::server::Session as HttpSession;
 use pingora_proxy::Session;
 use std::io::Read;
@@ -28,7 +29,8 @@ const GRACE: Duration = Duration::from_secs(10);
 const RATE_MIN: usize = 1024;
 
 /// Reads the body and looks into it.
-pub async fn read(session: &mut Session, gateway: &Gateway, endpoint: Endpoint) -> Result<Intake, Fault> {
+pub async fn read(session: &mut Session, gateway: &Gateway, asked: &Asked) -> Result<Intake, Fault> {
+    let endpoint = asked.endpoint;
     let tuning = gateway.tuning.load();
     let content_type = header(session, "content-type").unwrap_or_default().to_owned();
     let multipart = is_type(&content_type, "multipart/form-data");
@@ -68,6 +70,9 @@ pub async fn read(session: &mut Session, gateway: &Gateway, endpoint: Endpoint) 
     }
     let peek = if is_type(&content_type, "multipart/form-data") {
         peek_multipart(endpoint, &content_type, &body)
+    } else if asked.face == Dialect::Gemini {
+        let model = asked.model.as_deref().unwrap_or_default();
+        peek_gemini(&body, model, asked.stream.unwrap_or(false))
     } else {
         peek_json(endpoint, &body)
     };

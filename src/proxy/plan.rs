@@ -13,6 +13,7 @@ use magic_domain::fault::{Code, Fault};
 use magic_domain::ids::{ChannelId, RequestId};
 use magic_domain::select::{Refusal, Selection, judge, select};
 use magic_domain::usage::Usage;
+use magic_wire::chat::Dialect;
 use pingora_proxy::Session;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub struct Wanted<'a> {
     pub id: RequestId,
     pub caller: &'a Caller,
     pub endpoint: Endpoint,
+    pub face: Dialect,
     pub model: String,
     pub pinned: Option<ChannelId>,
 }
@@ -36,7 +38,12 @@ pub struct Plan {
 /// Selects candidates, or says why there are none.
 pub fn plan(gateway: &Gateway, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
     let snapshot = gateway.routing.load();
-    let now = Now { snapshot: &snapshot, now_ms: gateway.routing.now_ms(), endpoint: wanted.endpoint };
+    let now = Now {
+        snapshot: &snapshot,
+        now_ms: gateway.routing.now_ms(),
+        endpoint: wanted.endpoint,
+        face: wanted.face,
+    };
     let group = wanted.caller.groups().next().unwrap_or("default").to_owned();
     if let Some(id) = wanted.pinned {
         let selection = pinned(&snapshot, &now, id)?;
@@ -171,8 +178,11 @@ pub async fn call(
     let asks = matches!(wanted.endpoint, Endpoint::Chat | Endpoint::Completions);
     Ok(Box::new(Call {
         endpoint: wanted.endpoint,
+        face: wanted.face,
+        chat: None,
+        strict: intake::header(session, "x-magic-strict") == Some("1"),
         stream,
-        ask_usage: asks && stream && peek.include_usage != Some(true),
+        ask_usage: asks && wanted.face == Dialect::OpenAiChat && stream && peek.include_usage != Some(true),
         ticket,
         admin: wanted.caller.is_admin(),
         want_cost: intake::header(session, "x-magic-cost") == Some("1"),

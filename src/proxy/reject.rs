@@ -5,7 +5,7 @@ use super::route::Route;
 use super::verdict;
 use bytes::Bytes;
 use magic_domain::fault::{Code, Fault};
-use magic_wire::fault::{Dialect, write_fault, write_fault_event, write_vendor_fault};
+use magic_wire::fault::{write_fault, write_fault_event, write_vendor_fault};
 use pingora_error::Error;
 use pingora_http::ResponseHeader;
 use pingora_proxy::{FailToProxy, Session};
@@ -43,7 +43,7 @@ fn of_error(error: &Error, ctx: &Ctx) -> Refusal {
 
 async fn answer(session: &mut Session, refusal: &Refusal, ctx: &Ctx) -> bool {
     let id = ctx.id.to_string();
-    let body = body(refusal, &id);
+    let body = body(refusal, ctx, &id);
     let Ok(mut head) = ResponseHeader::build_no_case(refusal.fault.status, Some(8)) else { return false };
     let mut set = |name: &'static str, value: &str| head.insert_header(name, value).is_ok();
     let mut fine = set("content-type", "application/json")
@@ -61,10 +61,11 @@ async fn answer(session: &mut Session, refusal: &Refusal, ctx: &Ctx) -> bool {
         && session.write_response_body(Some(body), true).await.is_ok()
 }
 
-fn body(refusal: &Refusal, id: &str) -> Bytes {
+fn body(refusal: &Refusal, ctx: &Ctx, id: &str) -> Bytes {
+    let face = ctx.route.face();
     match &refusal.vendor {
-        Some(vendor) => write_vendor_fault(Dialect::OpenAi, vendor, refusal.fault.status, id),
-        None => write_fault(Dialect::OpenAi, &refusal.fault, id),
+        Some(vendor) => write_vendor_fault(face, vendor, &refusal.fault, id),
+        None => write_fault(face, &refusal.fault, id),
     }
 }
 
@@ -72,10 +73,15 @@ fn body(refusal: &Refusal, id: &str) -> Bytes {
 /// answers are cut: their declared length or missing last chunk says the same.
 async fn end_stream(session: &mut Session, fault: &Fault, ctx: &Ctx) {
     let Some(call) = ctx.call.as_deref() else { return };
-    if !matches!(call.reply, Reply::Stream(_)) {
+    let streams = match &call.reply {
+        Reply::Stream(_) => true,
+        Reply::Coded(coded) => coded.streams(),
+        _ => false,
+    };
+    if !streams {
         return session.as_downstream_mut().shutdown().await;
     }
-    let event = write_fault_event(Dialect::OpenAi, call.endpoint, fault, &ctx.id.to_string());
+    let event = write_fault_event(call.face, call.endpoint, fault, &ctx.id.to_string());
     if session.write_response_body(Some(event), true).await.is_err() {
         log::debug!("request {}: the caller left before the error event", ctx.id);
     }

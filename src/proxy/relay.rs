@@ -2,6 +2,7 @@
 //! caller. Same dialect on both sides: bytes pass as they are, usage is read as they pass.
 
 use super::context::{Call, Ctx, Hold, Reply};
+use super::recode::{Coded, Shape};
 use super::replay::Late;
 use super::settle;
 use super::verdict::{self, VENDOR_ERROR};
@@ -9,9 +10,12 @@ use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::health::Outcome;
+use magic_domain::ids::RequestId;
 use magic_domain::money::Nano;
 use magic_domain::usage::Mark;
-use magic_wire::fault::{Dialect, VendorFault, read_fault, write_fault_event};
+use magic_wire::chat::Dialect;
+use magic_wire::codec::Echo;
+use magic_wire::fault::{VendorFault, read_fault, write_fault_event};
 use magic_wire::reply::{JsonReply, StreamOptions, StreamReply};
 use pingora_error::{Error, Result};
 use pingora_http::ResponseHeader;
@@ -58,8 +62,13 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
         call.replay.swallow();
         return Ok(());
     }
-    call.reply = if sse {
-        call.replay.keep_alive(b": ping\n\n");
+    call.reply = if let Some(coded) = coded(call, sse, &id) {
+        if call.stream {
+            call.replay.keep_alive(ping(call.face));
+        }
+        Reply::Coded(Box::new(coded))
+    } else if sse {
+        call.replay.keep_alive(ping(call.face));
         let options = StreamOptions { strip_usage: call.ask_usage, ..StreamOptions::default() };
         Reply::Stream(Box::new(StreamReply::new(call.endpoint, options)))
     } else if textual && call.endpoint != Endpoint::Speech {
@@ -82,6 +91,14 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
             fresh.insert_header(*name, value.clone())?;
         }
     }
+    let sse = match &call.reply {
+        Reply::Coded(coded) => {
+            let kind = if call.stream { "text/event-stream" } else { "application/json" };
+            fresh.insert_header("content-type", kind)?;
+            coded.streams()
+        }
+        _ => sse,
+    };
     if sse {
         fresh.insert_header("cache-control", "no-cache")?;
         fresh.insert_header("x-accel-buffering", "no")?;
@@ -96,8 +113,40 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
         fresh.insert_header("x-magic-channel", current.channel.id.to_string())?;
         fresh.insert_header("x-magic-attempts", call.tries.to_string())?;
     }
+    if let Some(warning) = call.current.as_ref().and_then(|current| current.lost.header()) {
+        fresh.insert_header("x-magic-warning", warning)?;
+    }
     *head = fresh;
     Ok(())
+}
+
+/// What keeps a waiting caller's connection open, in their dialect (vendors' table §0.4).
+fn ping(face: Dialect) -> &'static [u8] {
+    match face {
+        Dialect::Anthropic => b"event: ping\ndata: {\"type\":\"ping\"}\n\n",
+        Dialect::Gemini => b": ping\r\n\r\n",
+        _ => b": ping\n\n",
+    }
+}
+
+/// The follower of an answer that OpenAI's own ones are no good for.
+fn coded(call: &Call, vendor_streams: bool, id: &RequestId) -> Option<Coded> {
+    let current = call.current.as_ref()?;
+    let openai = |dialect| matches!(dialect, Dialect::OpenAiChat | Dialect::OpenAiResponses);
+    if !matches!(call.endpoint, Endpoint::Chat | Endpoint::Responses)
+        || (current.dialect == call.face && openai(call.face))
+    {
+        return None;
+    }
+    let shape = Shape { from: current.dialect, to: call.face, vendor_streams, caller_streams: call.stream };
+    let echo = Echo {
+        model: call.model.clone(),
+        request_id: id.to_string(),
+        created: call.ticket.opening.at_ms / 1000,
+        wants_usage: call.peek.as_ref().is_some_and(|peek| peek.include_usage == Some(true)),
+        request: call.chat.clone(),
+    };
+    Coded::new(&shape, echo)
 }
 
 /// A piece of the body. `end` is set with the last one.
@@ -115,6 +164,7 @@ pub fn body(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool) -> Result<()> {
         Reply::Error { .. } => error(ctx, data, end),
         Reply::Hold(_) => hold(ctx, data, end, elapsed),
         Reply::Stream(_) => stream(ctx, data, end, elapsed),
+        Reply::Coded(_) => recoded(ctx, data, end, elapsed),
         Reply::Opaque { bytes } => {
             *bytes += data.as_ref().map_or(0, |data| data.len() as u64);
             if end {
@@ -304,7 +354,7 @@ fn stream(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> R
                 magic_domain::fault::Code::UpstreamError,
                 "the vendor's stream broke off",
             );
-            out.push(write_fault_event(Dialect::OpenAi, call.endpoint, &fault, &ctx.id.to_string()));
+            out.push(write_fault_event(call.face, call.endpoint, &fault, &ctx.id.to_string()));
         }
         wait_for_disk(call, &ctx.gateway);
     } else if call.unchecked >= CHECK_EVERY {
@@ -316,6 +366,100 @@ fn stream(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> R
     }
     if terminal || end {
         let outcome = if faulty || !terminal { Outcome::Failure } else { Outcome::Success };
+        let why = if outcome == Outcome::Success { "" } else { "the stream broke off" };
+        let status = ctx.call.as_deref().map_or(0, |call| call.status);
+        verdict::conclude(ctx, status, why, outcome);
+    }
+    Ok(())
+}
+
+/// [`stream`] and [`hold`] for answers that pass through a codec.
+fn recoded(ctx: &mut Ctx, data: &mut Option<Bytes>, end: bool, elapsed: u64) -> Result<()> {
+    let Some(call) = ctx.call.as_deref_mut() else { return Ok(()) };
+    let Reply::Coded(coded) = &mut call.reply else { return Ok(()) };
+    let before = coded.events;
+    let pushed = match data.take().filter(|chunk| !chunk.is_empty()) {
+        Some(chunk) => coded.push(chunk),
+        None => Ok(Vec::new()),
+    };
+    let finished = pushed.and_then(|mut out| {
+        if end {
+            out.append(&mut coded.finish()?);
+        }
+        Ok(out)
+    });
+    let mut out = match finished {
+        Ok(out) => out,
+        Err(error) => {
+            log::warn!("request {}: the vendor's answer can't be read: {}", ctx.id, error.message);
+            let mut error = Error::explain(VENDOR_ERROR, "the vendor's answer can't be read");
+            error.as_up();
+            return Err(error);
+        }
+    };
+    call.unchecked += coded.events - before;
+    let (content, usage, whole, streams) = (coded.content, coded.usage, coded.whole, coded.streams());
+    let fault = coded.fault.clone();
+    let faulty = fault.is_some();
+    if let Some(fault) = fault
+        && (!content || !streams)
+        && !call.replay.committed()
+    {
+        let status = fault.class.status();
+        return Err(raise(ctx, status, fault, None));
+    }
+    if end && !whole && !faulty && !streams {
+        let mut error = Error::explain(VENDOR_ERROR, "the vendor's answer is cut off");
+        error.as_up();
+        return Err(error);
+    }
+    if faulty && !content {
+        settle::void(call, &ctx.gateway, "upstream_error", elapsed);
+    } else if end && !call.ticket.settled() && !call.settling {
+        let truncated = !whole && !faulty;
+        match usage {
+            // What an interrupted stream reported may be its beginning only: the interrupted-stream rule
+            // bills what was delivered.
+            Some(usage) if whole && !faulty => {
+                let cost = settle::reported(call, &ctx.gateway, usage, 0, elapsed);
+                if !streams {
+                    call.replay.late_header("x-magic-cost-usd", cost.usd().to_string());
+                }
+            }
+            _ if truncated && !content => settle::void(call, &ctx.gateway, "upstream_error", elapsed),
+            _ => {
+                let cut = truncated || faulty || call.left;
+                let mark = if cut { Mark::EstimatedPartial } else { Mark::Estimated };
+                let why = match cut {
+                    true if call.left => "client_gone",
+                    true => "upstream_error",
+                    false => "",
+                };
+                let work = settle::estimate(call, &ctx.gateway, mark, why, elapsed);
+                call.replay.before_next(work.map(|_: Nano| Late::new()).boxed());
+            }
+        }
+        if truncated {
+            let fault = magic_domain::fault::Fault::new(
+                magic_domain::fault::Code::UpstreamError,
+                "the vendor's stream broke off",
+            );
+            let event = write_fault_event(call.face, call.endpoint, &fault, &ctx.id.to_string());
+            out.extend_from_slice(&event);
+        }
+        wait_for_disk(call, &ctx.gateway);
+    } else if call.unchecked >= CHECK_EVERY {
+        call.unchecked = 0;
+        settle::checkpoint(call, elapsed);
+    }
+    if end && !streams {
+        call.replay.known_length(out.len());
+    }
+    if !out.is_empty() {
+        *data = Some(Bytes::from(out));
+    }
+    if end {
+        let outcome = if faulty || !whole { Outcome::Failure } else { Outcome::Success };
         let why = if outcome == Outcome::Success { "" } else { "the stream broke off" };
         let status = ctx.call.as_deref().map_or(0, |call| call.status);
         verdict::conclude(ctx, status, why, outcome);

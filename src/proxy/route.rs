@@ -2,25 +2,48 @@
 
 use http::Method;
 use magic_domain::endpoint::Endpoint;
+use magic_wire::chat::Dialect;
 
 /// Where a request goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// To a vendor.
-    Relay {
-        endpoint: Endpoint,
-        model: Option<String>,
-    },
+    Relay(Asked),
+    /// How many tokens a prompt has: Anthropic's `count_tokens`, Gemini's `countTokens`.
+    Count(Asked),
     /// `GET /v1/models`.
-    Models,
+    Models(Dialect),
     /// `GET /v1/models/{id}`.
-    Model(String),
+    Model(Dialect, String),
     Healthz,
     Readyz,
     /// A path below `/v1` that nothing answers.
     Unknown,
     /// The management service: its API and the dashboard.
     Admin,
+}
+
+/// What a path asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub endpoint: Endpoint,
+    /// The dialect the caller speaks, and wants to be answered in.
+    pub face: Dialect,
+    /// The model, where the address names it.
+    pub model: Option<String>,
+    /// Whether the answer is a stream, where the address says so.
+    pub stream: Option<bool>,
+}
+
+impl Route {
+    /// The dialect errors are told in.
+    pub fn face(&self) -> Dialect {
+        match self {
+            Route::Relay(asked) | Route::Count(asked) => asked.face,
+            Route::Models(face) | Route::Model(face, _) => *face,
+            _ => Dialect::OpenAiChat,
+        }
+    }
 }
 
 /// The route of a request. `path` is the path without its query.
@@ -31,19 +54,18 @@ pub fn route(method: &Method, path: &str) -> Route {
         "/readyz" => return Route::Readyz,
         _ => {}
     }
+    if let Some(rest) = path.strip_prefix("/v1beta/") {
+        return gemini(method, rest);
+    }
     let Some(rest) = path.strip_prefix("/v1/") else {
-        return if path == "/v1" || path == "/v1beta" || path.starts_with("/v1beta/") {
-            Route::Unknown
-        } else {
-            Route::Admin
-        };
+        return if path == "/v1" || path == "/v1beta" { Route::Unknown } else { Route::Admin };
     };
     if *method == Method::GET {
         return match rest {
-            "models" => Route::Models,
+            "models" => Route::Models(Dialect::OpenAiChat),
             "realtime" => relay(Endpoint::Realtime),
             _ => match rest.strip_prefix("models/") {
-                Some(id) if !id.is_empty() => Route::Model(decode(id)),
+                Some(id) if !id.is_empty() => Route::Model(Dialect::OpenAiChat, decode(id)),
                 _ => Route::Unknown,
             },
         };
@@ -65,9 +87,14 @@ pub fn route(method: &Method, path: &str) -> Route {
         "audio/transcriptions" => relay(Endpoint::Transcriptions),
         "audio/translations" => relay(Endpoint::Translations),
         "edits" => relay(Endpoint::Edits),
+        "messages" => Route::Relay(asked(Endpoint::Chat, Dialect::Anthropic)),
+        "messages/count_tokens" => Route::Count(asked(Endpoint::Chat, Dialect::Anthropic)),
+        // Google's SDKs use either version.
+        _ if rest.starts_with("models/") => gemini(method, rest),
         _ => match rest.strip_prefix("engines/").and_then(|rest| rest.strip_suffix("/embeddings")) {
             Some(model) if !model.is_empty() && !model.contains('/') => {
-                Route::Relay { endpoint: Endpoint::Embeddings, model: Some(decode(model)) }
+                let plain = asked(Endpoint::Embeddings, Dialect::OpenAiChat);
+                Route::Relay(Asked { model: Some(decode(model)), ..plain })
             }
             _ => Route::Unknown,
         },
@@ -75,7 +102,37 @@ pub fn route(method: &Method, path: &str) -> Route {
 }
 
 fn relay(endpoint: Endpoint) -> Route {
-    Route::Relay { endpoint, model: None }
+    let face = if endpoint == Endpoint::Responses { Dialect::OpenAiResponses } else { Dialect::OpenAiChat };
+    Route::Relay(asked(endpoint, face))
+}
+
+fn asked(endpoint: Endpoint, face: Dialect) -> Asked {
+    Asked { endpoint, face, model: None, stream: None }
+}
+
+/// `models`, `models/{id}`, `models/{id}:{method}`.
+fn gemini(method: &Method, rest: &str) -> Route {
+    let face = Dialect::Gemini;
+    if *method == Method::GET {
+        return match rest.strip_prefix("models/") {
+            Some(id) if !id.is_empty() => Route::Model(face, decode(id)),
+            None if rest == "models" => Route::Models(face),
+            _ => Route::Unknown,
+        };
+    }
+    let named = rest.strip_prefix("models/").and_then(|rest| rest.rsplit_once(':'));
+    let Some((model, action)) = named.filter(|(model, _)| *method == Method::POST && !model.is_empty())
+    else {
+        return Route::Unknown;
+    };
+    let chat =
+        |stream| Asked { model: Some(decode(model)), stream: Some(stream), ..asked(Endpoint::Chat, face) };
+    match action {
+        "generateContent" => Route::Relay(chat(false)),
+        "streamGenerateContent" => Route::Relay(chat(true)),
+        "countTokens" => Route::Count(chat(false)),
+        _ => Route::Unknown,
+    }
 }
 
 /// The path an endpoint has in OpenAI's API, as the vendor is asked for it.
@@ -129,15 +186,30 @@ mod tests {
         assert_eq!(post("/v1/chat/completions"), relay(Endpoint::Chat));
         assert_eq!(post("/v1/chat/completions/"), relay(Endpoint::Chat));
         assert_eq!(route(&Method::GET, "/v1/chat/completions"), Route::Unknown);
-        assert_eq!(route(&Method::GET, "/v1/models/a%2Fb"), Route::Model("a/b".into()));
-        assert_eq!(route(&Method::GET, "/v1/models/vendor/name"), Route::Model("vendor/name".into()));
+        assert_eq!(route(&Method::GET, "/v1/models/a%2Fb"), Route::Model(Dialect::OpenAiChat, "a/b".into()));
+        assert_eq!(
+            route(&Method::GET, "/v1/models/vendor/name"),
+            Route::Model(Dialect::OpenAiChat, "vendor/name".into())
+        );
         assert_eq!(post("/v1//chat/completions"), Route::Unknown);
         assert_eq!(post("/V1/chat/completions"), Route::Admin);
         assert_eq!(post("/api/user/login"), Route::Admin);
         assert_eq!(
             post("/v1/engines/ada/embeddings"),
-            Route::Relay { endpoint: Endpoint::Embeddings, model: Some("ada".into()) }
+            Route::Relay(Asked {
+                model: Some("ada".into()),
+                ..asked(Endpoint::Embeddings, Dialect::OpenAiChat)
+            })
         );
+        let Route::Relay(gemini) = post("/v1beta/models/gemini-2.5-pro:streamGenerateContent") else {
+            unreachable!()
+        };
+        assert_eq!(
+            (gemini.face, gemini.model.as_deref(), gemini.stream),
+            (Dialect::Gemini, Some("gemini-2.5-pro"), Some(true))
+        );
+        assert_eq!(post("/v1/messages").face(), Dialect::Anthropic);
+        assert_eq!(post("/v1beta/models/x:unknown"), Route::Unknown);
     }
 
     #[test]

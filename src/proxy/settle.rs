@@ -148,12 +148,14 @@ pub fn estimate(
 
 /// Moves what the stream's reader has collected to the call.
 pub fn collect_text(call: &mut Call) {
-    if let Reply::Stream(stream) = &mut call.reply {
-        let text = stream.take_text();
-        call.text_overflow = stream.state().text_overflow;
-        if call.left {
-            return; // not delivered
-        }
+    let (text, overflow) = match &mut call.reply {
+        Reply::Stream(stream) => (stream.take_text(), stream.state().text_overflow),
+        Reply::Coded(coded) => (std::mem::take(&mut coded.text), coded.text_overflow),
+        _ => return,
+    };
+    call.text_overflow = overflow;
+    if !call.left {
+        // What came after the caller had left was not delivered.
         call.text.push_str(&text);
     }
 }
@@ -168,6 +170,7 @@ pub fn checkpoint(call: &mut Call, elapsed_ms: u64) {
 fn running_usage(call: &Call) -> Usage {
     let (seen, bytes) = match &call.reply {
         Reply::Stream(stream) => (stream.state().usage, stream.state().text_bytes),
+        Reply::Coded(coded) => (coded.usage, coded.text_bytes),
         _ => (None, call.text.len() as u64 + call.text_overflow),
     };
     let usage = seen.unwrap_or_else(|| {
@@ -182,6 +185,7 @@ fn running_usage(call: &Call) -> Usage {
 fn delivered(call: &Call) -> bool {
     match &call.reply {
         Reply::Stream(stream) => stream.state().content && call.replay.committed(),
+        Reply::Coded(coded) => coded.streams() && coded.content && call.replay.committed(),
         Reply::Opaque { bytes } => *bytes > 0 && call.replay.committed(),
         Reply::Hold(hold) => hold.released,
         Reply::Waiting | Reply::Error { .. } | Reply::Done => false,
@@ -208,9 +212,7 @@ pub async fn at_end(ctx: &mut Ctx, error: &'static str) {
     if !delivered(call) {
         return void(call, &gateway, error, elapsed);
     }
-    if let Reply::Stream(stream) = &call.reply
-        && let Some(usage) = stream.state().usage
-    {
+    if let Some(usage) = call.reply.usage() {
         // The numbers were in before the end broke off.
         let closing = closing(call, complete(usage, call, 0), Mark::Reported, error, elapsed);
         call.ticket.settle(closing, gateway.routing.now_ms());

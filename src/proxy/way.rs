@@ -28,8 +28,9 @@ impl Way {
         endpoint: Endpoint,
         upstream_model: &str,
         path: &str,
+        stream: bool,
     ) -> Result<Way, WireError> {
-        let target = target(channel, endpoint, upstream_model, path)?;
+        let target = target(channel, endpoint, upstream_model, path, stream)?;
         let unfit = |_| WireError::new("a header of the channel can't be sent");
         let size = 8 + target.headers.len() + channel.headers.len();
         let mut head = RequestHeader::build_no_case("POST", target.path_and_query.as_bytes(), Some(size))
@@ -51,7 +52,7 @@ type ByModel = HashMap<String, Arc<Way>>;
 
 /// The ways of one snapshot.
 #[derive(Default)]
-pub struct Ways(RwLock<HashMap<(ChannelId, Endpoint), ByModel>>);
+pub struct Ways(RwLock<HashMap<(ChannelId, Endpoint, bool), ByModel>>);
 
 impl Ways {
     /// The way without a query, from memory where it was made before.
@@ -61,12 +62,13 @@ impl Ways {
         endpoint: Endpoint,
         upstream_model: &str,
         path: &str,
+        stream: bool,
     ) -> Result<Arc<Way>, WireError> {
-        let key = (channel.id, endpoint);
+        let key = (channel.id, endpoint, stream);
         if let Some(way) = self.0.read().get(&key).and_then(|models| models.get(upstream_model)) {
             return Ok(way.clone());
         }
-        let way = Arc::new(Way::new(channel, endpoint, upstream_model, path)?);
+        let way = Arc::new(Way::new(channel, endpoint, upstream_model, path, stream)?);
         let mut ways = self.0.write();
         if ways.values().map(HashMap::len).sum::<usize>() < KEPT {
             ways.entry(key).or_default().insert(upstream_model.to_owned(), way.clone());

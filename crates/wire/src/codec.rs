@@ -55,7 +55,7 @@ pub trait Codec: Sync {
 
 /// Turns a vendor's frames into events. Any split of the bytes into frames that the framer makes is the same
 /// stream; unknown frames are ignored.
-pub trait EventReader: Send {
+pub trait EventReader: Send + Sync {
     /// Takes the next frame. A frame that can't be read is an error: the answer would be incomplete.
     fn frame(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), WireError>;
 
@@ -64,7 +64,7 @@ pub trait EventReader: Send {
 }
 
 /// Turns events into a caller's stream.
-pub trait EventWriter: Send {
+pub trait EventWriter: Send + Sync {
     /// Takes the next event; the bytes it makes are appended to `out`.
     fn event(&mut self, event: &Event, out: &mut Vec<u8>);
 

@@ -1,15 +1,10 @@
 //! Errors: what a vendor's mean, and what ours look like in each dialect.
 
+use crate::chat::Dialect;
 use bytes::Bytes;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::Fault;
 use serde_json::{Value, json};
-
-/// The form a caller expects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    OpenAi,
-}
 
 /// What an error means, whoever said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,53 +248,91 @@ pub fn mask(text: &str) -> String {
     rest
 }
 
-fn openai_kind(fault: &Fault) -> &'static str {
-    // SDKs pick their exception by the status; `type` says that it is ours.
-    let _ = fault;
-    "magic_error"
-}
-
 /// Our own error in a dialect.
 pub fn write_fault(dialect: Dialect, fault: &Fault, request_id: &str) -> Bytes {
+    Bytes::from(shaped(dialect, fault, None, request_id).to_string())
+}
+
+/// A vendor's error in the caller's dialect: its words, and where the dialect has room its type and code.
+pub fn write_vendor_fault(dialect: Dialect, vendor: &VendorFault, fault: &Fault, request_id: &str) -> Bytes {
+    Bytes::from(shaped(dialect, fault, Some(vendor), request_id).to_string())
+}
+
+fn shaped(dialect: Dialect, fault: &Fault, vendor: Option<&VendorFault>, request_id: &str) -> Value {
+    let told = vendor.map_or(fault.message.as_str(), |vendor| vendor.message.as_str());
+    let message = format!("{told} (request id: {request_id})");
     match dialect {
-        Dialect::OpenAi => Bytes::from(openai(fault, request_id).to_string()),
+        Dialect::Anthropic => json!({
+            "type": "error",
+            "error": { "type": anthropic_type(fault.status), "message": message, "code": fault.code.name() },
+            "request_id": request_id,
+        }),
+        Dialect::Gemini => json!({"error": {
+            "code": fault.status,
+            "message": message,
+            "status": google_status(fault.status),
+            "details": [{
+                "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                "reason": fault.code.name(),
+                "domain": "magic",
+            }],
+        }}),
+        _ => match vendor {
+            Some(vendor) => json!({"error": {
+                "message": message,
+                "type": vendor.kind,
+                "param": vendor.param,
+                "code": if vendor.code.is_empty() { Value::Null } else { vendor.code.clone().into() },
+            }}),
+            // SDKs pick their exception by the status; the type says that the error is ours.
+            None => json!({"error": {
+                "message": message,
+                "type": "magic_error",
+                "param": fault.param,
+                "code": fault.code.name(),
+            }}),
+        },
     }
 }
 
-fn openai(fault: &Fault, request_id: &str) -> Value {
-    json!({"error": {
-        "message": format!("{} (request id: {request_id})", fault.message),
-        "type": openai_kind(fault),
-        "param": fault.param,
-        "code": fault.code.name(),
-    }})
+/// Anthropic's word for a status (vendors' table §8.2).
+pub const fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        408 | 504 => "timeout_error",
+        503 | 529 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    }
 }
 
-/// A vendor's error in the caller's dialect: its words, its type and code.
-pub fn write_vendor_fault(dialect: Dialect, fault: &VendorFault, status: u16, request_id: &str) -> Bytes {
-    let _ = status;
-    match dialect {
-        Dialect::OpenAi => {
-            let code = if fault.code.is_empty() { Value::Null } else { fault.code.clone().into() };
-            Bytes::from(
-                json!({"error": {
-                    "message": format!("{} (request id: {request_id})", fault.message),
-                    "type": fault.kind,
-                    "param": fault.param,
-                    "code": code,
-                }})
-                .to_string(),
-            )
-        }
+/// Google's word for a status.
+pub const fn google_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        503 | 529 => "UNAVAILABLE",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
     }
 }
 
 /// The event that ends a stream which broke off.
 pub fn write_fault_event(dialect: Dialect, endpoint: Endpoint, fault: &Fault, request_id: &str) -> Bytes {
-    let Dialect::OpenAi = dialect;
-    let body = openai(fault, request_id);
-    match endpoint {
-        Endpoint::Responses => {
+    let body = shaped(dialect, fault, None, request_id);
+    match (dialect, endpoint) {
+        (Dialect::Anthropic, _) => Bytes::from(format!("event: error\ndata: {body}\n\n")),
+        (Dialect::Gemini, _) => Bytes::from(format!("data: {body}\r\n\r\n")),
+        (_, Endpoint::Responses) => {
             let error = &body["error"];
             let event = json!({
                 "type": "error",
@@ -391,10 +424,10 @@ mod tests {
     fn our_errors_have_the_dialects_shape() {
         let fault = Fault::new(magic_domain::fault::Code::ModelNotFound, "no").at("model");
         assert_eq!(
-            write_fault(Dialect::OpenAi, &fault, "7").as_ref(),
+            write_fault(Dialect::OpenAiChat, &fault, "7").as_ref(),
             br#"{"error":{"code":"model_not_found","message":"no (request id: 7)","param":"model","type":"magic_error"}}"#
         );
-        let event = write_fault_event(Dialect::OpenAi, Endpoint::Responses, &fault, "7");
+        let event = write_fault_event(Dialect::OpenAiChat, Endpoint::Responses, &fault, "7");
         assert!(event.starts_with(b"event: error\ndata: {") && event.ends_with(b"}\n\n"));
     }
 

@@ -142,6 +142,40 @@ pub fn peek_json(endpoint: Endpoint, body: &[u8]) -> Result<Peek, WireError> {
     Ok(peek)
 }
 
+/// Looks into a body of Gemini's. The model and whether to stream stand in its address.
+pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireError> {
+    const CONFIG: &[&str] = &["generationConfig", "generation_config"];
+    const NAMES: &[&str] = &["maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count"];
+    let mut scan = Scan::new(CONFIG, 0);
+    scan.push(body)?;
+    scan.finish()?;
+    let mut peek = Peek {
+        n: 1,
+        stream,
+        model: Some(model.to_owned()),
+        prompt_bytes: scan.text_bytes(),
+        ..Peek::default()
+    };
+    for name in CONFIG {
+        let Some(value) = scan.find(name).map(|member| &body[member.span.clone()]) else { continue };
+        if value.first() != Some(&b'{') {
+            return Err(WireError::at(format!("{name} must be an object"), *name));
+        }
+        let mut inner = Scan::new(NAMES, 0);
+        inner.push(value)?;
+        for name in NAMES {
+            let Some(member) = inner.find(name) else { continue };
+            let Some(number) = optional_count(name, &value[member.span.clone()])? else { continue };
+            if name.starts_with("max") {
+                peek.max_output = Some(number);
+            } else {
+                peek.n = u32::try_from(number).unwrap_or(u32::MAX).clamp(1, 128);
+            }
+        }
+    }
+    Ok(peek)
+}
+
 fn optional_text(name: &str, value: &[u8]) -> Result<Option<String>, WireError> {
     if value == b"null" {
         return Ok(None);

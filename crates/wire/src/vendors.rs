@@ -1,11 +1,12 @@
-//! Vendors are rows; dialects are code. This version speaks the OpenAI family; rows of other families are here
-//! with their numbers and names, and serve nothing yet.
+//! Vendors are rows; dialects are code. Rows of families that this version does not speak are here with their
+//! numbers and names, and serve nothing yet.
 
 mod table;
 
 pub use table::VENDORS;
 
 use crate::WireError;
+use crate::chat::Dialect;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use std::collections::HashMap;
@@ -28,6 +29,10 @@ pub enum Family {
     Bailian,
     /// `/v1/responses` only.
     ResponsesOnly,
+    /// `/v1/messages`.
+    Anthropic,
+    /// `/v1beta/models/{model}:generateContent`.
+    Gemini,
     /// A dialect this version does not speak.
     Later,
 }
@@ -54,8 +59,8 @@ fn family(kind: u16) -> Family {
     vendor(kind).map_or(Family::OpenAi, |vendor| vendor.family)
 }
 
-/// Whether channels of a type can serve an endpoint.
-pub fn serves(kind: u16, endpoint: Endpoint) -> bool {
+/// Whether channels of a type can serve an endpoint in OpenAI's own words.
+fn serves_plainly(kind: u16, endpoint: Endpoint) -> bool {
     use Endpoint::*;
     match family(kind) {
         Family::OpenAi | Family::Sdk => endpoint != Raw,
@@ -63,8 +68,48 @@ pub fn serves(kind: u16, endpoint: Endpoint) -> bool {
         Family::MiniMax | Family::Bare | Family::QianfanV2 => endpoint == Chat,
         Family::Ark | Family::Bailian => matches!(endpoint, Chat | Embeddings),
         Family::ResponsesOnly => endpoint == Responses,
-        Family::Later => false,
+        Family::Anthropic | Family::Gemini | Family::Later => false,
     }
+}
+
+/// Types of the OpenAI family that are known to have no Responses API: it is spoken to them as chat.
+const WITHOUT_RESPONSES: &[u16] =
+    &[2, 4, 5, 6, 7, 9, 10, 12, 13, 19, 22, 25, 26, 28, 31, 32, 39, 44, 48, 51, 58, 59];
+
+/// How a call is put to a vendor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outbound {
+    /// What the vendor speaks.
+    pub dialect: Dialect,
+    /// What is asked of it, which may differ from what the caller asked for: a Responses call of a chat vendor.
+    pub endpoint: Endpoint,
+}
+
+/// How a call that came in `face` is put to channels of a type; `None`: they can't serve it. The caller's own
+/// dialect wins where the vendor speaks it: then nothing has to be translated.
+pub fn outbound(kind: u16, endpoint: Endpoint, face: Dialect) -> Option<Outbound> {
+    let plain = |endpoint, dialect| serves_plainly(kind, endpoint).then_some(Outbound { dialect, endpoint });
+    if !matches!(endpoint, Endpoint::Chat | Endpoint::Responses) {
+        return plain(endpoint, face);
+    }
+    let chosen = match family(kind) {
+        Family::Anthropic => Some(Outbound { dialect: Dialect::Anthropic, endpoint: Endpoint::Chat }),
+        Family::Gemini => Some(Outbound { dialect: Dialect::Gemini, endpoint: Endpoint::Chat }),
+        _ => {
+            let responses = plain(Endpoint::Responses, Dialect::OpenAiResponses);
+            let chat = plain(Endpoint::Chat, Dialect::OpenAiChat);
+            let native = endpoint == Endpoint::Responses && !WITHOUT_RESPONSES.contains(&kind);
+            if native { responses.or(chat) } else { chat.or(responses) }
+        }
+    }?;
+    let spoken = |dialect| crate::dialect::codec(dialect).is_some();
+    (chosen.dialect == face || (spoken(chosen.dialect) && spoken(face))).then_some(chosen)
+}
+
+/// Whether channels of a type can serve an endpoint, asked for in OpenAI's words.
+pub fn serves(kind: u16, endpoint: Endpoint) -> bool {
+    let face = if endpoint == Endpoint::Responses { Dialect::OpenAiResponses } else { Dialect::OpenAiChat };
+    outbound(kind, endpoint, face).is_some()
 }
 
 /// Where a call goes, and what its head carries.
@@ -129,12 +174,14 @@ pub fn base(url: &str) -> Result<Base, WireError> {
 
 const CLOUDFLARE: &str = "gateway.ai.cloudflare.com";
 
-/// Builds the target of a call. `path_and_query` is OpenAI's path with the caller's query.
+/// Builds the target of a call. `path_and_query` is OpenAI's path with the caller's query; vendors that ask for
+/// streams in their address are told by `stream`.
 pub fn target(
     channel: &Channel,
     endpoint: Endpoint,
     upstream_model: &str,
     path_and_query: &str,
+    stream: bool,
 ) -> Result<Target, WireError> {
     let own = vendor(channel.kind).map_or("", |vendor| vendor.base_url);
     let url = if channel.base_url.trim().is_empty() { own } else { channel.base_url.as_str() };
@@ -158,8 +205,20 @@ pub fn target(
         Family::MiniMax if endpoint == Endpoint::Chat => "/v1/text/chatcompletion_v2".to_owned(),
         Family::Bare if endpoint == Endpoint::Chat => bare.to_owned(),
         Family::QianfanV2 if endpoint == Endpoint::Chat => format!("/v2{bare}"),
-        Family::Ark if serves(channel.kind, endpoint) => format!("/api/v3{bare}"),
-        Family::Bailian if serves(channel.kind, endpoint) => format!("/compatible-mode{path}"),
+        Family::Anthropic if endpoint == Endpoint::Chat => {
+            if base.path.ends_with("/v1") {
+                "/messages".to_owned()
+            } else {
+                "/v1/messages".to_owned()
+            }
+        }
+        Family::Gemini if endpoint == Endpoint::Chat => {
+            query = if stream { "alt=sse".to_owned() } else { String::new() };
+            let version = channel.config.get("api_version").filter(|version| !version.is_empty());
+            gemini(&base.path, version.map_or("v1beta", String::as_str), upstream_model, stream)
+        }
+        Family::Ark if serves_plainly(channel.kind, endpoint) => format!("/api/v3{bare}"),
+        Family::Bailian if serves_plainly(channel.kind, endpoint) => format!("/compatible-mode{path}"),
         // Azure's newer API is OpenAI's, below `/openai/v1`.
         Family::Azure if base.path.ends_with("/openai/v1") => bare.to_owned(),
         Family::Azure => azure(channel, endpoint, upstream_model, bare, cloudflare, &mut query),
@@ -174,6 +233,11 @@ pub fn target(
     let key = channel.key.expose();
     if channel.kind == 3 {
         headers.push(("api-key".to_owned(), key.to_owned()));
+    } else if family(channel.kind) == Family::Anthropic {
+        headers.push(("x-api-key".to_owned(), key.to_owned()));
+        headers.push(("anthropic-version".to_owned(), "2023-06-01".to_owned()));
+    } else if family(channel.kind) == Family::Gemini {
+        headers.push(("x-goog-api-key".to_owned(), key.to_owned()));
     } else if !key.is_empty() {
         headers.push(("authorization".to_owned(), format!("Bearer {key}")));
     }
@@ -214,6 +278,15 @@ fn azure(
         _ if cloudflare => format!("/{deployment}{bare}"),
         _ => format!("/openai/deployments/{deployment}{bare}"),
     }
+}
+
+/// Google's address of a model's method.
+fn gemini(base: &str, version: &str, model: &str, stream: bool) -> String {
+    let method = if stream { "streamGenerateContent" } else { "generateContent" };
+    let model = model.strip_prefix("models/").unwrap_or(model);
+    let versioned = ["/v1", "/v1beta", "/v1alpha"].iter().any(|end| base.ends_with(end));
+    let version = if versioned { String::new() } else { format!("/{version}") };
+    format!("{version}/models/{}:{method}", encode(model))
 }
 
 fn encode(text: &str) -> String {

@@ -29,7 +29,7 @@ fn channel(kind: u16, base_url: &str) -> Channel {
 }
 
 fn url(kind: u16, base: &str, endpoint: Endpoint, path: &str) -> String {
-    let target = target(&channel(kind, base), endpoint, "gpt-4.1", path).unwrap();
+    let target = target(&channel(kind, base), endpoint, "gpt-4.1", path, false).unwrap();
     let scheme = if target.tls { "https" } else { "http" };
     format!("{scheme}://{}{}", target.host_header, target.path_and_query)
 }
@@ -127,21 +127,23 @@ fn every_address_rule() {
 #[test]
 fn the_credential_is_the_vendors() {
     let headers = |kind| {
-        target(&channel(kind, "https://h"), Endpoint::Chat, "m", "/v1/chat/completions").unwrap().headers
+        target(&channel(kind, "https://h"), Endpoint::Chat, "m", "/v1/chat/completions", false)
+            .unwrap()
+            .headers
     };
     assert_eq!(headers(1), [("authorization".to_owned(), "Bearer K".to_owned())]);
     assert_eq!(headers(3), [("api-key".to_owned(), "K".to_owned())]);
-    let shown = format!("{:?}", target(&channel(1, "https://h"), Endpoint::Chat, "m", "/v1").unwrap());
+    let shown = format!("{:?}", target(&channel(1, "https://h"), Endpoint::Chat, "m", "/v1", false).unwrap());
     assert!(!shown.contains('K'));
 }
 
 #[test]
 fn what_is_not_spoken_yet_serves_nothing() {
     for endpoint in Endpoint::ALL {
-        assert!(!serves(14, *endpoint));
+        assert!(!serves(17, *endpoint));
     }
     assert!(serves(1, Endpoint::Chat) && serves(41, Endpoint::Chat) && !serves(41, Endpoint::Embeddings));
-    assert!(target(&channel(14, ""), Endpoint::Chat, "m", "/v1/chat/completions").is_err());
+    assert!(target(&channel(17, ""), Endpoint::Chat, "m", "/v1/chat/completions", false).is_err());
 }
 
 #[test]

@@ -542,12 +542,8 @@ impl EventWriter for Writer {
                 self.failed = true;
                 let mut told = Fault::new(Code::UpstreamError, vendor.message.clone());
                 told.param.clone_from(&vendor.param);
-                let bytes = write_fault_event(
-                    crate::fault::Dialect::OpenAi,
-                    Endpoint::Chat,
-                    &told,
-                    &self.echo.request_id,
-                );
+                let bytes =
+                    write_fault_event(Dialect::OpenAiChat, Endpoint::Chat, &told, &self.echo.request_id);
                 out.extend_from_slice(&bytes);
             }
         }

@@ -1,0 +1,48 @@
+//! `count_tokens` and `countTokens`: how long a prompt is, counted here. Vendors count differently by a few in a
+//! hundred; the answer says that it is an estimate.
+
+use super::admit::{self, Caller};
+use super::context::Ctx;
+use super::intake;
+use super::route::Asked;
+use crate::gateway::Gateway;
+use crate::tokens;
+use bytes::Bytes;
+use magic_domain::fault::{Code, Fault};
+use magic_wire::chat::Dialect;
+use pingora_http::ResponseHeader;
+use pingora_proxy::Session;
+use serde_json::{Value, json};
+
+/// Reads the prompt, counts it on a blocking thread, and answers.
+pub(super) async fn answer(
+    session: &mut Session,
+    ctx: &Ctx,
+    gateway: &Gateway,
+    caller: &Caller,
+    asked: &Asked,
+) -> Result<(), super::Refused> {
+    let intake = intake::read(session, gateway, asked).await?;
+    let model = intake.peek.model.clone().unwrap_or_default();
+    if model.is_empty() {
+        return Err(Fault::new(Code::InvalidRequest, "the request names no model").at("model").into());
+    }
+    admit::model_allowed(caller, &model)?;
+    let body = intake.body.clone();
+    let counted = tokio::task::spawn_blocking(move || tokens::prompt(&model, &body)).await;
+    let count = counted.map_err(|_| Fault::new(Code::InternalError, "the prompt can't be counted"))?;
+    let shown: Value = match asked.face {
+        Dialect::Gemini => json!({ "totalTokens": count }),
+        _ => json!({ "input_tokens": count }),
+    };
+    let body = Bytes::from(shown.to_string());
+    let mut head = ResponseHeader::build_no_case(200, Some(6))?;
+    head.insert_header("content-type", "application/json")?;
+    head.insert_header("content-length", body.len())?;
+    head.insert_header("x-request-id", ctx.id.to_string())?;
+    head.insert_header("x-magic-warning", "estimated")?;
+    head.insert_header("access-control-allow-origin", "*")?;
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(body), true).await?;
+    Ok(())
+}

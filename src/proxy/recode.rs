@@ -1,0 +1,243 @@
+//! Answers that are not OpenAI's, or not in the caller's dialect: read by the vendor's codec, and either passed
+//! byte for byte (same dialect) or written anew by the caller's. Usage comes from the one reader either way.
+
+use bytes::Bytes;
+use magic_domain::usage::Usage;
+use magic_wire::WireError;
+use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold};
+use magic_wire::codec::{Codec, Echo, EventWriter, Pipe};
+use magic_wire::dialect::codec;
+use magic_wire::fault::{VendorFault, read_fault};
+use magic_wire::frame::Caps;
+
+/// Text kept for a local count of tokens, in case no usage arrives.
+const TEXT_MAX: usize = 64 << 10;
+/// A whole answer that must be written anew is held up to this size.
+const WHOLE_MAX: usize = 64 << 20;
+
+/// Follows an answer in a vendor's dialect on its way to a caller.
+pub struct Coded {
+    from: &'static dyn Codec,
+    to: &'static dyn Codec,
+    /// The caller speaks the vendor's dialect: bytes pass as they are.
+    same: bool,
+    echo: Echo,
+    form: Form,
+    pub usage: Option<Usage>,
+    pub content: bool,
+    /// The stream has said that it is over.
+    pub whole: bool,
+    /// Events with content, for checkpoints.
+    pub events: u64,
+    pub fault: Option<VendorFault>,
+    pub text: String,
+    pub text_bytes: u64,
+    pub text_overflow: u64,
+}
+
+enum Form {
+    /// Events in, events out.
+    Stream { pipe: Pipe, writer: Option<Box<dyn EventWriter>>, held: Vec<Event> },
+    /// One JSON object, collected; `stream`: the caller wants events all the same.
+    Whole { body: Vec<u8>, stream: bool },
+    /// A stream that the caller wants as one object.
+    Folded { pipe: Pipe, fold: Box<Fold> },
+}
+
+/// What an answer is and shall be.
+pub struct Shape {
+    pub from: Dialect,
+    pub to: Dialect,
+    /// The vendor streams; the caller wants a stream.
+    pub vendor_streams: bool,
+    pub caller_streams: bool,
+}
+
+impl Coded {
+    /// `None` for a dialect that is not spoken.
+    pub fn new(shape: &Shape, echo: Echo) -> Option<Coded> {
+        let (from, to) = (codec(shape.from)?, codec(shape.to)?);
+        let same = shape.from == shape.to;
+        let pipe = || Pipe::new(from.reader(), Caps::default());
+        let form = match (shape.vendor_streams, shape.caller_streams) {
+            (true, true) => Form::Stream {
+                pipe: pipe(),
+                writer: (!same).then(|| to.writer(echo.clone())),
+                held: Vec::new(),
+            },
+            (true, false) => Form::Folded { pipe: pipe(), fold: Box::default() },
+            (false, stream) => Form::Whole { body: Vec::new(), stream },
+        };
+        Some(Coded {
+            from,
+            to,
+            same,
+            echo,
+            form,
+            usage: None,
+            content: false,
+            whole: false,
+            events: 0,
+            fault: None,
+            text: String::new(),
+            text_bytes: 0,
+            text_overflow: 0,
+        })
+    }
+
+    /// Whether the caller gets a stream of events as they come.
+    pub fn streams(&self) -> bool {
+        matches!(self.form, Form::Stream { .. })
+    }
+
+    /// Takes the next bytes of the vendor; what goes out now is returned.
+    pub fn push(&mut self, piece: Bytes) -> Result<Vec<u8>, WireError> {
+        let mut events = Vec::new();
+        let mut out = Vec::new();
+        match &mut self.form {
+            Form::Stream { pipe, .. } => {
+                let raw = self.same.then(|| piece.clone());
+                pipe.push(piece, &mut events)?;
+                self.note(&events);
+                match raw {
+                    Some(raw) => out.extend_from_slice(&raw),
+                    None => self.write(events, &mut out),
+                }
+            }
+            Form::Folded { pipe, fold } => {
+                pipe.push(piece, &mut events)?;
+                events.iter().for_each(|event| fold.push(event));
+                self.note(&events);
+            }
+            Form::Whole { body, .. } => {
+                if body.len() + piece.len() > WHOLE_MAX {
+                    return Err(WireError::new("the vendor's answer is too long"));
+                }
+                body.extend_from_slice(&piece);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Events before any content are held back, so that another channel can still be tried when an error
+    /// follows instead.
+    fn write(&mut self, events: Vec<Event>, out: &mut Vec<u8>) {
+        let content = self.content;
+        let Form::Stream { writer: Some(writer), held, .. } = &mut self.form else { return };
+        if !content {
+            held.extend(events);
+            return;
+        }
+        for event in held.drain(..).chain(events) {
+            writer.event(&event, out);
+        }
+    }
+
+    /// The vendor's body has ended; the rest of what goes out.
+    pub fn finish(&mut self) -> Result<Vec<u8>, WireError> {
+        let mut events = Vec::new();
+        let mut out = Vec::new();
+        match &mut self.form {
+            Form::Stream { pipe, .. } => {
+                self.whole = pipe.end(&mut events)?;
+                self.note(&events);
+                let whole = self.whole;
+                if let Form::Stream { writer: Some(writer), held, .. } = &mut self.form {
+                    for event in held.drain(..).chain(events) {
+                        writer.event(&event, &mut out);
+                    }
+                    if whole {
+                        writer.end(&mut out);
+                    }
+                }
+            }
+            Form::Folded { pipe, fold } => {
+                let whole = pipe.end(&mut events)?;
+                events.iter().for_each(|event| fold.push(event));
+                let fold = std::mem::take(fold);
+                self.note(&events);
+                self.whole = whole;
+                if self.fault.is_none() && whole {
+                    out = self.to.write_reply(&fold.finish(), &self.echo).into_bytes();
+                }
+            }
+            Form::Whole { body, stream } => {
+                let (body, stream) = (std::mem::take(body), *stream);
+                let reply = match self.from.read_reply(&body) {
+                    Ok(reply) => reply,
+                    Err(error) if says_error(&body) => {
+                        log::debug!("an error with status 200: {error}");
+                        self.fault = Some(read_fault(200, &body));
+                        return Ok(out);
+                    }
+                    Err(error) => return Err(error),
+                };
+                self.whole = true;
+                self.reply(&reply);
+                out = match (stream, self.same) {
+                    (false, true) => body,
+                    (false, false) => self.to.write_reply(&reply, &self.echo).into_bytes(),
+                    (true, _) => {
+                        let mut writer = self.to.writer(self.echo.clone());
+                        reply.events().iter().for_each(|event| writer.event(event, &mut out));
+                        writer.end(&mut out);
+                        out
+                    }
+                };
+            }
+        }
+        Ok(out)
+    }
+
+    fn reply(&mut self, reply: &ChatReply) {
+        self.note(&reply.events());
+        self.usage = reply.usage;
+        self.content = true;
+    }
+
+    /// What the books and the counters need of the events.
+    fn note(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Start { usage, .. } => self.usage = self.usage.or(*usage),
+                Event::Usage(usage) => self.usage = Some(*usage),
+                Event::Fault(fault) => self.fault = Some(fault.clone()),
+                Event::Text { text, .. }
+                | Event::Refusal { text, .. }
+                | Event::Reasoning { text, .. }
+                | Event::CallArguments { text, .. } => self.keep(text),
+                Event::CallStart { name, .. } => self.keep(name),
+                Event::Media { part, .. } => {
+                    self.content = true;
+                    if let Body::Image { .. } | Body::Audio(_) = part.body {
+                        self.events += 1;
+                    }
+                }
+                Event::ReasoningEnd { .. }
+                | Event::Annotation { .. }
+                | Event::CallEnd { .. }
+                | Event::Logprobs { .. }
+                | Event::Opaque { .. }
+                | Event::Stop { .. } => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, text: &str) {
+        self.content |= !text.is_empty();
+        self.events += 1;
+        self.text_bytes += text.len() as u64;
+        if self.text.len() + text.len() <= TEXT_MAX {
+            self.text.push_str(text);
+        } else {
+            self.text_overflow += text.len() as u64;
+        }
+    }
+}
+
+/// Whether a body that is no answer is an error, and not rubbish.
+fn says_error(body: &[u8]) -> bool {
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let item = value.get(0).unwrap_or(&value);
+    item.get("error").is_some_and(|error| !error.is_null()) || item["type"] == "error"
+}
