@@ -79,6 +79,7 @@ impl ProxyHttp for Edge {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+        ctx.passing = true;
         if ctx.call.is_none() {
             return admin_peer(&self.0);
         }

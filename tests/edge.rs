@@ -357,3 +357,31 @@ async fn bodies_of_all_calls_together_have_a_budget() {
     assert_eq!(first.answer().await.unwrap().status, 200);
     assert_eq!(world.post("/v1/chat/completions", ROOT_KEY, &[], &body).await.status, 200);
 }
+
+/// What `connection` says is what happens: a caller that reuses a kept connection must find it open.
+#[tokio::test]
+async fn a_connection_said_to_be_kept_is_kept() {
+    let vendor = Vendor::start(Proto::H1, |seen| {
+        let status = seen.json()["max_tokens"].as_u64().unwrap_or(200) as u16;
+        Script::json(status, json!({ "error": { "message": "m" } }).to_string())
+    });
+    let world = World::new(format!("[options]\nRetryTimes = 0\n{}", channel("a", &vendor, "")));
+    let fields = [("authorization", BEARER), ("content-type", "application/json")];
+    let asked = |model: &str, status: u16| {
+        json!({ "model": model, "messages": [{ "role": "user", "content": "x" }], "max_tokens": status })
+            .to_string()
+    };
+    for body in [asked(MODEL, 400), asked(MODEL, 422), asked("unknown", 400), "{".to_owned()] {
+        let mut client = H1::connect(world.gateway.address).await;
+        client.send("POST", "/v1/chat/completions", &fields, body.as_bytes()).await;
+        let first = client.answer().await.unwrap();
+        assert!((400..500).contains(&first.status), "{}", first.text());
+        let kept = first.headers["connection"].eq_ignore_ascii_case("keep-alive");
+        if kept {
+            client.send("GET", "/v1/models", &fields, b"").await;
+            assert_eq!(client.answer().await.map(|answer| answer.status), Some(200), "{body}");
+        } else {
+            assert!(client.answer().await.is_none(), "{body}");
+        }
+    }
+}

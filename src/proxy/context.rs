@@ -30,6 +30,8 @@ pub struct Ctx {
     /// Why the request is refused, once it is.
     pub refusal: Option<Refusal>,
     pub call: Option<Box<Call>>,
+    /// An upstream has been asked for. Pingora keeps no connection after an error from here on.
+    pub passing: bool,
     /// The request counts among those in flight.
     pub counted: Option<Counted>,
     pub gateway: Arc<Gateway>,
@@ -190,6 +192,7 @@ impl Ctx {
             route: Route::Unknown,
             refusal: None,
             call: None,
+            passing: false,
             counted: None,
             gateway,
         }

@@ -27,11 +27,18 @@ pub async fn write(session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailT
     if let Some(call) = ctx.call.as_deref_mut() {
         call.status = status;
     }
-    let read = ctx.call.is_some();
+    // A body that nobody read would be taken for the next request's head.
+    let keep = ctx.call.is_some() && !ctx.passing;
+    if !keep {
+        // Said in the head, lest the caller send the next request into a connection that is about to close.
+        session.set_keepalive(None);
+        if let Some(call) = ctx.call.as_deref() {
+            call.replay.close_after();
+        }
+    }
     let sent = answer(session, &refusal, ctx).await;
     ctx.refusal = Some(refusal);
-    // A body that nobody read would be taken for the next request's head.
-    FailToProxy { error_code: status, can_reuse_downstream: sent && read }
+    FailToProxy { error_code: status, can_reuse_downstream: sent && keep }
 }
 
 fn of_error(error: &Error, ctx: &Ctx) -> Refusal {
@@ -53,9 +60,6 @@ async fn answer(session: &mut Session, refusal: &Refusal, ctx: &Ctx) -> bool {
         && set("access-control-allow-origin", "*");
     if let Some(seconds) = refusal.fault.retry_after {
         fine = fine && set("retry-after", &seconds.to_string());
-    }
-    if ctx.call.is_none() {
-        session.set_keepalive(None);
     }
     fine && session.write_response_header(Box::new(head), false).await.is_ok()
         && session.write_response_body(Some(body), true).await.is_ok()

@@ -85,6 +85,8 @@ pub struct Shared {
     pub swallow: bool,
     /// A comment that keeps a waiting caller's connection open; `None`: not a stream.
     keepalive: Option<&'static [u8]>,
+    /// The connection ends with this answer, and its head shall say so.
+    closing: bool,
 }
 
 /// What pending work adds to the held head.
@@ -116,6 +118,7 @@ impl Handle {
             pending: None,
             swallow: false,
             keepalive: None,
+            closing: false,
         })))
     }
 
@@ -144,6 +147,11 @@ impl Handle {
     /// The answer is a stream: a waiting caller gets this comment now and then.
     pub fn keep_alive(&self, comment: &'static [u8]) {
         self.0.lock().keepalive = Some(comment);
+    }
+
+    /// The connection ends with the answer that is about to be written.
+    pub fn close_after(&self) {
+        self.0.lock().closing = true;
     }
 
     pub fn swallow(&self) {
@@ -209,6 +217,14 @@ pub struct Replay {
 type Alarm = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 impl Replay {
+    /// The caller's head is about to be written; whether its connection ends with this answer.
+    fn commit(&mut self) -> bool {
+        self.held = None;
+        let mut shared = self.shared.0.lock();
+        shared.committed = true;
+        shared.closing
+    }
+
     /// Takes the session's place. [`restore`] puts it back.
     pub fn install(session: &mut Box<HttpSession>, shared: Handle) -> Slot {
         let slot: Slot = Arc::default();
@@ -389,14 +405,16 @@ impl CustomSession for Replay {
     }
 
     async fn write_response_header(&mut self, head: Box<ResponseHeader>, _end: bool) -> Result<()> {
-        self.held = None;
-        self.shared.0.lock().committed = true;
+        if self.commit() {
+            self.inner.set_keepalive(None);
+        }
         self.inner.write_response_header(head).await
     }
 
     async fn write_response_header_ref(&mut self, head: &ResponseHeader, _end: bool) -> Result<()> {
-        self.held = None;
-        self.shared.0.lock().committed = true;
+        if self.commit() {
+            self.inner.set_keepalive(None);
+        }
         self.inner.write_response_header_ref(head).await
     }
 

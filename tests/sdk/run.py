@@ -5,67 +5,15 @@ and through the gateway in front of that vendor. What the SDK reads must be the 
 
 Usage: run.py PATH-TO-MAGIC        (recordings: MAGIC_CORPUS, default ../shared/corpus)
 """
-import base64, glob, http.server, inspect, json, os, pathlib, socket, subprocess, sys, tempfile, threading, warnings
+import inspect, json, sys, warnings
 
 import openai
 
+from stand import KEY, Checks, Vendor, answer_of, exchanges, gateway, no_corpus
+
 warnings.simplefilter("ignore")  # recorded answers of other vendors are not all what the SDK's types say
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CORPUS = pathlib.Path(os.environ.get("MAGIC_CORPUS") or ROOT.parent / "shared" / "corpus")
-KEY = "sk-roottoken0123456789"
-passed, failed = 0, []
-
-
-class Vendor(http.server.ThreadingHTTPServer):
-    """Answers with whatever `answer` holds: (status, content type, body)."""
-
-    answer = (200, "application/json", b"{}")
-    seen = None
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def do_POST(self):
-        length = int(self.headers.get("content-length", 0))
-        self.server.seen = (self.path, dict(self.headers), self.rfile.read(length))
-        status, kind, body = self.server.answer
-        self.send_response(status)
-        self.send_header("content-type", kind)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-def check(name, ok, detail=""):
-    global passed
-    if ok:
-        passed += 1
-    else:
-        failed.append(name)
-        print(f"FAILED {name} {detail}"[:2000])
-
-
-def exchanges(*patterns):
-    for pattern in patterns:
-        for path in sorted(glob.glob(str(CORPUS / pattern))):
-            with open(path) as file:
-                yield json.load(file)
-
-
-def answer_of(exchange):
-    response = exchange["response"]
-    kind = next((v for k, v in (response.get("headers") or {}).items() if k.lower() == "content-type"), None)
-    if response.get("body_base64"):
-        return response["status"], kind or "application/octet-stream", base64.b64decode(response["body_base64"])
-    body = response.get("body")
-    if isinstance(body, str):
-        return response["status"], kind or ("text/event-stream" if exchange["stream"] else "application/json"), body.encode()
-    return response["status"], kind or "application/json", json.dumps(body).encode()
+check = Checks()
 
 
 def call(function, body):
@@ -168,53 +116,32 @@ def errors(vendor, magic, base_url):
     check("the list of models", "gpt-4o-mini" in [model.id for model in magic.models.list()])
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def main():
-    if not CORPUS.is_dir():
-        print(f"SKIPPED: the recorded traffic is not at {CORPUS} (set MAGIC_CORPUS)")
-        print("0 passed, 0 failed, 1 skipped")
+    if no_corpus():
         return 0
-    vendor = Vendor(("127.0.0.1", 0), Handler)
-    threading.Thread(target=vendor.serve_forever, daemon=True).start()
-    vendor_url = f"http://127.0.0.1:{vendor.server_port}"
+    vendor = Vendor.start()
     models = {"gpt-4o-mini", "whisper-1", "tts-1", "gpt-image-1"} | {f"error-{s}" for s in (400, 422, 429, 500)}
     for exchange in exchanges("*.json"):
         body = exchange["request"].get("body") if isinstance(exchange["request"], dict) else None
         if isinstance(body, dict) and isinstance(body.get("model"), str):
             models.add(body["model"])
-    with tempfile.TemporaryDirectory() as folder:
-        port = free_port()
-        # A channel a model: an error recorded for one does not set the others aside.
-        channels = "".join(
-            f'[[channels]]\nname = {json.dumps("c " + m)}\ntype = "custom"\nbase_url = "{vendor_url}"\n'
-            f'key = "sk-vendor"\nmodels = [{json.dumps(m)}]\n' for m in sorted(models)
-        )
-        (pathlib.Path(folder) / "magic.toml").write_text("[options]\nRetryTimes = 0\n" + channels)
-        environment = {"PATH": os.environ["PATH"], "INITIAL_ROOT_TOKEN": KEY, "INITIAL_ROOT_PASSWORD": "root password", "RUST_LOG": "error"}
-        process = subprocess.Popen([sys.argv[1], "--port", str(port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout.readline().startswith("MAGIC ready"), "the gateway does not start"
-            base_url = f"http://127.0.0.1:{port}/v1"
-            direct = openai.OpenAI(base_url=vendor_url + "/v1", api_key="x", max_retries=0)
-            magic = openai.OpenAI(base_url=base_url, api_key=KEY, max_retries=0)
-            for name in ("openai", "azure", "mistral", "groq", "deepseek", "xai", "openrouter", "together", "cerebras", "vllm_local"):
-                replay(vendor, direct, magic, f"{name}-chat-completions-*", lambda c: c.chat.completions.create)
-            replay(vendor, direct, magic, "openai-completions-*", lambda c: c.completions.create)
-            replay(vendor, direct, magic, "*-responses-*", lambda c: c.responses.create)
-            replay(vendor, direct, magic, "*-embeddings-*", lambda c: c.embeddings.create)
-            replay(vendor, direct, magic, "openai-moderations-*", lambda c: c.moderations.create)
-            files(vendor, magic)
-            errors(vendor, magic, base_url)
-        finally:
-            process.terminate()
-            process.wait(20)
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    # A channel a model: an error recorded for one does not set the others aside.
+    channels = "".join(
+        f'[[channels]]\nname = {json.dumps("c " + m)}\ntype = "custom"\nbase_url = "{vendor.url}"\n'
+        f'key = "sk-vendor"\nmodels = [{json.dumps(m)}]\n' for m in sorted(models)
+    )
+    with gateway(sys.argv[1], "[options]\nRetryTimes = 0\n" + channels) as url:
+        direct = openai.OpenAI(base_url=vendor.url + "/v1", api_key="x", max_retries=0)
+        magic = openai.OpenAI(base_url=url + "/v1", api_key=KEY, max_retries=0)
+        for name in ("openai", "azure", "mistral", "groq", "deepseek", "xai", "openrouter", "together", "cerebras", "vllm_local"):
+            replay(vendor, direct, magic, f"{name}-chat-completions-*", lambda c: c.chat.completions.create)
+        replay(vendor, direct, magic, "openai-completions-*", lambda c: c.completions.create)
+        replay(vendor, direct, magic, "*-responses-*", lambda c: c.responses.create)
+        replay(vendor, direct, magic, "*-embeddings-*", lambda c: c.embeddings.create)
+        replay(vendor, direct, magic, "openai-moderations-*", lambda c: c.moderations.create)
+        files(vendor, magic)
+        errors(vendor, magic, url + "/v1")
+    return check.end()
 
 
 sys.exit(main())

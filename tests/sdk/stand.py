@@ -1,0 +1,105 @@
+"""What the SDK tests stand on: a vendor that answers as recorded, a gateway in front of it, and the recordings."""
+import base64, contextlib, glob, http.server, json, os, pathlib, socket, subprocess, tempfile, threading
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CORPUS = pathlib.Path(os.environ.get("MAGIC_CORPUS") or ROOT.parent / "shared" / "corpus")
+KEY = "sk-roottoken0123456789"
+
+
+class Vendor(http.server.ThreadingHTTPServer):
+    """Answers with whatever `answer` holds: (status, content type, body)."""
+
+    answer = (200, "application/json", b"{}")
+    seen = None
+
+    @classmethod
+    def start(cls):
+        vendor = cls(("127.0.0.1", 0), Handler)
+        vendor.url = f"http://127.0.0.1:{vendor.server_port}"
+        threading.Thread(target=vendor.serve_forever, daemon=True).start()
+        return vendor
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        length = int(self.headers.get("content-length", 0))
+        self.server.seen = (self.path, dict(self.headers), self.rfile.read(length))
+        status, kind, body = self.server.answer
+        self.send_response(status)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+class Checks:
+    """Counts what holds and says what does not."""
+
+    def __init__(self):
+        self.passed, self.failed = 0, []
+
+    def __call__(self, name, ok, detail=""):
+        if ok:
+            self.passed += 1
+        else:
+            self.failed.append(name)
+            print(f"FAILED {name} {detail}"[:2000])
+        return ok
+
+    def end(self):
+        print(f"{self.passed} passed, {len(self.failed)} failed")
+        return 1 if self.failed else 0
+
+
+def no_corpus():
+    """Whether there is nothing to replay; says so."""
+    if CORPUS.is_dir():
+        return False
+    print(f"SKIPPED: the recorded traffic is not at {CORPUS} (set MAGIC_CORPUS)")
+    print("0 passed, 0 failed, 1 skipped")
+    return True
+
+
+def exchanges(*patterns):
+    for pattern in patterns:
+        for path in sorted(glob.glob(str(CORPUS / pattern))):
+            with open(path) as file:
+                yield json.load(file)
+
+
+def answer_of(exchange):
+    response = exchange["response"]
+    kind = next((v for k, v in (response.get("headers") or {}).items() if k.lower() == "content-type"), None)
+    if response.get("body_base64"):
+        return response["status"], kind or "application/octet-stream", base64.b64decode(response["body_base64"])
+    body = response.get("body")
+    if isinstance(body, str):
+        return response["status"], kind or ("text/event-stream" if exchange["stream"] else "application/json"), body.encode()
+    return response["status"], kind or "application/json", json.dumps(body).encode()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def gateway(binary, config):
+    """A gateway of its own with this configuration; its base URL."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
+        (pathlib.Path(folder) / "magic.toml").write_text(config)
+        environment = {"PATH": os.environ["PATH"], "INITIAL_ROOT_TOKEN": KEY, "INITIAL_ROOT_PASSWORD": "root password", "RUST_LOG": "error"}
+        process = subprocess.Popen([binary, "--port", str(port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout.readline().startswith("MAGIC ready"), "the gateway does not start"
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
