@@ -13,7 +13,7 @@ use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_wire::chat::{ChatRequest, Dialect, LossKind, Losses, Message, Role};
 use magic_wire::codec::To;
-use magic_wire::dialect::codec;
+use magic_wire::dialect::{self, codec};
 use magic_wire::peek::{Edits, Rope, peek_json, splice};
 use magic_wire::vendors::{Outbound, outbound};
 use pingora_core::protocols::ALPN;
@@ -168,6 +168,7 @@ async fn translated(
                 let codec = codec(face).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
                 let mut chat = codec.read_request(&body, Some(&name))?;
                 chat.stream = stream;
+                dialect::abroad(&mut chat)?;
                 Ok(chat)
             };
             let chat = Arc::new(off(call.body.len(), read).await?.map_err(invalid)?);
@@ -196,6 +197,7 @@ async fn translated(
     };
     let (rope, written) = off(call.body.len(), write).await?.map_err(invalid)?;
     *lost = written;
+    dialect::worth_telling(lost);
     if call.strict
         && let Some(loss) = lost.0.iter().find(|loss| loss.what == LossKind::Dropped)
     {

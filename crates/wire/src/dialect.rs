@@ -1,20 +1,44 @@
 //! The chat dialects, one module each: a reader and a writer of requests, answers and streams.
 
+pub mod anthropic;
+pub mod gemini;
 pub mod openai_chat;
+pub mod responses;
 
-use crate::chat::Dialect;
+use crate::WireError;
+use crate::chat::{Body, ChatRequest, Dialect, Losses};
 use crate::codec::Codec;
 
 /// The codec of a dialect; `None` for one that this version does not speak.
 pub fn codec(dialect: Dialect) -> Option<&'static dyn Codec> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
-        Dialect::OpenAiResponses
-        | Dialect::Anthropic
-        | Dialect::Gemini
-        | Dialect::BedrockConverse
-        | Dialect::Cohere
-        | Dialect::Ollama
-        | Dialect::Tgi => None,
+        Dialect::OpenAiResponses => Some(&responses::Responses),
+        Dialect::Anthropic => Some(&anthropic::Anthropic),
+        Dialect::Gemini => Some(&gemini::Gemini),
+        Dialect::BedrockConverse | Dialect::Cohere | Dialect::Ollama | Dialect::Tgi => None,
     }
+}
+
+/// Makes a request ready for the writers of other dialects: refuses what only the origin's vendor can do,
+/// completes calls and results, and leaves out parts that only keep the origin's own words.
+pub fn abroad(chat: &mut ChatRequest) -> Result<(), WireError> {
+    responses::portable(chat)?;
+    chat.pair_calls()?;
+    for message in &mut chat.messages {
+        message.parts.retain(|part| !anthropic::is_exact(part) && !is_mark(&part.body));
+    }
+    Ok(())
+}
+
+/// The Responses reader's note of an item's id, before the item's own parts.
+fn is_mark(body: &Body) -> bool {
+    let Body::Opaque { dialect: Dialect::OpenAiResponses, json } = body else { return false };
+    let item: serde_json::Value = serde_json::from_str(json.get()).unwrap_or_default();
+    item["type"] == "message"
+}
+
+/// Leaves out the losses that change nothing of what is generated.
+pub fn worth_telling(lost: &mut Losses) {
+    lost.0.retain(|loss| !responses::hint(&loss.path));
 }

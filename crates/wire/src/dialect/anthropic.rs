@@ -1,0 +1,60 @@
+//! Anthropic Messages, as a caller's dialect and as a vendor's.
+
+mod blocks;
+mod media;
+mod models;
+mod read;
+mod reply;
+mod schema;
+mod seal;
+mod sse;
+mod stream;
+mod thinking;
+mod tools;
+mod turns;
+mod usage;
+mod write;
+
+pub use blocks::is_exact;
+pub use usage::read_usage;
+
+use crate::WireError;
+use crate::chat::{ChatReply, ChatRequest, Losses};
+use crate::codec::{Codec, Echo, EventReader, EventWriter, To};
+
+/// The tool whose call is the answer, for models without structured output. Readers of answers know it by its
+/// name: its input becomes the text.
+pub const JSON_TOOL: &str = "json_output";
+
+/// The dialect.
+#[derive(Debug, Clone, Copy)]
+pub struct Anthropic;
+
+impl Codec for Anthropic {
+    fn read_request(&self, body: &[u8], model: Option<&str>) -> Result<ChatRequest, WireError> {
+        read::request(body, model)
+    }
+
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
+        write::request(chat, to, lost)
+    }
+
+    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError> {
+        reply::read(body)
+    }
+
+    fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
+        reply::write(reply, echo)
+    }
+
+    fn reader(&self) -> Box<dyn EventReader> {
+        Box::<stream::Reader>::default()
+    }
+
+    fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
+        Box::new(sse::Writer::new(echo))
+    }
+}
+
+#[cfg(test)]
+mod tests;

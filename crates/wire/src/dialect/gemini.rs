@@ -1,0 +1,85 @@
+//! Google's generateContent, of Gemini and of Vertex AI. The model and whether the answer streams stand in the
+//! URL, not in the body.
+
+mod contents;
+pub mod embed;
+mod fields;
+mod grounding;
+mod logprobs;
+mod models;
+mod parts;
+mod read;
+mod reply;
+mod schema;
+mod settings;
+mod stream;
+mod tools;
+mod tree;
+mod usage;
+mod write;
+
+pub use tools::tool_name;
+pub use usage::{read_usage, write_usage};
+
+use crate::WireError;
+use crate::chat::{ChatReply, ChatRequest, Losses, Seal, SealKind};
+use crate::codec::{Codec, Echo, EventReader, EventWriter, To};
+
+/// The dialect.
+#[derive(Debug, Clone, Copy)]
+pub struct Gemini;
+
+impl Codec for Gemini {
+    fn read_request(&self, body: &[u8], model: Option<&str>) -> Result<ChatRequest, WireError> {
+        read::request(body, model)
+    }
+
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
+        write::request(chat, to, lost)
+    }
+
+    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError> {
+        stream::reply(body)
+    }
+
+    fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
+        reply::whole(reply, echo)
+    }
+
+    fn reader(&self) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::default())
+    }
+
+    fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
+        Box::new(reply::Writer::new(echo))
+    }
+}
+
+/// A thought signature as a seal.
+fn seal(data: String) -> Seal {
+    Seal { dialect: crate::chat::Dialect::Gemini, kind: SealKind::Signature, data }
+}
+
+/// The signature in a seal of ours; one of another vendor is none (C14).
+fn signature(seal: Option<&Seal>) -> Option<&str> {
+    seal.filter(|seal| seal.dialect == crate::chat::Dialect::Gemini && seal.kind == SealKind::Signature)
+        .map(|seal| seal.data.as_str())
+}
+
+/// Whether we made the id of a call because the vendor or the caller gave none: such an id is never sent on.
+fn is_made(id: &str) -> bool {
+    let Some((hash, number)) = id.strip_prefix("call_").and_then(|rest| rest.split_once('_')) else {
+        return false;
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let made_for_reply = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let made_for_history = hash.strip_prefix('t').is_some_and(digits);
+    digits(number) && (made_for_reply || made_for_history)
+}
+
+/// FNV-1a: the same answer always gives the same ids.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
