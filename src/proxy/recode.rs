@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use magic_domain::usage::Usage;
 use magic_wire::WireError;
-use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold};
+use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold, Stop};
 use magic_wire::codec::{Codec, Echo, EventWriter, Pipe};
 use magic_wire::dialect::codec;
 use magic_wire::fault::{VendorFault, read_fault};
@@ -27,6 +27,10 @@ pub struct Coded {
     pub content: bool,
     /// The stream has said that it is over.
     pub whole: bool,
+    /// The vendor has said why it stopped.
+    stopped: bool,
+    /// The model has called a tool.
+    called: bool,
     /// Events with content, for checkpoints.
     pub events: u64,
     pub fault: Option<VendorFault>,
@@ -77,6 +81,8 @@ impl Coded {
             usage: None,
             content: false,
             whole: false,
+            stopped: false,
+            called: false,
             events: 0,
             fault: None,
             text: String::new(),
@@ -147,6 +153,11 @@ impl Coded {
                         writer.event(&event, &mut out);
                     }
                     if whole {
+                        // Some vendors end a stream properly and never say why they stopped.
+                        if !self.stopped && self.fault.is_none() {
+                            let stop = if self.called { Stop::ToolCalls } else { Stop::End };
+                            writer.event(&Event::Stop { choice: 0, stop, stop_text: None }, &mut out);
+                        }
                         writer.end(&mut out);
                     }
                 }
@@ -200,13 +211,17 @@ impl Coded {
         for event in events {
             match event {
                 Event::Start { usage, .. } => self.usage = self.usage.or(*usage),
+                Event::Stop { .. } => self.stopped = true,
                 Event::Usage(usage) => self.usage = Some(*usage),
                 Event::Fault(fault) => self.fault = Some(fault.clone()),
                 Event::Text { text, .. }
                 | Event::Refusal { text, .. }
                 | Event::Reasoning { text, .. }
                 | Event::CallArguments { text, .. } => self.keep(text),
-                Event::CallStart { name, .. } => self.keep(name),
+                Event::CallStart { name, .. } => {
+                    self.called = true;
+                    self.keep(name);
+                }
                 Event::Media { part, .. } => {
                     self.content = true;
                     if let Body::Image { .. } | Body::Audio(_) = part.body {
@@ -217,8 +232,7 @@ impl Coded {
                 | Event::Annotation { .. }
                 | Event::CallEnd { .. }
                 | Event::Logprobs { .. }
-                | Event::Opaque { .. }
-                | Event::Stop { .. } => {}
+                | Event::Opaque { .. } => {}
             }
         }
     }

@@ -99,9 +99,13 @@ fn test(flags: &[String]) -> Result<(), String> {
     step("tests", &mut tests)?;
     if !quick {
         let python = tools::python(&root(), &target())?;
-        let mut sdk = Command::new(python);
-        sdk.arg(root().join("tests/sdk/run.py")).arg(target().join("debug/magic")).current_dir(root());
-        step("SDKs", &mut sdk)?;
+        for script in ["run.py", "grid.py"] {
+            let mut sdk = Command::new(&python);
+            sdk.arg(root().join("tests/sdk").join(script))
+                .arg(target().join("debug/magic"))
+                .current_dir(root());
+            step(&format!("SDKs: {script}"), &mut sdk)?;
+        }
     }
     say("\nall passed");
     Ok(())
