@@ -4,6 +4,7 @@
 mod admin;
 mod cli;
 mod corpus;
+mod dialects;
 mod edge;
 mod failover;
 mod fleet;
