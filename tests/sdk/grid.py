@@ -1,5 +1,5 @@
-"""Four official SDKs by four vendor dialects: every recorded answer is asked for through every face, and what the
-SDK reads must be what the recorded bytes say: text, reasoning, calls, stop class, usage.
+"""Four faces, each with its official SDK, by four vendor dialects: every recorded answer is asked for through every
+face, and what the SDK reads must be what the recorded bytes say: text, reasoning, calls, stop class, usage.
 
 Usage: grid.py PATH-TO-MAGIC       (recordings: MAGIC_CORPUS, default ../shared/corpus)
 """
