@@ -9,6 +9,18 @@ pub fn point(name: &str, asked: Option<&str>) {
     }
 }
 
+/// Waits a moment when `MAGIC_FAULT=stall` is set: what others do meanwhile has happened before the next step.
+#[cfg(debug_assertions)]
+pub async fn stall() {
+    if std::env::var("MAGIC_FAULT").is_ok_and(|armed| armed == "stall") {
+        pingora_timeout::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// Nothing, in release builds.
+#[cfg(not(debug_assertions))]
+pub async fn stall() {}
+
 /// Nothing, in release builds.
 #[cfg(not(debug_assertions))]
 pub fn point(_name: &str, _asked: Option<&str>) {}

@@ -105,6 +105,19 @@ impl ProxyHttp for Edge {
         }
     }
 
+    async fn request_body_filter(
+        &self,
+        _session: &mut Session,
+        _body: &mut Option<Bytes>,
+        _end: bool,
+        ctx: &mut Ctx,
+    ) -> Result<()> {
+        if ctx.call.as_deref().is_some_and(|call| call.realtime.is_some()) {
+            faults::stall().await;
+        }
+        Ok(())
+    }
+
     async fn upstream_response_filter(
         &self,
         session: &mut Session,
@@ -338,7 +351,10 @@ impl Edge {
             pinned: presented.channel,
         };
         let plan = plan::plan(&self.0, &wanted)?;
-        ctx.call = Some(plan::realtime(&self.0, session, wanted, plan).await?);
+        let mut call = plan::realtime(&self.0, session, wanted, plan).await?;
+        call.slot =
+            Some(replay::Replay::install_tunnel(&mut session.downstream_session, call.replay.clone()));
+        ctx.call = Some(call);
         Ok(false)
     }
 }

@@ -269,6 +269,28 @@ async fn a_realtime_session_is_relayed_and_metered() {
     world.verify();
 }
 
+/// Regression: a 101 that was read before Pingora had told the vendor's side that the request has no body
+/// ended the WebSocket. The stall makes it arrive before.
+#[tokio::test]
+async fn a_websocket_that_is_accepted_at_once_stays_open() {
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let bytes = [&head[..], &frame(r#"{"type":"session.created"}"#)].concat();
+    let vendor = Vendor::start(Proto::H1, move |_| Script::Raw(bytes.clone().into()));
+    let world = World::with(channel("a", &vendor, ""), false, vec![("MAGIC_FAULT", "stall".to_owned())]);
+    let address = world.gateway.address;
+    let sessions = (0..4).map(|_| async move {
+        let mut client = H1::connect(address).await;
+        let handshake = "GET /v1/realtime?model=gpt-4o-mini HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+                         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\
+                         authorization: Bearer sk-roottoken0123456789\r\n\r\n";
+        client.write(handshake.as_bytes()).await;
+        client.read_until("session.created").await && !client.ended_within(200).await
+    });
+    let lived = futures::future::join_all(sessions).await;
+    assert_eq!(lived.iter().filter(|lived| !**lived).count(), 0);
+    world.verify();
+}
+
 #[tokio::test]
 async fn a_long_line_passes_and_an_endless_one_is_an_error() {
     for (megabytes, fine) in [(4, true), (20, false)] {
