@@ -6,8 +6,8 @@ use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::ids::ChannelId;
 use magic_wire::chat::{ChatRequest, Dialect, Losses, Message, Role};
-use magic_wire::codec::To;
-use magic_wire::dialect::codec;
+use magic_wire::codec::{Asked, To};
+use magic_wire::dialect;
 use magic_wire::fault::read_fault;
 use magic_wire::vendors::outbound;
 use pingora_core::connectors::http::Connector;
@@ -48,7 +48,7 @@ async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<
     let upstream = channel.upstream_model(model);
     let untestable = || "the channel's type can't be tested with a chat call".to_owned();
     let outbound = outbound(channel.kind, Endpoint::Chat, Dialect::OpenAiChat).ok_or_else(untestable)?;
-    let codec = codec(outbound.dialect).ok_or_else(untestable)?;
+    let codec = dialect::vendor(outbound.dialect).ok_or_else(untestable)?;
     let path = crate::proxy::route::canonical_path(outbound.endpoint);
     let target = magic_wire::vendors::target(channel, outbound.endpoint, upstream, path, false)
         .map_err(|error| error.message)?;
@@ -100,7 +100,7 @@ async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<
     if status != 200 {
         return Err(format!("status {status}: {}", read_fault(status, &answer).message));
     }
-    let reply = codec.read_reply(&answer).map_err(|error| error.message)?;
+    let reply = codec.read_reply(&answer, &Asked::default()).map_err(|error| error.message)?;
     let text: String =
         reply.choices.iter().flat_map(|choice| &choice.parts).filter_map(|part| part.as_text()).collect();
     match text.is_empty() {

@@ -13,7 +13,7 @@ use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_wire::chat::{ChatRequest, Dialect, LossKind, Losses, Message, Role};
 use magic_wire::codec::To;
-use magic_wire::dialect::{self, codec};
+use magic_wire::dialect;
 use magic_wire::peek::{Edits, Rope, peek_json, splice};
 use magic_wire::vendors::{Outbound, outbound};
 use pingora_core::protocols::ALPN;
@@ -165,7 +165,8 @@ async fn translated(
         None => {
             let (body, face, stream, name) = (call.body.clone(), call.face, call.stream, call.model.clone());
             let read = move || {
-                let codec = codec(face).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
+                let codec =
+                    dialect::face(face).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
                 let mut chat = codec.read_request(&body, Some(&name))?;
                 chat.stream = stream;
                 dialect::abroad(&mut chat)?;
@@ -185,7 +186,8 @@ async fn translated(
             Some(prompt) => std::borrow::Cow::Owned(with_system(&chat, prompt)),
             None => std::borrow::Cow::Borrowed(chat.as_ref()),
         };
-        let codec = codec(outbound.dialect).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
+        let codec =
+            dialect::vendor(outbound.dialect).ok_or_else(|| magic_wire::WireError::new("no such dialect"))?;
         let to = To { model: &model, kind: channel.kind, default_max_output };
         let body = Bytes::from(codec.write_request(&chat, &to, &mut lost)?);
         if channel.params.is_empty() {

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use magic_domain::usage::Usage;
 use magic_wire::WireError;
 use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold, Stop};
-use magic_wire::codec::{Codec, Echo, EventWriter, Pipe};
-use magic_wire::dialect::codec;
+use magic_wire::codec::{Asked, Echo, EventWriter, FaceCodec, Pipe, VendorCodec};
+use magic_wire::dialect;
 use magic_wire::fault::{VendorFault, read_fault};
 use magic_wire::frame::Caps;
 
@@ -17,10 +17,11 @@ const WHOLE_MAX: usize = 64 << 20;
 
 /// Follows an answer in a vendor's dialect on its way to a caller.
 pub struct Coded {
-    from: &'static dyn Codec,
-    to: &'static dyn Codec,
+    from: &'static dyn VendorCodec,
+    to: &'static dyn FaceCodec,
     /// The caller speaks the vendor's dialect: bytes pass as they are.
     same: bool,
+    asked: Asked,
     echo: Echo,
     form: Form,
     pub usage: Option<Usage>,
@@ -59,10 +60,10 @@ pub struct Shape {
 
 impl Coded {
     /// `None` for a dialect that is not spoken.
-    pub fn new(shape: &Shape, echo: Echo) -> Option<Coded> {
-        let (from, to) = (codec(shape.from)?, codec(shape.to)?);
+    pub fn new(shape: &Shape, asked: Asked, echo: Echo) -> Option<Coded> {
+        let (from, to) = (dialect::vendor(shape.from)?, dialect::face(shape.to)?);
         let same = shape.from == shape.to;
-        let pipe = || Pipe::new(from.reader(), Caps::default());
+        let pipe = || Pipe::new(from.reader(&asked), from.framing(), Caps::default());
         let form = match (shape.vendor_streams, shape.caller_streams) {
             (true, true) => Form::Stream {
                 pipe: pipe(),
@@ -76,6 +77,7 @@ impl Coded {
             from,
             to,
             same,
+            asked,
             echo,
             form,
             usage: None,
@@ -174,7 +176,7 @@ impl Coded {
             }
             Form::Whole { body, stream } => {
                 let (body, stream) = (std::mem::take(body), *stream);
-                let reply = match self.from.read_reply(&body) {
+                let reply = match self.from.read_reply(&body, &self.asked) {
                     Ok(reply) => reply,
                     Err(error) if says_error(&body) => {
                         log::debug!("an error with status 200: {error}");

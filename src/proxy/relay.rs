@@ -14,7 +14,7 @@ use magic_domain::ids::RequestId;
 use magic_domain::money::Nano;
 use magic_domain::usage::Mark;
 use magic_wire::chat::Dialect;
-use magic_wire::codec::Echo;
+use magic_wire::codec::{Asked, Echo};
 use magic_wire::fault::{VendorFault, read_fault, write_fault_event};
 use magic_wire::reply::{JsonReply, StreamOptions, StreamReply};
 use pingora_error::{Error, Result};
@@ -146,7 +146,8 @@ fn coded(call: &Call, vendor_streams: bool, id: &RequestId) -> Option<Coded> {
         wants_usage: call.peek.as_ref().is_some_and(|peek| peek.include_usage == Some(true)),
         request: call.chat.clone(),
     };
-    Coded::new(&shape, echo)
+    let asked = Asked { model: current.upstream_model.clone(), request: call.chat.clone() };
+    Coded::new(&shape, asked, echo)
 }
 
 /// A piece of the body. `end` is set with the last one.

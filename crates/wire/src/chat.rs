@@ -26,6 +26,21 @@ pub enum Dialect {
     Ollama,
     /// HuggingFace TGI's own `/generate`.
     Tgi,
+    /// Alibaba's own `/api/v1/services/aigc`.
+    DashScope,
+    /// Baidu Wenxin's first API.
+    Baidu,
+    /// Tencent Hunyuan's own.
+    Tencent,
+    /// iFlytek Spark's frames, as its WebSocket carries them.
+    Xunfei,
+    /// Google's first one, retired.
+    Palm,
+    Coze,
+    DeepL,
+    Replicate,
+    /// AI Proxy's libraries: questions about documents.
+    AiProxyLibrary,
 }
 
 /// A request.

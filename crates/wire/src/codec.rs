@@ -3,7 +3,7 @@
 
 use crate::WireError;
 use crate::chat::{ChatReply, ChatRequest, Event, Losses};
-use crate::frame::Frame;
+use crate::frame::{Caps, Frame, Framer, Framing};
 use bytes::Bytes;
 
 /// Whom a request is written for.
@@ -32,25 +32,42 @@ pub struct Echo {
     pub request: Option<std::sync::Arc<ChatRequest>>,
 }
 
-/// A dialect. Implementations are unit structs, one per dialect.
-pub trait Codec: Sync {
+/// What the reader of an answer may need of the request that was sent.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The vendor's name for the model.
+    pub model: String,
+    /// The request in canonical form; `None` where the caller's own bytes were sent.
+    pub request: Option<std::sync::Arc<ChatRequest>>,
+}
+
+/// A dialect that callers speak. Implementations are unit structs, one per dialect.
+pub trait FaceCodec: Sync {
     /// Reads a caller's request. `model` is the one in the path, where the dialect has it there.
     fn read_request(&self, body: &[u8], model: Option<&str>) -> Result<ChatRequest, WireError>;
-
-    /// Writes a request for a vendor. Errors are faults of the request: what can neither be said nor left out.
-    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError>;
-
-    /// Reads a vendor's whole answer.
-    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError>;
 
     /// Writes a whole answer for a caller.
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String;
 
-    /// Follows a vendor's stream.
-    fn reader(&self) -> Box<dyn EventReader>;
-
     /// Writes a stream for a caller.
     fn writer(&self, echo: Echo) -> Box<dyn EventWriter>;
+}
+
+/// A dialect that vendors speak. Implementations are unit structs, one per dialect.
+pub trait VendorCodec: Sync {
+    /// Writes a request for a vendor. Errors are faults of the request: what can neither be said nor left out.
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError>;
+
+    /// Reads a vendor's whole answer. An answer that is an error is an error.
+    fn read_reply(&self, body: &[u8], asked: &Asked) -> Result<ChatReply, WireError>;
+
+    /// Follows a vendor's stream.
+    fn reader(&self, asked: &Asked) -> Box<dyn EventReader>;
+
+    /// How the vendor's stream is cut into frames.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
 }
 
 /// Turns a vendor's frames into events. Any split of the bytes into frames that the framer makes is the same
@@ -74,19 +91,20 @@ pub trait EventWriter: Send + Sync {
 
 /// A codec's reader over bytes in pieces of any size.
 pub struct Pipe {
-    framer: crate::frame::Sse,
+    framer: Framer,
     frames: Vec<Frame>,
     reader: Box<dyn EventReader>,
 }
 
 impl Pipe {
-    pub fn new(reader: Box<dyn EventReader>, caps: crate::frame::Caps) -> Pipe {
-        Pipe { framer: crate::frame::Sse::new(caps), frames: Vec::new(), reader }
+    pub fn new(reader: Box<dyn EventReader>, framing: Framing, caps: Caps) -> Pipe {
+        Pipe { framer: Framer::new(framing, caps), frames: Vec::new(), reader }
     }
 
     pub fn push(&mut self, piece: Bytes, out: &mut Vec<Event>) -> Result<(), WireError> {
-        self.framer.push(piece, &mut self.frames)?;
-        self.drain(out)
+        let cut = self.framer.push(piece, &mut self.frames);
+        self.drain(out)?;
+        cut
     }
 
     /// The end of the body; true when the stream was whole.

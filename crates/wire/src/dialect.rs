@@ -7,16 +7,27 @@ pub mod responses;
 
 use crate::WireError;
 use crate::chat::{Body, ChatRequest, Dialect, Losses};
-use crate::codec::Codec;
+use crate::codec::{FaceCodec, VendorCodec};
 
-/// The codec of a dialect; `None` for one that this version does not speak.
-pub fn codec(dialect: Dialect) -> Option<&'static dyn Codec> {
+/// The codec of a dialect that callers speak; `None` for one that only vendors do.
+pub fn face(dialect: Dialect) -> Option<&'static dyn FaceCodec> {
     match dialect {
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Dialect::OpenAiResponses => Some(&responses::Responses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
         Dialect::Gemini => Some(&gemini::Gemini),
-        Dialect::BedrockConverse | Dialect::Cohere | Dialect::Ollama | Dialect::Tgi => None,
+        _ => None,
+    }
+}
+
+/// The codec of a dialect that vendors speak; `None` for one that this version does not.
+pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
+    match dialect {
+        Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
+        Dialect::OpenAiResponses => Some(&responses::Responses),
+        Dialect::Anthropic => Some(&anthropic::Anthropic),
+        Dialect::Gemini => Some(&gemini::Gemini),
+        _ => None,
     }
 }
 

@@ -1,5 +1,9 @@
 //! Cutting a stream of server-sent events into frames, with their exact bytes. A frame inside one piece is a
-//! slice of it; only one that straddles pieces is copied.
+//! slice of it; only one that straddles pieces is copied. Other framings are beside it, one module each.
+
+mod lines;
+
+pub use lines::Lines;
 
 use crate::WireError;
 use bytes::{Bytes, BytesMut};
@@ -22,12 +26,56 @@ impl Default for Caps {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     pub raw: Bytes,
+    /// The `event` line; empty where there is none.
+    pub name: Bytes,
     /// The `data` lines, joined by newlines; empty for comments.
     pub data: Bytes,
     pub has_data: bool,
 }
 
-/// The cutter.
+/// How a vendor cuts its streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Framing {
+    /// Server-sent events.
+    #[default]
+    Sse,
+    /// A JSON object a line.
+    Lines,
+}
+
+/// The cutter of a framing.
+#[derive(Debug)]
+pub enum Framer {
+    Sse(Sse),
+    Lines(Lines),
+}
+
+impl Framer {
+    pub fn new(framing: Framing, caps: Caps) -> Framer {
+        match framing {
+            Framing::Sse => Framer::Sse(Sse::new(caps)),
+            Framing::Lines => Framer::Lines(Lines::new(caps)),
+        }
+    }
+
+    /// Takes the next piece; the frames it completes go to `out`.
+    pub fn push(&mut self, piece: Bytes, out: &mut Vec<Frame>) -> Result<(), WireError> {
+        match self {
+            Framer::Sse(sse) => sse.push(piece, out),
+            Framer::Lines(lines) => lines.push(piece, out),
+        }
+    }
+
+    /// The end: what is left is a last frame, whole or not.
+    pub fn finish(&mut self, out: &mut Vec<Frame>) {
+        match self {
+            Framer::Sse(sse) => sse.finish(out),
+            Framer::Lines(lines) => lines.finish(out),
+        }
+    }
+}
+
+/// The cutter of server-sent events.
 #[derive(Debug, Default)]
 pub struct Sse {
     caps: Caps,
@@ -115,36 +163,42 @@ impl Sse {
                 body = body.slice(3..);
             }
         }
-        let (data, has_data) = data_of(&body);
-        out.push(Frame { raw, data, has_data });
+        let (name, data, has_data) = fields_of(&body);
+        out.push(Frame { raw, name, data, has_data });
     }
 }
 
-/// The `data` of a frame: one line is a slice, several are joined.
-fn data_of(frame: &Bytes) -> (Bytes, bool) {
+/// The name and the `data` of a frame: one line is a slice, several are joined.
+fn fields_of(frame: &Bytes) -> (Bytes, Bytes, bool) {
+    let mut name = Bytes::new();
     let mut lines: Vec<Bytes> = Vec::new();
     let mut at = 0;
     while at < frame.len() {
         let rest = &frame[at..];
         let stop = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         let line = &rest[..stop];
-        if let Some(value) = line.strip_prefix(b"data") {
-            let value = match value {
-                [b':', b' ', ..] => Some(at + 6),
-                [b':', ..] => Some(at + 5),
-                [] => Some(at + 4),
-                _ => None,
-            };
-            if let Some(from) = value {
-                lines.push(frame.slice(from..at + stop));
+        // How far into the line a field's value begins.
+        let value = |field: &str| match line.strip_prefix(field.as_bytes())? {
+            [b':', b' ', ..] => Some(at + field.len() + 2),
+            [b':', ..] => Some(at + field.len() + 1),
+            [] => Some(at + field.len()),
+            _ => None,
+        };
+        match line.first() {
+            Some(b'd') => lines.extend(value("data").map(|from| frame.slice(from..at + stop))),
+            Some(b'e') => {
+                if let Some(from) = value("event") {
+                    name = frame.slice(from..at + stop);
+                }
             }
+            _ => {}
         }
         at += stop + 1;
     }
     match lines.len() {
-        0 => (Bytes::new(), false),
-        1 => (lines.swap_remove(0), true),
-        _ => (Bytes::from(lines.join(&b'\n')), true),
+        0 => (name, Bytes::new(), false),
+        1 => (name, lines.swap_remove(0), true),
+        _ => (name, Bytes::from(lines.join(&b'\n')), true),
     }
 }
 
@@ -185,6 +239,12 @@ mod tests {
             assert_eq!(data(text), ["a", "b"], "{text:?}");
         }
         assert_eq!(data(": ping\n\ndata: a\ndata:  b\nid: 1\n\ndata\n\n"), ["a\n b", ""]);
+    }
+
+    #[test]
+    fn an_event_has_the_name_of_its_last_event_line() {
+        let found = frames(b"event: a\nevent:b\ndata: x\n\ndata: y\n\n", &[]);
+        assert_eq!(found.iter().map(|frame| &frame.name[..]).collect::<Vec<_>>(), [&b"b"[..], b""]);
     }
 
     #[test]

@@ -102,8 +102,8 @@ pub fn outbound(kind: u16, endpoint: Endpoint, face: Dialect) -> Option<Outbound
             if native { responses.or(chat) } else { chat.or(responses) }
         }
     }?;
-    let spoken = |dialect| crate::dialect::codec(dialect).is_some();
-    (chosen.dialect == face || (spoken(chosen.dialect) && spoken(face))).then_some(chosen)
+    let spoken = || crate::dialect::vendor(chosen.dialect).is_some() && crate::dialect::face(face).is_some();
+    (chosen.dialect == face || spoken()).then_some(chosen)
 }
 
 /// Whether channels of a type can serve an endpoint, asked for in OpenAI's words.

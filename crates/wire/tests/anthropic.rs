@@ -6,10 +6,10 @@ mod plainly;
 
 use bytes::Bytes;
 use magic_testkit::corpus::{Exchange, exchanges};
-use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold, Losses, Stop};
-use magic_wire::codec::{Codec, Echo, Pipe, To};
-use magic_wire::dialect::codec;
-use magic_wire::frame::Caps;
+use magic_wire::chat::{Body, ChatReply, Event, Fold, Losses, Stop};
+use magic_wire::codec::{Asked, Echo, FaceCodec, Pipe, To, VendorCodec};
+use magic_wire::dialect::anthropic::Anthropic;
+use magic_wire::frame::{Caps, Framing};
 use plainly::{assembled, plainly, read};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 const EVERY: usize = 4_000;
 const PLACES: usize = 220;
 
-fn anthropic() -> &'static dyn Codec {
-    codec(Dialect::Anthropic).unwrap()
+fn anthropic() -> Anthropic {
+    Anthropic
 }
 
 fn recorded() -> Vec<Exchange> {
@@ -118,12 +118,12 @@ fn recorded_answers_say_what_the_json_says() {
         let bytes = exchange.answer().unwrap();
         let value: Value = serde_json::from_slice(&bytes).unwrap();
         if exchange.status() != 200 {
-            let error = anthropic().read_reply(&bytes).unwrap_err();
+            let error = anthropic().read_reply(&bytes, &Asked::default()).unwrap_err();
             assert_eq!(error.message, value["error"]["message"].as_str().unwrap(), "{}", exchange.id);
             errors += 1;
             continue;
         }
-        let reply = anthropic().read_reply(&bytes).unwrap();
+        let reply = anthropic().read_reply(&bytes, &Asked::default()).unwrap();
         let mut expected = plainly(&value);
         // C9: a turn with calls has not ended.
         if !expected.calls.is_empty() && expected.stop == Some(Stop::End) {
@@ -133,7 +133,7 @@ fn recorded_answers_say_what_the_json_says() {
         // Written for a caller, and read again.
         let echo = Echo { model: reply.model.clone(), ..Echo::default() };
         let written = anthropic().write_reply(&reply, &echo);
-        let again = anthropic().read_reply(written.as_bytes()).unwrap();
+        let again = anthropic().read_reply(written.as_bytes(), &Asked::default()).unwrap();
         let refused = value.pointer("/stop_details/explanation").is_some_and(|text| text.is_string());
         if !refused {
             assert_eq!(read(&again), expected, "{}", exchange.id);
@@ -146,7 +146,7 @@ fn recorded_answers_say_what_the_json_says() {
 }
 
 fn follow(pieces: &[&[u8]]) -> (Vec<Event>, bool) {
-    let mut pipe = Pipe::new(anthropic().reader(), Caps::default());
+    let mut pipe = Pipe::new(anthropic().reader(&Asked::default()), Framing::Sse, Caps::default());
     let mut events = Vec::new();
     for piece in pieces {
         pipe.push(Bytes::copy_from_slice(piece), &mut events).unwrap();
@@ -299,7 +299,7 @@ proptest! {
     fn no_bytes_make_a_reader_panic(all in prop::collection::vec(bytes(), 1..6)) {
         let mut stream = Vec::new();
         for bytes in &all {
-            let _ = anthropic().read_reply(bytes).map(|reply| anthropic().write_reply(&reply, &Echo::default()));
+            let _ = anthropic().read_reply(bytes, &Asked::default()).map(|reply| anthropic().write_reply(&reply, &Echo::default()));
             if let Ok(chat) = anthropic().read_request(bytes, Some("claude-sonnet-4-5")) {
                 let to = To { model: "claude-sonnet-4-5", kind: 0, default_max_output: 4096 };
                 let _ = anthropic().write_request(&chat, &to, &mut Losses::default());
@@ -308,7 +308,7 @@ proptest! {
             stream.extend_from_slice(bytes);
             stream.extend_from_slice(b"\n\n");
         }
-        let mut pipe = Pipe::new(anthropic().reader(), Caps::default());
+        let mut pipe = Pipe::new(anthropic().reader(&Asked::default()), Framing::Sse, Caps::default());
         let mut events = Vec::new();
         let _ = pipe.push(Bytes::from(stream), &mut events);
         let _ = pipe.end(&mut events);

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use magic_domain::usage::{Bucket, Usage};
 use magic_testkit::corpus::{Exchange, exchanges};
 use magic_wire::chat::{Body, ChatReply, Event, Fold, Losses, Stop};
-use magic_wire::codec::{Codec, Echo, Pipe, To};
+use magic_wire::codec::{Asked, Echo, FaceCodec, Pipe, To, VendorCodec};
 use magic_wire::dialect::gemini::Gemini;
-use magic_wire::frame::Caps;
+use magic_wire::frame::{Caps, Framing};
 use serde_json::{Map, Value, json};
 
 /// Streams up to this long are cut at every byte; longer ones at this many places, spread evenly.
@@ -304,7 +304,7 @@ fn sound(reply: &ChatReply, name: &str) {
 /// The canonical answer as Gemini's caller would get it, read again.
 fn through(reply: &ChatReply) -> ChatReply {
     let echo = Echo { model: reply.model.clone(), ..Echo::default() };
-    Gemini.read_reply(Gemini.write_reply(reply, &echo).as_bytes()).unwrap()
+    Gemini.read_reply(Gemini.write_reply(reply, &echo).as_bytes(), &Asked::default()).unwrap()
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn recorded_answers_say_what_a_plain_reading_finds() {
     for exchange in recorded().iter().filter(|exchange| !exchange.stream) {
         let answer = exchange.answer().unwrap();
         let Ok(whole) = serde_json::from_slice::<Value>(&answer) else { continue };
-        let reply = Gemini.read_reply(&answer);
+        let reply = Gemini.read_reply(&answer, &Asked::default());
         if exchange.status() >= 400 {
             assert!(reply.is_err(), "{}", exchange.id);
             continue;
@@ -330,7 +330,7 @@ fn recorded_answers_say_what_a_plain_reading_finds() {
 }
 
 fn follow(pieces: &[&[u8]]) -> (Vec<Event>, bool) {
-    let mut pipe = Pipe::new(Gemini.reader(), Caps::default());
+    let mut pipe = Pipe::new(Gemini.reader(&Asked::default()), Framing::Sse, Caps::default());
     let mut events = Vec::new();
     for piece in pieces {
         pipe.push(Bytes::copy_from_slice(piece), &mut events).unwrap();

@@ -4,16 +4,17 @@
 
 use bytes::Bytes;
 use magic_testkit::corpus::{Exchange, exchanges};
-use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold, Losses, Media, OutputFormat, Stop};
-use magic_wire::codec::{Codec, Echo, Pipe, To};
-use magic_wire::dialect::codec;
+use magic_wire::chat::{Body, ChatReply, Event, Fold, Losses, Media, OutputFormat, Stop};
+use magic_wire::codec::{Asked, Echo, FaceCodec, Pipe, To, VendorCodec};
+use magic_wire::dialect::openai_chat::OpenAiChat;
+use magic_wire::frame::Framing;
 use serde_json::{Value, json};
 
 const EVERY: usize = 4_000;
 const PLACES: usize = 200;
 
-fn chat() -> &'static dyn Codec {
-    codec(Dialect::OpenAiChat).unwrap()
+fn chat() -> OpenAiChat {
+    OpenAiChat
 }
 
 fn wanted(exchange: &Exchange) -> bool {
@@ -167,7 +168,7 @@ fn plain_stream(text: &str) -> Plain {
 }
 
 fn fold(pieces: &[&[u8]]) -> Result<(ChatReply, Vec<Event>, bool), String> {
-    let mut pipe = Pipe::new(chat().reader(), Default::default());
+    let mut pipe = Pipe::new(chat().reader(&Asked::default()), Framing::Sse, Default::default());
     let mut events = Vec::new();
     for piece in pieces {
         pipe.push(Bytes::copy_from_slice(piece), &mut events).map_err(|error| error.message)?;
@@ -235,13 +236,15 @@ fn recorded_answers_say_what_their_bytes_say() {
             Err(_) => continue,
         };
         if value["choices"].as_array().is_none_or(Vec::is_empty) {
-            assert!(chat().read_reply(&bytes).is_err(), "{}", exchange.id);
+            assert!(chat().read_reply(&bytes, &Asked::default()).is_err(), "{}", exchange.id);
             continue;
         }
-        let reply = chat().read_reply(&bytes).unwrap_or_else(|error| panic!("{}: {error}", exchange.id));
+        let reply = chat()
+            .read_reply(&bytes, &Asked::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", exchange.id));
         assert_eq!(plain_of(&reply), plain_reply(&value), "{}", exchange.id);
         let written = chat().write_reply(&reply, &Echo::default());
-        let again = chat().read_reply(written.as_bytes()).unwrap();
+        let again = chat().read_reply(written.as_bytes(), &Asked::default()).unwrap();
         assert_eq!(plain_of(&again), plain_of(&reply), "{}", exchange.id);
         assert_eq!(again.usage, reply.usage, "{}", exchange.id);
         read += 1;
@@ -373,7 +376,7 @@ fn c7_a_stop_after_a_call_is_a_call_for_tools() {
 #[test]
 fn c24_usage_is_a_chunk_of_its_own_and_only_for_those_who_asked() {
     let reply = chat()
-        .read_reply(br#"{"id":"chatcmpl-1","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}"#)
+        .read_reply(br#"{"id":"chatcmpl-1","choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4}}"#, &Asked::default())
         .unwrap();
     for wants_usage in [true, false] {
         let mut writer = chat().writer(Echo { wants_usage, ..Echo::default() });

@@ -9,9 +9,9 @@ mod plain;
 use bytes::Bytes;
 use magic_testkit::corpus::{Exchange, exchanges};
 use magic_wire::chat::{Body, ChatReply, ChatRequest, Event, Fold, Losses};
-use magic_wire::codec::{Codec, Echo, Pipe, To};
+use magic_wire::codec::{Asked, Echo, FaceCodec, Pipe, To, VendorCodec};
 use magic_wire::dialect::responses::Responses;
-use magic_wire::frame::Caps;
+use magic_wire::frame::{Caps, Framing};
 use plain::{normal, read_plainly, seen};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -67,13 +67,15 @@ fn recorded_answers_say_what_is_in_them() {
     let all = recorded(|exchange| !exchange.stream && exchange.status() == 200);
     for exchange in &all {
         let bytes = exchange.answer().unwrap();
-        let reply = Responses.read_reply(&bytes).unwrap_or_else(|e| panic!("{}: {e}", exchange.id));
+        let reply = Responses
+            .read_reply(&bytes, &Asked::default())
+            .unwrap_or_else(|e| panic!("{}: {e}", exchange.id));
         let plain = read_plainly(&serde_json::from_slice(&bytes).unwrap());
         assert_eq!(seen(&reply), plain, "{}", exchange.id);
         let written = Responses.write_reply(&reply, &echo(exchange));
         assert_eq!(written, Responses.write_reply(&reply, &echo(exchange)), "C37");
         lifecycle::response(&serde_json::from_str(&written).unwrap(), &exchange.id);
-        let again = Responses.read_reply(written.as_bytes()).unwrap();
+        let again = Responses.read_reply(written.as_bytes(), &Asked::default()).unwrap();
         assert_eq!(alike(again), alike(reply), "{}", exchange.id);
         count += 1;
     }
@@ -104,7 +106,7 @@ fn alike(mut reply: ChatReply) -> ChatReply {
 }
 
 fn follow(pieces: &[&[u8]]) -> (Vec<Event>, bool) {
-    let mut pipe = Pipe::new(Responses.reader(), Caps::default());
+    let mut pipe = Pipe::new(Responses.reader(&Asked::default()), Framing::Sse, Caps::default());
     let mut events = Vec::new();
     for piece in pieces {
         pipe.push(Bytes::copy_from_slice(piece), &mut events).unwrap();
@@ -259,14 +261,14 @@ proptest! {
                 let to = To { model: "m", kind: 1, default_max_output: 1 };
                 let _ = Responses.write_request(&chat, &to, &mut Losses::default());
             }
-            if let Ok(reply) = Responses.read_reply(body) {
+            if let Ok(reply) = Responses.read_reply(body, &Asked::default()) {
                 let _ = Responses.write_reply(&reply, &Echo::default());
             }
             frames.extend_from_slice(b"data: ");
             frames.extend_from_slice(body);
             frames.extend_from_slice(b"\n\n");
         }
-        let mut pipe = Pipe::new(Responses.reader(), Caps::default());
+        let mut pipe = Pipe::new(Responses.reader(&Asked::default()), Framing::Sse, Caps::default());
         let mut events = Vec::new();
         let _ = pipe.push(Bytes::from(frames), &mut events);
         let _ = pipe.end(&mut events);

@@ -20,7 +20,7 @@ pub use usage::read_usage;
 
 use crate::WireError;
 use crate::chat::{ChatReply, ChatRequest, Losses};
-use crate::codec::{Codec, Echo, EventReader, EventWriter, To};
+use crate::codec::{Asked, Echo, EventReader, EventWriter, FaceCodec, To, VendorCodec};
 
 /// The tool whose call is the answer, for models without structured output. Readers of answers know it by its
 /// name: its input becomes the text.
@@ -30,29 +30,31 @@ pub const JSON_TOOL: &str = "json_output";
 #[derive(Debug, Clone, Copy)]
 pub struct Anthropic;
 
-impl Codec for Anthropic {
+impl FaceCodec for Anthropic {
     fn read_request(&self, body: &[u8], model: Option<&str>) -> Result<ChatRequest, WireError> {
         read::request(body, model)
-    }
-
-    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
-        write::request(chat, to, lost)
-    }
-
-    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError> {
-        reply::read(body)
     }
 
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
         reply::write(reply, echo)
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::<stream::Reader>::default()
-    }
-
     fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
         Box::new(sse::Writer::new(echo))
+    }
+}
+
+impl VendorCodec for Anthropic {
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
+        write::request(chat, to, lost)
+    }
+
+    fn read_reply(&self, body: &[u8], _asked: &Asked) -> Result<ChatReply, WireError> {
+        reply::read(body)
+    }
+
+    fn reader(&self, _asked: &Asked) -> Box<dyn EventReader> {
+        Box::<stream::Reader>::default()
     }
 }
 

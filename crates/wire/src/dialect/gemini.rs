@@ -23,35 +23,37 @@ pub use usage::{read_usage, write_usage};
 
 use crate::WireError;
 use crate::chat::{ChatReply, ChatRequest, Losses, Seal, SealKind};
-use crate::codec::{Codec, Echo, EventReader, EventWriter, To};
+use crate::codec::{Asked, Echo, EventReader, EventWriter, FaceCodec, To, VendorCodec};
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
 pub struct Gemini;
 
-impl Codec for Gemini {
+impl FaceCodec for Gemini {
     fn read_request(&self, body: &[u8], model: Option<&str>) -> Result<ChatRequest, WireError> {
         read::request(body, model)
-    }
-
-    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
-        write::request(chat, to, lost)
-    }
-
-    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError> {
-        stream::reply(body)
     }
 
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
         reply::whole(reply, echo)
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::new(stream::Reader::default())
-    }
-
     fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
         Box::new(reply::Writer::new(echo))
+    }
+}
+
+impl VendorCodec for Gemini {
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
+        write::request(chat, to, lost)
+    }
+
+    fn read_reply(&self, body: &[u8], _asked: &Asked) -> Result<ChatReply, WireError> {
+        stream::reply(body)
+    }
+
+    fn reader(&self, _asked: &Asked) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::default())
     }
 }
 

@@ -7,35 +7,37 @@ mod write;
 
 use crate::WireError;
 use crate::chat::{ChatReply, ChatRequest, Dialect, Losses, Seal, SealKind, Stop};
-use crate::codec::{Codec, Echo, EventReader, EventWriter, To};
+use crate::codec::{Asked, Echo, EventReader, EventWriter, FaceCodec, To, VendorCodec};
 use crate::json::Json;
 
 /// The dialect.
 pub struct OpenAiChat;
 
-impl Codec for OpenAiChat {
+impl FaceCodec for OpenAiChat {
     fn read_request(&self, body: &[u8], _model: Option<&str>) -> Result<ChatRequest, WireError> {
         read::request(body)
-    }
-
-    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
-        write::request(chat, to, lost)
-    }
-
-    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError> {
-        reply::read(body)
     }
 
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
         reply::write(reply, echo)
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::<stream::Reader>::default()
-    }
-
     fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
         Box::new(stream::Writer::new(echo))
+    }
+}
+
+impl VendorCodec for OpenAiChat {
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
+        write::request(chat, to, lost)
+    }
+
+    fn read_reply(&self, body: &[u8], _asked: &Asked) -> Result<ChatReply, WireError> {
+        reply::read(body)
+    }
+
+    fn reader(&self, _asked: &Asked) -> Box<dyn EventReader> {
+        Box::<stream::Reader>::default()
     }
 }
 

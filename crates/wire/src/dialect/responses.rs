@@ -14,36 +14,38 @@ mod write;
 
 use crate::WireError;
 use crate::chat::{Body, ChatReply, ChatRequest, Dialect, Losses};
-use crate::codec::{Codec, Echo, EventReader, EventWriter, To};
+use crate::codec::{Asked, Echo, EventReader, EventWriter, FaceCodec, To, VendorCodec};
 use crate::json::Members;
 
 /// The codec.
 #[derive(Debug, Clone, Copy)]
 pub struct Responses;
 
-impl Codec for Responses {
+impl FaceCodec for Responses {
     fn read_request(&self, body: &[u8], model: Option<&str>) -> Result<ChatRequest, WireError> {
         read::request(body, model)
-    }
-
-    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
-        write::request(chat, to, lost)
-    }
-
-    fn read_reply(&self, body: &[u8]) -> Result<ChatReply, WireError> {
-        reply::read(body)
     }
 
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
         reply::write(reply, echo)
     }
 
-    fn reader(&self) -> Box<dyn EventReader> {
-        Box::new(stream_read::Reader::default())
-    }
-
     fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
         Box::new(stream_write::Writer::new(echo))
+    }
+}
+
+impl VendorCodec for Responses {
+    fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
+        write::request(chat, to, lost)
+    }
+
+    fn read_reply(&self, body: &[u8], _asked: &Asked) -> Result<ChatReply, WireError> {
+        reply::read(body)
+    }
+
+    fn reader(&self, _asked: &Asked) -> Box<dyn EventReader> {
+        Box::new(stream_read::Reader::default())
     }
 }
 

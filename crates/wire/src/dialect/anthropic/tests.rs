@@ -11,7 +11,8 @@ use crate::WireError;
 use crate::chat::{
     Body, Call, ChatRequest, Dialect, Losses, Message, Part, Reasoning, Role, Seal, SealKind, ToolResult,
 };
-use crate::codec::{Codec, Echo, To};
+use crate::codec::{Asked, Echo, FaceCodec, To, VendorCodec};
+use crate::frame::Framing;
 use serde_json::Value;
 
 /// Reads, writes and counts its thinking.

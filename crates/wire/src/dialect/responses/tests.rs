@@ -9,6 +9,7 @@ use super::*;
 use crate::chat::{Call, Event, Fold, Message, Part, Role};
 use crate::codec::Pipe;
 use crate::frame::Caps;
+use crate::frame::Framing;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -45,7 +46,7 @@ fn assistant(parts: Vec<Part>) -> Message {
 
 /// A vendor's stream of these events, read.
 fn follow(events: &[Value]) -> (Vec<Event>, bool) {
-    let mut pipe = Pipe::new(Responses.reader(), Caps::default());
+    let mut pipe = Pipe::new(Responses.reader(&Asked::default()), Framing::Sse, Caps::default());
     let mut out = Vec::new();
     for (number, event) in events.iter().enumerate() {
         let mut event = event.clone();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 fn read(content: &Value, stop: &str) -> Choice {
     let body = json!({"id": "msg_1", "type": "message", "content": content, "stop_reason": stop});
-    Anthropic.read_reply(body.to_string().as_bytes()).unwrap().choices.remove(0)
+    Anthropic.read_reply(body.to_string().as_bytes(), &Asked::default()).unwrap().choices.remove(0)
 }
 
 fn reply(parts: Vec<Part>, stop: Stop) -> ChatReply {
@@ -159,7 +159,8 @@ fn c40_blocks_of_hosted_tools_are_kept_whole() {
 fn a_refusal_says_why() {
     let body = json!({"id": "msg_1", "type": "message", "content": [], "stop_reason": "refusal",
         "stop_details": {"type": "refusal", "explanation": "no"}});
-    let choice = Anthropic.read_reply(body.to_string().as_bytes()).unwrap().choices.remove(0);
+    let choice =
+        Anthropic.read_reply(body.to_string().as_bytes(), &Asked::default()).unwrap().choices.remove(0);
     assert_eq!((choice.stop, &choice.parts[0].body), (Stop::Filtered, &Body::Refusal("no".into())));
     let body = wrote(choice.parts, choice.stop);
     assert_eq!(body["content"], json!([{"type": "text", "text": "no"}]));
@@ -178,5 +179,5 @@ fn the_rest_of_an_answer() {
     let image = Body::Image { media: Media::Url { url: "https://a/i.png".into(), mime: None }, detail: None };
     assert_eq!(wrote(vec![Part::new(image)], Stop::End)["content"][0]["text"], "[image](https://a/i.png)");
     let error = json!({"type": "error", "error": {"type": "api_error", "message": "oh"}}).to_string();
-    assert_eq!(Anthropic.read_reply(error.as_bytes()).unwrap_err().message, "oh");
+    assert_eq!(Anthropic.read_reply(error.as_bytes(), &Asked::default()).unwrap_err().message, "oh");
 }

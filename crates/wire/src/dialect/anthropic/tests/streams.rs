@@ -17,7 +17,7 @@ fn sse(events: &[Value]) -> String {
 }
 
 fn follow(events: &[Value]) -> (Vec<Event>, bool) {
-    let mut pipe = Pipe::new(Anthropic.reader(), Caps::default());
+    let mut pipe = Pipe::new(Anthropic.reader(&Asked::default()), Framing::Sse, Caps::default());
     let mut out = Vec::new();
     pipe.push(Bytes::from(sse(events)), &mut out).unwrap();
     let whole = pipe.end(&mut out).unwrap();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::chat::{Media, OutputFormat, Tool, ToolChoice};
-use crate::codec::Codec;
+use crate::codec::FaceCodec;
 use crate::dialect::gemini::Gemini;
 
 fn read(body: &str) -> ChatRequest {

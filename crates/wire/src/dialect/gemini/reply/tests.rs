@@ -1,6 +1,6 @@
 use super::*;
 use crate::chat::{Annotation, Body, Call, ChatRequest, Part, Reasoning, ReasoningAsk, Seal, SealKind};
-use crate::codec::Codec;
+use crate::codec::{Asked, FaceCodec, VendorCodec};
 use crate::dialect::gemini::Gemini;
 use crate::fault::read_fault;
 use serde_json::{Value, json};
@@ -119,7 +119,7 @@ fn c14_thoughts_are_shown_to_who_asked_and_foreign_seals_to_nobody() {
 #[test]
 fn code_that_google_ran_is_shown_once() {
     let body = r#"{"candidates":[{"content":{"parts":[{"executableCode":{"language":"PYTHON","code":"1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"1\n"}},{"text":"one"}]},"finishReason":"STOP"}]}"#;
-    let reply = Gemini.read_reply(body.as_bytes()).unwrap();
+    let reply = Gemini.read_reply(body.as_bytes(), &Asked::default()).unwrap();
     let texts: Vec<&str> = reply.choices[0].parts.iter().filter_map(Part::as_text).collect();
     assert_eq!(texts, ["\n```python\n1\n```\n", "\n```\n1\n```\none"]);
     let parts = written(&reply)["candidates"][0]["content"]["parts"].clone();
@@ -135,6 +135,6 @@ fn sources_are_placed_in_bytes() {
     let body = written(&reply);
     let support = &body["candidates"][0]["groundingMetadata"]["groundingSupports"][0];
     assert_eq!(support["segment"], json!({"startIndex": 4, "endIndex": 8, "text": "üß"}));
-    let again = Gemini.read_reply(body.to_string().as_bytes()).unwrap();
+    let again = Gemini.read_reply(body.to_string().as_bytes(), &Asked::default()).unwrap();
     assert_eq!(again.choices, reply.choices);
 }

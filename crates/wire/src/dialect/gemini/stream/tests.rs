@@ -1,13 +1,14 @@
 use super::*;
 use crate::chat::{Body, Call};
-use crate::codec::{Codec, Pipe};
+use crate::codec::{Asked, FaceCodec, Pipe, VendorCodec};
 use crate::dialect::gemini::Gemini;
 use crate::frame::Caps;
+use crate::frame::Framing;
 use bytes::Bytes;
 use proptest::prelude::*;
 
 fn events(chunks: &[&str]) -> (Vec<Event>, bool) {
-    let mut pipe = Pipe::new(Gemini.reader(), Caps::default());
+    let mut pipe = Pipe::new(Gemini.reader(&Asked::default()), Framing::Sse, Caps::default());
     let mut out = Vec::new();
     for chunk in chunks {
         pipe.push(Bytes::from(format!("data: {chunk}\r\n\r\n")), &mut out).unwrap();
@@ -98,7 +99,7 @@ fn c10_reasons_to_stop() {
 #[test]
 fn a_blocked_prompt_is_a_refusal() {
     let body = r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":3}}"#;
-    let reply = Gemini.read_reply(body.as_bytes()).unwrap();
+    let reply = Gemini.read_reply(body.as_bytes(), &Asked::default()).unwrap();
     assert_eq!(reply.choices.len(), 1);
     assert_eq!(reply.choices[0].stop, Stop::Filtered);
     assert_eq!(reply.choices[0].parts[0].body, Body::Refusal("SAFETY".into()));
@@ -115,14 +116,14 @@ fn c35_an_error_in_the_stream_is_a_fault_and_a_cut_stream_is_not_whole() {
     let (events, whole) = self::events(&[&chunk(r#"{"text":"a"}"#)]);
     assert!(!whole && !events.iter().any(|event| matches!(event, Event::Stop { .. })));
     let listed = format!("[{error}]");
-    assert!(Gemini.read_reply(listed.as_bytes()).unwrap_err().message.contains("busy"));
-    assert!(Gemini.read_reply(b"{}").is_err());
+    assert!(Gemini.read_reply(listed.as_bytes(), &Asked::default()).unwrap_err().message.contains("busy"));
+    assert!(Gemini.read_reply(b"{}", &Asked::default()).is_err());
 }
 
 #[test]
 fn a_broken_call_and_nothing_else_is_a_fault() {
     let body = r#"{"candidates":[{"finishReason":"MALFORMED_FUNCTION_CALL","finishMessage":"bad call"}]}"#;
-    assert_eq!(Gemini.read_reply(body.as_bytes()).unwrap_err().message, "bad call");
+    assert_eq!(Gemini.read_reply(body.as_bytes(), &Asked::default()).unwrap_err().message, "bad call");
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn c38_each_choice_has_its_own_end_and_calls() {
     let reply = folded(&[both]);
     let stops: Vec<Stop> = reply.choices.iter().map(|choice| choice.stop).collect();
     assert_eq!(stops, [Stop::ToolCalls, Stop::End]);
-    assert_eq!(Gemini.read_reply(both.as_bytes()).unwrap(), reply);
+    assert_eq!(Gemini.read_reply(both.as_bytes(), &Asked::default()).unwrap(), reply);
 }
 
 #[test]
@@ -152,13 +153,13 @@ fn c11_signatures_are_kept_where_they_came() {
 #[test]
 fn c39_likelihoods_become_openais() {
     let body = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP","logprobsResult":{"chosenCandidates":[{"token":"a","logProbability":-0.5}],"topCandidates":[{"candidates":[{"token":"b","logProbability":-1.5}]}]}}]}"#;
-    let reply = Gemini.read_reply(body.as_bytes()).unwrap();
+    let reply = Gemini.read_reply(body.as_bytes(), &Asked::default()).unwrap();
     assert_eq!(
         reply.choices[0].logprobs.as_ref().unwrap().get(),
         r#"{"content":[{"token":"a","logprob":-0.5,"bytes":[97],"top_logprobs":[{"token":"b","logprob":-1.5,"bytes":[98]}]}],"refusal":null}"#
     );
     let again = Gemini.write_reply(&reply, &crate::codec::Echo::default());
-    assert_eq!(Gemini.read_reply(again.as_bytes()).unwrap().choices, reply.choices);
+    assert_eq!(Gemini.read_reply(again.as_bytes(), &Asked::default()).unwrap().choices, reply.choices);
 }
 
 #[test]
@@ -190,7 +191,7 @@ proptest! {
     #[test]
     fn no_bytes_break_a_reader(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
         let _ = Gemini.read_request(&bytes, None);
-        let _ = Gemini.read_reply(&bytes);
+        let _ = Gemini.read_reply(&bytes, &Asked::default());
         let mut reader = Reader::default();
         let _ = reader.chunk(&bytes, &mut Vec::new());
     }
@@ -217,7 +218,7 @@ proptest! {
                 }
             }
         }
-        let _ = Gemini.read_reply(body.as_bytes());
+        let _ = Gemini.read_reply(body.as_bytes(), &Asked::default());
         let mut out = Vec::new();
         let mut reader = Reader::default();
         let _ = reader.chunk(body.as_bytes(), &mut out);

@@ -3,7 +3,7 @@ use crate::chat::{
     Body, Call, Media, Message, OutputFormat, Part, Reasoning, Role, Seal, SealKind, Tool, ToolChoice,
     ToolResult, WebSearch,
 };
-use crate::codec::Codec;
+use crate::codec::{FaceCodec, VendorCodec};
 use crate::dialect::gemini::Gemini;
 use crate::dialect::gemini::contents::SKIP;
 use serde_json::{Value, json};

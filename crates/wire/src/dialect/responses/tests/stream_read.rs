@@ -113,7 +113,7 @@ fn c10_why_it_ended() {
         ("incomplete", Value::Null, Stop::Length),
     ] {
         let response = json!({"id": "resp_1", "model": "m", "status": status, "incomplete_details": reason, "output": []});
-        let reply = Responses.read_reply(response.to_string().as_bytes()).unwrap();
+        let reply = Responses.read_reply(response.to_string().as_bytes(), &Asked::default()).unwrap();
         assert_eq!(reply.choices[0].stop, stop);
         let frame = json!({"type": format!("response.{status}"), "response": response});
         assert_eq!(folded(&follow(&[frame]).0).choices[0].stop, stop);
@@ -137,7 +137,7 @@ fn c35_a_failure_is_a_fault_however_it_is_told() {
     assert!(!follow(&[added(0, function(0, ""))]).1, "a stream without end is cut off");
     for body in [json!({"status": "failed", "error": inner}), json!({"status": "in_progress", "output": []})]
     {
-        assert!(Responses.read_reply(body.to_string().as_bytes()).is_err());
+        assert!(Responses.read_reply(body.to_string().as_bytes(), &Asked::default()).is_err());
     }
 }
 
@@ -165,7 +165,7 @@ fn messages_are_paragraphs_and_sources_move_with_their_text() {
     let body = json!({"id": "resp_1", "status": "completed", "output": [message("für"), message("dich"),
         {"type": "reasoning", "summary": [{"type": "summary_text", "text": "p"}, {"type": "summary_text", "text": "q"}]},
         message("!")]});
-    let reply = Responses.read_reply(body.to_string().as_bytes()).unwrap();
+    let reply = Responses.read_reply(body.to_string().as_bytes(), &Asked::default()).unwrap();
     let parts = &reply.choices[0].parts;
     let Body::Text { text, annotations } = &parts[0].body else { panic!() };
     let places: Vec<(u64, u64)> = annotations.iter().map(|note| (note.start, note.end)).collect();
