@@ -1,7 +1,13 @@
 //! Errors: what a vendor's mean, and what ours look like in each dialect.
 
+mod classify;
+mod vendors;
+
+pub use vendors::hidden;
+
 use crate::chat::Dialect;
 use bytes::Bytes;
+use classify::classify;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::Fault;
 use serde_json::{Value, json};
@@ -70,15 +76,15 @@ pub fn read_fault(status: u16, body: &[u8]) -> VendorFault {
         param: None,
         class: FaultClass::Unknown,
     });
+    if fault.class == FaultClass::Unknown {
+        fault.class = classify(status, &fault);
+    }
     if fault.message.is_empty() {
         fault.message = format!("the vendor answered with status {status}");
     }
     fault.message = clean(&fault.message);
     if fault.kind.is_empty() {
         fault.kind = "upstream_error".to_owned();
-    }
-    if fault.class != FaultClass::ContentFilter {
-        fault.class = classify(status, &fault);
     }
     fault
 }
@@ -90,6 +96,17 @@ pub fn read_value(status: u16, value: &Value) -> Option<VendorFault> {
         Some(Value::Number(number)) => number.to_string(),
         _ => String::new(),
     };
+    if let Some(told) = vendors::read(value) {
+        let mut fault = VendorFault {
+            message: clean(&told.message),
+            kind: String::new(),
+            code: clean(&told.code.chars().take(WORD_MAX).collect::<String>()),
+            param: None,
+            class: FaultClass::Unknown,
+        };
+        fault.class = told.class.unwrap_or_else(|| classify(status, &fault));
+        return Some(fault);
+    }
     let error = value.get("error");
     let inner = match error {
         Some(Value::Object(_)) => error,
@@ -97,7 +114,7 @@ pub fn read_value(status: u16, value: &Value) -> Option<VendorFault> {
     }?;
     let message = match error {
         Some(Value::String(message)) => message.clone(),
-        _ => ["message", "msg", "err", "error_msg", "detail"]
+        _ => ["message", "Message", "msg", "err", "error_msg", "detail"]
             .iter()
             .map(|name| match inner.get(*name) {
                 Some(nested @ (Value::Object(_) | Value::Array(_))) => nested.to_string(),
@@ -117,75 +134,24 @@ pub fn read_value(status: u16, value: &Value) -> Option<VendorFault> {
         class: FaultClass::Unknown,
     };
     if fault.kind.is_empty() {
-        fault.kind = short(inner.get("status"));
+        // Google's word, or TGI's and Cohere's.
+        fault.kind = short(inner.get("status").or_else(|| inner.get("error_type")));
+    }
+    if fault.kind.is_empty() {
+        // AWS: `com.amazon.coral.service#UnknownOperationException`.
+        let name = text(value.get("__type").or_else(|| inner.get("__type")));
+        fault.kind = short(name.rsplit('#').next().map(Value::from).as_ref());
     }
     // Relays tell the vendor's status in the error's code, with a status of 200 around it.
     let told = fault.code.parse::<u16>().ok().filter(|code| status < 400 && (400..600).contains(code));
-    fault.class = classify(told.unwrap_or(status), &fault);
+    fault.class =
+        vendors::class_of(inner.get("code")).unwrap_or_else(|| classify(told.unwrap_or(status), &fault));
     let flagged =
         inner.get("metadata").is_some_and(|m| m.get("reasons").is_some() || m.get("flagged_input").is_some());
     if flagged {
         fault.class = FaultClass::ContentFilter;
     }
     Some(fault)
-}
-
-fn classify(status: u16, fault: &VendorFault) -> FaultClass {
-    let code = fault.code.to_ascii_lowercase();
-    let kind = fault.kind.to_ascii_lowercase();
-    let message = fault.message.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| code.contains(word) || kind.contains(word));
-    let tells = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    // Vendors echo a bad value in their message: only what they say themselves, at its beginning, counts.
-    let begins = |words: &[&str]| fault.param.is_none() && words.iter().any(|word| message.starts_with(word));
-    if says(&["context_length", "exceed_context_size"])
-        || tells(&["maximum context length", "prompt is too long", "exceeds the maximum number of tokens"])
-    {
-        FaultClass::ContextLength
-    } else if says(&["content_filter", "datainspectionfailed", "content_policy"]) {
-        FaultClass::ContentFilter
-    } else if status == 402
-        || says(&[
-            "insufficient_quota",
-            "exceeded_current_quota",
-            "billing",
-            "credit_balance",
-            "arrearage",
-            "accountoverdue",
-        ])
-        || begins(&["your credit balance is too low", "credit balance is too low", "已欠费"])
-    {
-        FaultClass::Quota
-    } else if status == 401
-        || says(&[
-            "invalid_api_key",
-            "authentication",
-            "unauthenticated",
-            "account_deactivated",
-            "api_key_invalid",
-        ])
-        || (matches!(status, 400 | 403)
-            && begins(&["api key not valid", "api key expired", "incorrect api key"]))
-    {
-        FaultClass::Auth
-    } else if status == 529 || says(&["overloaded", "unavailable"]) {
-        FaultClass::Overloaded
-    } else if status == 429 || says(&["rate_limit", "resource_exhausted", "throttl"]) {
-        FaultClass::RateLimit
-    } else if status == 403 {
-        FaultClass::Auth
-    } else {
-        match status {
-            404 => FaultClass::NotFound,
-            408 | 504 => FaultClass::Timeout,
-            503 => FaultClass::Overloaded,
-            500.. => FaultClass::Server,
-            400..=499 => FaultClass::InvalidRequest,
-            _ if says(&["invalid_request"]) => FaultClass::InvalidRequest,
-            _ if says(&["server_error", "internal"]) => FaultClass::Server,
-            _ => FaultClass::Unknown,
-        }
-    }
 }
 
 /// Whether the error means that the channel's account is dead until a person acts (one-api's list, without its
@@ -198,6 +164,7 @@ pub fn disables_channel(status: u16, fault: &VendorFault) -> Option<&'static str
         "organization has been restricted",
         "api key not valid",
         "api key expired",
+        "the security token included in the request is",
         "已欠费",
     ];
     let message = fault.message.to_ascii_lowercase();
@@ -384,10 +351,88 @@ mod tests {
             (404, r#"{"error":"no such model"}"#, "no such model", FaultClass::NotFound),
             (503, r#"{"message":"busy"}"#, "busy", FaultClass::Overloaded),
             (403, "", "the vendor answered with status 403", FaultClass::Auth),
+            (
+                400,
+                r#"{"error_type":"TOO_MANY_TOKENS","id":"1","message":"size limit exceeded"}"#,
+                "size limit exceeded",
+                FaultClass::ContextLength,
+            ),
+            (498, r#"{"message":"blocked output"}"#, "blocked output", FaultClass::ContentFilter),
+            (429, r#"{"error":"m","error_type":"overloaded"}"#, "m", FaultClass::Overloaded),
+            (424, r#"{"error":"m","error_type":"generation"}"#, "m", FaultClass::Server),
+            (422, r#"{"error":"m","error_type":"validation"}"#, "m", FaultClass::InvalidRequest),
+            (
+                422,
+                r#"{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000","error_type":"validation"}"#,
+                "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000",
+                FaultClass::ContextLength,
+            ),
         ] {
             let fault = read_fault(status, body.as_bytes());
             assert_eq!((fault.message.as_str(), fault.class), (message, class), "{body}");
         }
+    }
+
+    #[test]
+    fn awss_exceptions_are_known_by_their_names() {
+        for (status, body, kind, class) in [
+            (
+                200,
+                r#"{"__type":"throttlingException","error":{"type":"throttlingException","message":"m"}}"#,
+                "throttlingException",
+                FaultClass::RateLimit,
+            ),
+            (
+                200,
+                r#"{"error":{"type":"validationException","message":"m"}}"#,
+                "validationException",
+                FaultClass::InvalidRequest,
+            ),
+            (
+                200,
+                r#"{"error":{"type":"validationException","message":"Input is too long for requested model."}}"#,
+                "validationException",
+                FaultClass::ContextLength,
+            ),
+            (
+                200,
+                r#"{"error":{"type":"modelStreamErrorException","message":"m"}}"#,
+                "modelStreamErrorException",
+                FaultClass::Server,
+            ),
+            (
+                200,
+                r#"{"error":{"type":"modelTimeoutException"}}"#,
+                "modelTimeoutException",
+                FaultClass::Timeout,
+            ),
+            (
+                200,
+                r#"{"error":{"type":"serviceUnavailableException","message":"m"}}"#,
+                "serviceUnavailableException",
+                FaultClass::Overloaded,
+            ),
+            (
+                429,
+                r#"{"__type":"com.amazon.x#ModelNotReadyException","Message":"m"}"#,
+                "ModelNotReadyException",
+                FaultClass::Overloaded,
+            ),
+            (
+                400,
+                r#"{"__type":"ServiceQuotaExceededException","message":"m"}"#,
+                "ServiceQuotaExceededException",
+                FaultClass::RateLimit,
+            ),
+            (424, r#"{"message":"m"}"#, "upstream_error", FaultClass::Server),
+        ] {
+            let fault = read_fault(status, body.as_bytes());
+            assert_eq!((fault.kind.as_str(), fault.class), (kind, class), "{body}");
+        }
+        let fault =
+            read_fault(403, br#"{"message":"The security token included in the request is expired"}"#);
+        assert_eq!(fault.class, FaultClass::Auth);
+        assert!(disables_channel(403, &fault).is_some());
     }
 
     #[test]
