@@ -1,8 +1,10 @@
 //! Cutting a stream of server-sent events into frames, with their exact bytes. A frame inside one piece is a
 //! slice of it; only one that straddles pieces is copied. Other framings are beside it, one module each.
 
+mod event_stream;
 mod lines;
 
+pub use event_stream::EventStream;
 pub use lines::Lines;
 
 use crate::WireError;
@@ -41,6 +43,8 @@ pub enum Framing {
     Sse,
     /// A JSON object a line.
     Lines,
+    /// AWS's binary messages.
+    EventStream,
 }
 
 /// The cutter of a framing.
@@ -48,6 +52,7 @@ pub enum Framing {
 pub enum Framer {
     Sse(Sse),
     Lines(Lines),
+    EventStream(EventStream),
 }
 
 impl Framer {
@@ -55,6 +60,7 @@ impl Framer {
         match framing {
             Framing::Sse => Framer::Sse(Sse::new(caps)),
             Framing::Lines => Framer::Lines(Lines::new(caps)),
+            Framing::EventStream => Framer::EventStream(EventStream::new(caps)),
         }
     }
 
@@ -63,6 +69,7 @@ impl Framer {
         match self {
             Framer::Sse(sse) => sse.push(piece, out),
             Framer::Lines(lines) => lines.push(piece, out),
+            Framer::EventStream(stream) => stream.push(piece, out),
         }
     }
 
@@ -71,6 +78,7 @@ impl Framer {
         match self {
             Framer::Sse(sse) => sse.finish(out),
             Framer::Lines(lines) => lines.finish(out),
+            Framer::EventStream(stream) => stream.finish(out),
         }
     }
 }
