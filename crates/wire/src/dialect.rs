@@ -1,7 +1,9 @@
 //! The chat dialects, one module each: a reader and a writer of requests, answers and streams.
 
 pub mod anthropic;
+pub mod cohere;
 pub mod gemini;
+mod kit;
 pub mod openai_chat;
 pub mod responses;
 
@@ -27,6 +29,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::OpenAiResponses => Some(&responses::Responses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
         Dialect::Gemini => Some(&gemini::Gemini),
+        Dialect::Cohere => Some(&cohere::Cohere),
         _ => None,
     }
 }

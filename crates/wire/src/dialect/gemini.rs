@@ -18,6 +18,7 @@ mod tree;
 mod usage;
 mod write;
 
+pub(super) use contents::arguments;
 pub use tools::tool_name;
 pub use usage::{read_usage, write_usage};
 
@@ -69,7 +70,7 @@ fn signature(seal: Option<&Seal>) -> Option<&str> {
 }
 
 /// Whether we made the id of a call because the vendor or the caller gave none: such an id is never sent on.
-fn is_made(id: &str) -> bool {
+pub(super) fn is_made(id: &str) -> bool {
     let Some((hash, number)) = id.strip_prefix("call_").and_then(|rest| rest.split_once('_')) else {
         return false;
     };
@@ -80,7 +81,7 @@ fn is_made(id: &str) -> bool {
 }
 
 /// FNV-1a: the same answer always gives the same ids.
-fn hash(bytes: &[u8]) -> u64 {
+pub(super) fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -263,7 +263,7 @@ fn call_part(l: &mut List<'_>, call: &Call, path: &str, skip: bool) -> Result<()
 
 /// The arguments of a call as the text of an object: none are an empty one (C6), and what is malformed is
 /// never made up (C42).
-pub(super) fn arguments(call: &Call) -> Option<Cow<'_, str>> {
+pub(in crate::dialect) fn arguments(call: &Call) -> Option<Cow<'_, str>> {
     if call.custom {
         return Some(Cow::Owned(object(|o| o.text("input", &call.arguments))));
     }

@@ -2,7 +2,8 @@
 
 mod ends;
 
-use self::ends::{is_broken, seconds, stop};
+pub(in crate::dialect) use self::ends::seconds;
+use self::ends::{is_broken, stop};
 use super::fields::Fields;
 use super::parts::{self, CallPiece, Piece};
 use super::tree::Node;

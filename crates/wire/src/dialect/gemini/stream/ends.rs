@@ -32,7 +32,7 @@ pub(super) fn is_broken(reason: &str) -> bool {
 }
 
 /// Unix seconds of `2026-08-19T14:34:35.222939Z`.
-pub(super) fn seconds(time: &str) -> Option<i64> {
+pub(in crate::dialect) fn seconds(time: &str) -> Option<i64> {
     let part = |from: usize, to: usize| time.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
     let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
