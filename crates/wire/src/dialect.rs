@@ -4,6 +4,7 @@ pub mod anthropic;
 pub mod cohere;
 pub mod gemini;
 mod kit;
+pub mod ollama;
 pub mod openai_chat;
 pub mod responses;
 
@@ -30,6 +31,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Anthropic => Some(&anthropic::Anthropic),
         Dialect::Gemini => Some(&gemini::Gemini),
         Dialect::Cohere => Some(&cohere::Cohere),
+        Dialect::Ollama => Some(&ollama::Ollama),
         _ => None,
     }
 }

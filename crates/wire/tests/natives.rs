@@ -4,6 +4,8 @@
 
 #[path = "natives/cohere.rs"]
 mod cohere;
+#[path = "natives/ollama.rs"]
+mod ollama;
 
 use bytes::Bytes;
 use magic_testkit::corpus::Exchange;

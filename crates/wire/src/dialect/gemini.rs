@@ -19,6 +19,7 @@ mod usage;
 mod write;
 
 pub(super) use contents::arguments;
+pub(super) use stream::seconds;
 pub use tools::tool_name;
 pub use usage::{read_usage, write_usage};
 

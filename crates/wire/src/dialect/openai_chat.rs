@@ -100,7 +100,7 @@ fn detail_of(text: &str, seal: &Seal, id: Option<&str>, index: usize) -> Option<
 }
 
 /// The arguments of a call as text: some vendors send an object.
-fn arguments_of(raw: &serde_json::value::RawValue) -> String {
+pub(super) fn arguments_of(raw: &serde_json::value::RawValue) -> String {
     match crate::json::text_of(raw) {
         Some(text) => text,
         None if raw.get() == "null" => String::new(),
