@@ -7,6 +7,7 @@ mod kit;
 pub mod ollama;
 pub mod openai_chat;
 pub mod responses;
+pub mod tgi;
 
 use crate::WireError;
 use crate::chat::{Body, ChatRequest, Dialect, Losses};
@@ -32,6 +33,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Gemini => Some(&gemini::Gemini),
         Dialect::Cohere => Some(&cohere::Cohere),
         Dialect::Ollama => Some(&ollama::Ollama),
+        Dialect::Tgi => Some(&tgi::Tgi),
         _ => None,
     }
 }

@@ -6,6 +6,8 @@
 mod cohere;
 #[path = "natives/ollama.rs"]
 mod ollama;
+#[path = "natives/tgi.rs"]
+mod tgi;
 
 use bytes::Bytes;
 use magic_testkit::corpus::Exchange;
