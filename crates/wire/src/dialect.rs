@@ -2,10 +2,12 @@
 
 pub mod anthropic;
 pub mod cohere;
+pub mod dashscope;
 pub mod gemini;
 mod kit;
 pub mod ollama;
 pub mod openai_chat;
+mod plain;
 pub mod responses;
 pub mod tgi;
 
@@ -34,6 +36,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Cohere => Some(&cohere::Cohere),
         Dialect::Ollama => Some(&ollama::Ollama),
         Dialect::Tgi => Some(&tgi::Tgi),
+        Dialect::DashScope => Some(&dashscope::DashScope),
         _ => None,
     }
 }

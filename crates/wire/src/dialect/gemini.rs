@@ -82,7 +82,7 @@ pub(super) fn is_made(id: &str) -> bool {
 }
 
 /// FNV-1a: the same answer always gives the same ids.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
+pub(in crate::dialect) fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })

@@ -5,6 +5,8 @@ mod reply;
 mod stream;
 mod write;
 
+pub(in crate::dialect) use stream::Reader;
+
 use crate::WireError;
 use crate::chat::{ChatReply, ChatRequest, Dialect, Losses, Seal, SealKind, Stop};
 use crate::codec::{Asked, Echo, EventReader, EventWriter, FaceCodec, To, VendorCodec};
