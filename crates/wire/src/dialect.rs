@@ -9,6 +9,7 @@ pub mod ollama;
 pub mod openai_chat;
 mod plain;
 pub mod responses;
+pub mod tencent;
 pub mod tgi;
 
 use crate::WireError;
@@ -37,6 +38,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Ollama => Some(&ollama::Ollama),
         Dialect::Tgi => Some(&tgi::Tgi),
         Dialect::DashScope => Some(&dashscope::DashScope),
+        Dialect::Tencent => Some(&tencent::Tencent),
         _ => None,
     }
 }
