@@ -1,6 +1,7 @@
 //! The chat dialects, one module each: a reader and a writer of requests, answers and streams.
 
 pub mod anthropic;
+pub mod baidu;
 pub mod cohere;
 pub mod dashscope;
 pub mod gemini;
@@ -38,6 +39,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Ollama => Some(&ollama::Ollama),
         Dialect::Tgi => Some(&tgi::Tgi),
         Dialect::DashScope => Some(&dashscope::DashScope),
+        Dialect::Baidu => Some(&baidu::Baidu),
         Dialect::Tencent => Some(&tencent::Tencent),
         _ => None,
     }
