@@ -12,6 +12,7 @@ mod plain;
 pub mod responses;
 pub mod tencent;
 pub mod tgi;
+pub mod xunfei;
 
 use crate::WireError;
 use crate::chat::{Body, ChatRequest, Dialect, Losses};
@@ -41,6 +42,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::DashScope => Some(&dashscope::DashScope),
         Dialect::Baidu => Some(&baidu::Baidu),
         Dialect::Tencent => Some(&tencent::Tencent),
+        Dialect::Xunfei => Some(&xunfei::Xunfei),
         _ => None,
     }
 }
