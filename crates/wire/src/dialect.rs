@@ -3,6 +3,7 @@
 pub mod anthropic;
 pub mod baidu;
 pub mod cohere;
+pub mod coze;
 pub mod dashscope;
 pub mod gemini;
 mod kit;
@@ -43,6 +44,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Baidu => Some(&baidu::Baidu),
         Dialect::Tencent => Some(&tencent::Tencent),
         Dialect::Xunfei => Some(&xunfei::Xunfei),
+        Dialect::Coze => Some(&coze::Coze),
         _ => None,
     }
 }
