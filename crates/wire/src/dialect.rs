@@ -10,6 +10,7 @@ mod kit;
 pub mod ollama;
 pub mod openai_chat;
 mod plain;
+pub mod replicate;
 pub mod responses;
 pub mod tencent;
 pub mod tgi;
@@ -45,6 +46,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Tencent => Some(&tencent::Tencent),
         Dialect::Xunfei => Some(&xunfei::Xunfei),
         Dialect::Coze => Some(&coze::Coze),
+        Dialect::Replicate => Some(&replicate::Replicate),
         _ => None,
     }
 }
