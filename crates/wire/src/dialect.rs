@@ -5,6 +5,7 @@ pub mod baidu;
 pub mod cohere;
 pub mod coze;
 pub mod dashscope;
+pub mod deepl;
 pub mod gemini;
 mod kit;
 pub mod ollama;
@@ -46,6 +47,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Tencent => Some(&tencent::Tencent),
         Dialect::Xunfei => Some(&xunfei::Xunfei),
         Dialect::Coze => Some(&coze::Coze),
+        Dialect::DeepL => Some(&deepl::DeepL),
         Dialect::Replicate => Some(&replicate::Replicate),
         _ => None,
     }
