@@ -10,6 +10,7 @@ pub mod gemini;
 mod kit;
 pub mod ollama;
 pub mod openai_chat;
+pub mod palm;
 mod plain;
 pub mod replicate;
 pub mod responses;
@@ -46,6 +47,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Baidu => Some(&baidu::Baidu),
         Dialect::Tencent => Some(&tencent::Tencent),
         Dialect::Xunfei => Some(&xunfei::Xunfei),
+        Dialect::Palm => Some(&palm::Palm),
         Dialect::Coze => Some(&coze::Coze),
         Dialect::DeepL => Some(&deepl::DeepL),
         Dialect::Replicate => Some(&replicate::Replicate),
