@@ -1,5 +1,6 @@
 //! The chat dialects, one module each: a reader and a writer of requests, answers and streams.
 
+pub mod aiproxy;
 pub mod anthropic;
 pub mod baidu;
 pub mod cohere;
@@ -51,6 +52,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Coze => Some(&coze::Coze),
         Dialect::DeepL => Some(&deepl::DeepL),
         Dialect::Replicate => Some(&replicate::Replicate),
+        Dialect::AiProxyLibrary => Some(&aiproxy::AiProxyLibrary),
         _ => None,
     }
 }
