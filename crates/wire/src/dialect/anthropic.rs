@@ -1,19 +1,20 @@
 //! Anthropic Messages, as a caller's dialect and as a vendor's.
 
 mod blocks;
-mod media;
-mod models;
+pub mod hosted;
+pub(in crate::dialect) mod media;
+pub(in crate::dialect) mod models;
 mod read;
 mod reply;
-mod schema;
-mod seal;
+pub(in crate::dialect) mod schema;
+pub(in crate::dialect) mod seal;
 mod sse;
 mod stream;
-mod thinking;
+pub(in crate::dialect) mod thinking;
 mod tools;
-mod turns;
+pub(in crate::dialect) mod turns;
 mod usage;
-mod write;
+pub(in crate::dialect) mod write;
 
 pub use blocks::is_exact;
 pub use usage::read_usage;

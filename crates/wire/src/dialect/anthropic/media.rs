@@ -54,7 +54,7 @@ fn remote(media: &Media, origin: Option<Dialect>) -> Result<Source, &'static str
 }
 
 /// A `data:` address as what it holds.
-fn inline(media: &Media) -> Option<Media> {
+pub(in crate::dialect) fn inline(media: &Media) -> Option<Media> {
     let Media::Url { url, .. } = media else { return None };
     let (head, base64) = url.strip_prefix("data:")?.split_once(',')?;
     let mime = head.strip_suffix(";base64")?.to_owned();
@@ -62,7 +62,7 @@ fn inline(media: &Media) -> Option<Media> {
 }
 
 /// The kind of a picture by its first bytes; callers often name the wrong one.
-fn picture(base64: &str) -> Option<&'static str> {
+pub(in crate::dialect) fn picture(base64: &str) -> Option<&'static str> {
     let head = base64.get(..16)?;
     let bytes = STANDARD.decode(head).ok()?;
     match bytes.as_slice() {
@@ -74,7 +74,7 @@ fn picture(base64: &str) -> Option<&'static str> {
     }
 }
 
-fn is_text(mime: &str) -> bool {
+pub(in crate::dialect) fn is_text(mime: &str) -> bool {
     const ALSO: [&str; 5] = [
         "application/json",
         "application/xml",

@@ -5,7 +5,7 @@ use crate::chat::Effort;
 
 /// How a model reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::dialect) enum Kind {
     Never,
     /// When asked, with a number of tokens.
     Budget,
@@ -20,14 +20,14 @@ pub(super) enum Kind {
 
 /// Whether a call can be forced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Forced {
+pub(in crate::dialect) enum Forced {
     Yes,
     UnlessThinking,
     No,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Model {
+pub(in crate::dialect) struct Model {
     pub thinking: Kind,
     /// Takes `temperature`, `top_p` and `top_k`.
     pub sampling: bool,
@@ -46,7 +46,7 @@ pub(super) struct Model {
 
 impl Model {
     /// The effort in a word that the model knows, which may be one step lower.
-    pub(super) fn effort(&self, effort: Effort) -> Effort {
+    pub(in crate::dialect) fn effort(&self, effort: Effort) -> Effort {
         match effort {
             Effort::None | Effort::Minimal => Effort::Low,
             Effort::XHigh if !self.xhigh => Effort::High,
@@ -116,7 +116,7 @@ const TABLE: &[(&str, Model)] = &[
 ];
 
 /// The row of a model, whatever cloud's prefix and date its name has.
-pub(super) fn of(name: &str) -> Model {
+pub(in crate::dialect) fn of(name: &str) -> Model {
     let name: String = name
         .to_ascii_lowercase()
         .chars()

@@ -27,7 +27,7 @@ const MAPS: &[&str] = &["properties", "$defs", "definitions"];
 const LISTS: &[&str] = &["anyOf", "allOf", "oneOf", "prefixItems"];
 
 /// The schema in words that the vendor takes; as it was where it said them already.
-pub(super) fn lower(schema: &Json, origin: Option<Dialect>) -> Json {
+pub(in crate::dialect) fn lower(schema: &Json, origin: Option<Dialect>) -> Json {
     if origin == Some(Dialect::Anthropic) {
         return schema.clone();
     }
@@ -47,7 +47,7 @@ pub(super) fn is_object(schema: &Json) -> bool {
 }
 
 /// The schema of a tool's input: an object, said to be one.
-pub(super) fn input(schema: Option<&Json>) -> Option<String> {
+pub(in crate::dialect) fn input(schema: Option<&Json>) -> Option<String> {
     let Some(schema) = schema else { return Some(r#"{"type":"object","properties":{}}"#.to_owned()) };
     if !is_object(schema) {
         return None;

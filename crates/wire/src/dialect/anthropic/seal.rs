@@ -108,7 +108,7 @@ pub(super) fn reasoning(text: String, signature: Option<String>) -> Result<Reaso
 }
 
 /// FNV-1a: the same for the same text, today and in the next version.
-pub(super) fn hash(text: &str, salt: u64) -> u64 {
+pub(in crate::dialect) fn hash(text: &str, salt: u64) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325 ^ salt;
     text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -9,7 +9,7 @@ const LEAST: u64 = 1024;
 
 /// What is decided about thinking.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Thinking {
+pub(in crate::dialect) struct Thinking {
     /// `thinking`.
     pub param: Option<Param>,
     /// `output_config.effort`.
@@ -20,7 +20,7 @@ pub(super) struct Thinking {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Param {
+pub(in crate::dialect) enum Param {
     Enabled(u64),
     Adaptive,
     Disabled,
@@ -28,7 +28,7 @@ pub(super) enum Param {
 
 impl Thinking {
     /// The value of `thinking`; `more` are its members that only this dialect knows.
-    pub(super) fn json(&self, show: Option<bool>, more: &[(&str, &Json)]) -> Option<String> {
+    pub(in crate::dialect) fn json(&self, show: Option<bool>, more: &[(&str, &Json)]) -> Option<String> {
         let param = self.param?;
         Some(json::object(|o| {
             match param {
@@ -49,7 +49,7 @@ impl Thinking {
 
 /// Decides. `bare`: the turn to be continued lacks its thinking, so a model that counts its thinking can't do
 /// any (C12).
-pub(super) fn decide(
+pub(in crate::dialect) fn decide(
     chat: &ChatRequest,
     model: &Model,
     default: u64,
@@ -150,7 +150,7 @@ fn counted(decided: &mut Thinking, ask: &ReasoningAsk, given: Option<u64>, word:
 }
 
 /// The caller's word for it.
-pub(super) fn word(chat: &ChatRequest) -> &'static str {
+pub(in crate::dialect) fn word(chat: &ChatRequest) -> &'static str {
     match chat.origin {
         Some(Dialect::Anthropic) => "thinking",
         Some(Dialect::OpenAiChat) => "reasoning_effort",

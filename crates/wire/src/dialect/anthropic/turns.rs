@@ -128,7 +128,7 @@ pub(super) fn of(chat: &mut ChatRequest, model: &Model, lost: &mut Losses) -> Re
 }
 
 /// A word of the system between calls and their answers comes after the answers.
-fn answers_first(messages: &mut [Message]) {
+pub(in crate::dialect) fn answers_first(messages: &mut [Message]) {
     let has = |message: &Message, wanted: fn(&Body) -> bool| message.parts.iter().any(|p| wanted(&p.body));
     for index in 1..messages.len().saturating_sub(1) {
         if messages[index].role == Role::System
@@ -141,7 +141,7 @@ fn answers_first(messages: &mut [Message]) {
 }
 
 /// The vendor refuses a last turn of the assistant that ends in white space.
-fn trim_prefill(messages: &mut [Message], origin: Option<Dialect>) {
+pub(in crate::dialect) fn trim_prefill(messages: &mut [Message], origin: Option<Dialect>) {
     let last = messages.last_mut().filter(|last| last.role == Role::Assistant);
     let part = last.and_then(|last| last.parts.last_mut()).filter(|_| origin != Some(Dialect::Anthropic));
     if let Some(Part { body: Body::Text { text, .. }, .. }) = part {
@@ -300,7 +300,7 @@ fn tool_use(call: &Call, cache: Option<CacheMark>, path: &str) -> Result<String,
 }
 
 /// The `input` of a call, byte for byte; `None` when it is no object (C6).
-pub(super) fn input(call: &Call) -> Option<String> {
+pub(in crate::dialect) fn input(call: &Call) -> Option<String> {
     if call.custom {
         return Some(json::object(|o| o.text("input", &call.arguments)));
     }

@@ -62,7 +62,7 @@ pub(super) fn request(chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Res
 }
 
 /// What can neither be said nor left out.
-fn refuse(chat: &ChatRequest) -> Result<(), WireError> {
+pub(in crate::dialect) fn refuse(chat: &ChatRequest) -> Result<(), WireError> {
     let refused = |path: &str, what: &str| Err(WireError::at(format!("this vendor {what}"), path));
     if chat.sampling.n.is_some_and(|n| n > 1) {
         return refused("n", "gives one answer per request");
@@ -126,7 +126,7 @@ fn leave_out(chat: &ChatRequest, lost: &mut Losses) {
 }
 
 /// Keeps the last cache marks where there are too many (C27). Marks in what is written as it came count too.
-fn limit_marks(chat: &mut ChatRequest) {
+pub(in crate::dialect) fn limit_marks(chat: &mut ChatRequest) {
     let own = chat.origin == Some(Dialect::Anthropic);
     let top = usize::from(own && chat.extra.iter().any(|(name, _)| name == "cache_control"));
     let hosted =
