@@ -3,6 +3,7 @@
 pub mod aiproxy;
 pub mod anthropic;
 pub mod baidu;
+pub mod bedrock;
 pub mod cohere;
 pub mod coze;
 pub mod dashscope;
@@ -53,6 +54,7 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::DeepL => Some(&deepl::DeepL),
         Dialect::Replicate => Some(&replicate::Replicate),
         Dialect::AiProxyLibrary => Some(&aiproxy::AiProxyLibrary),
+        Dialect::BedrockConverse => Some(&bedrock::BedrockConverse),
         _ => None,
     }
 }
