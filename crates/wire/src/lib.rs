@@ -12,6 +12,7 @@ pub mod peek;
 pub mod reply;
 pub mod rope;
 pub mod scan;
+pub mod side;
 pub mod sign;
 pub mod splice;
 pub mod usage;

@@ -6,6 +6,8 @@
 mod cohere;
 #[path = "natives/ollama.rs"]
 mod ollama;
+#[path = "natives/side.rs"]
+mod side;
 #[path = "natives/tgi.rs"]
 mod tgi;
 

@@ -199,8 +199,7 @@ pub(super) fn thinking(ask: Option<&ReasoningAsk>) -> Option<Option<Option<u64>>
     let budget = ask.budget.or(ask.effort.map(Effort::budget));
     match budget {
         Some(tokens) => Some(Some(u64::try_from(tokens).ok())),
-        // Only whether it shall be shown.
-        None => ask.show.map(|_| Some(None)),
+        None => (ask.show == Some(true)).then_some(Some(None)),
     }
 }
 

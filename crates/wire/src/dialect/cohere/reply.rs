@@ -58,7 +58,8 @@ pub(super) fn failed(word: &str, told: Option<String>) -> VendorFault {
 }
 
 fn parts(m: &mut Members<'_>, asked: &Asked) -> Result<Vec<Part>, WireError> {
-    let (mut parts, mut places) = (Vec::new(), Vec::new());
+    // Where the texts of the content are among the parts, and where the plan is.
+    let (mut parts, mut places, mut plan_at) = (Vec::new(), Vec::new(), None);
     let mut plan = m.text("tool_plan")?.filter(|text| !text.is_empty());
     let mut add = |parts: &mut Vec<Part>, text: String, place: usize| {
         places.push((place, parts.len()));
@@ -75,7 +76,10 @@ fn parts(m: &mut Members<'_>, asked: &Asked) -> Result<Vec<Part>, WireError> {
                     parts.push(Part::new(Body::Reasoning(Reasoning { text, ..Reasoning::default() })));
                 }
                 _ => {
-                    parts.extend(plan.take().map(Part::text));
+                    if let Some(text) = plan.take() {
+                        plan_at = Some(parts.len());
+                        parts.push(Part::text(text));
+                    }
                     if let Some(text) = item.text("text")?.filter(|text| !text.is_empty()) {
                         add(&mut parts, text, index);
                     }
@@ -83,14 +87,22 @@ fn parts(m: &mut Members<'_>, asked: &Asked) -> Result<Vec<Part>, WireError> {
             }
         }
     }
-    parts.extend(plan.map(Part::text));
+    if let Some(text) = plan {
+        plan_at = Some(parts.len());
+        parts.push(Part::text(text));
+    }
     for raw in m.list("citations")? {
-        let (place, sources) = citation(raw)?;
-        let at = places.iter().find(|(of, _)| Some(*of) == place).or(places.first()).map(|(_, at)| *at);
+        let citation = citation(raw)?;
+        let at = match citation.place {
+            Place::Plan => plan_at,
+            Place::Thinking => None,
+            Place::Text(None) => places.first().map(|(_, at)| *at),
+            Place::Text(Some(place)) => places.iter().find(|(of, _)| *of == place).map(|(_, at)| *at),
+        };
         if let Some(Body::Text { annotations, .. }) =
             at.and_then(|at| parts.get_mut(at)).map(|part| &mut part.body)
         {
-            annotations.extend(sources);
+            annotations.extend(citation.sources);
         }
     }
     let customs = kit::customs(asked);
@@ -117,12 +129,29 @@ pub(super) fn call(raw: &RawValue, index: usize) -> Result<Call, WireError> {
     Ok(Call { id, name, arguments, custom: false, seal: None })
 }
 
-/// The sources of a stretch of text, and which part of the content it is in.
-pub(super) fn citation(raw: &RawValue) -> Result<(Option<usize>, Vec<Annotation>), WireError> {
+/// A citation: its sources, and what it stands in.
+pub(super) struct Citation {
+    pub place: Place,
+    pub sources: Vec<Annotation>,
+}
+
+pub(super) enum Place {
+    /// A text, by its place in the content.
+    Text(Option<usize>),
+    Plan,
+    Thinking,
+}
+
+pub(super) fn citation(raw: &RawValue) -> Result<Citation, WireError> {
     let mut m = Members::of(raw, "citations")?;
-    let place = m.count("content_index")?.and_then(|index| usize::try_from(index).ok());
+    let index = m.count("content_index")?.and_then(|index| usize::try_from(index).ok());
+    let place = match m.text("type")?.as_deref() {
+        Some("PLAN") => Place::Plan,
+        Some("THINKING_CONTENT") => Place::Thinking,
+        _ => Place::Text(index),
+    };
     let (start, end) = (m.count("start")?.unwrap_or(0), m.count("end")?.unwrap_or(0));
-    let mut all = Vec::new();
+    let mut sources = Vec::new();
     for raw in m.list("sources")? {
         let source: Value = serde_json::from_str(raw.get()).unwrap_or_default();
         let inner = if source["document"].is_object() { &source["document"] } else { &source["tool_output"] };
@@ -135,9 +164,9 @@ pub(super) fn citation(raw: &RawValue) -> Result<(Option<usize>, Vec<Annotation>
         };
         let title = word(&["title"]).or_else(|| source["id"].as_str().map(str::to_owned));
         let url = word(&["url", "link", "source_url"]).unwrap_or_default();
-        all.push(Annotation { url, title: title.unwrap_or_default(), start, end });
+        sources.push(Annotation { url, title: title.unwrap_or_default(), start, end });
     }
-    Ok((place, all))
+    Ok(Citation { place, sources })
 }
 
 /// Cohere's log probabilities in OpenAI's form: a stretch of text with those of its tokens.

@@ -1,6 +1,7 @@
 //! Cohere's streams.
 
-use super::{reply, usage};
+use super::reply::{self, Place};
+use super::usage;
 use crate::WireError;
 use crate::chat::{Event, Stop};
 use crate::codec::{Asked, EventReader};
@@ -86,9 +87,13 @@ impl EventReader for Reader {
             ("content-end", _) => self.close(out),
             ("citation-start", Some(message)) => {
                 if let Some(raw) = message.take("citations") {
-                    let sources = reply::citation(raw)?.1;
-                    let each = sources.into_iter();
-                    out.extend(each.map(|annotation| Event::Annotation { choice: 0, annotation }));
+                    let citation = reply::citation(raw)?;
+                    // Reasoning has none.
+                    if !matches!(citation.place, Place::Thinking) {
+                        self.close(out);
+                        let each = citation.sources.into_iter();
+                        out.extend(each.map(|annotation| Event::Annotation { choice: 0, annotation }));
+                    }
                 }
             }
             ("tool-call-start", Some(message)) => {

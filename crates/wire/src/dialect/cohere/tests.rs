@@ -213,6 +213,12 @@ fn thinking_is_asked_of_models_that_can() {
         assert_eq!(body["messages"][1]["content"][0], json!({"type": "thinking", "thinking": "hm"}));
     }
     chat.reasoning = Some(ReasoningAsk { effort: Some(Effort::Low), ..ReasoningAsk::default() });
+    chat.sampling.max_output = Some(1000);
+    let (body, lost) = written(&Cohere, &chat, THINKER);
+    assert_eq!(
+        (&body["thinking"], lost.as_deref()),
+        (&json!({"type": "enabled"}), Some("approximated=reasoning_effort"))
+    );
     let (body, lost) = written(&Cohere, &chat, MODEL);
     assert_eq!(lost.as_deref(), Some("dropped=reasoning_effort"));
     assert_eq!((body.get("thinking"), body["messages"][1]["content"].as_array().unwrap().len()), (None, 1));
@@ -255,7 +261,8 @@ fn an_answers_parts_are_read() {
             "citations": [{"start": 0, "end": 4, "text": "Ruby", "content_index": 1, "type": "TEXT_CONTENT", "sources": [
                 {"type": "document", "id": "doc:0", "document": {"title": "t", "url": "https://x"}},
                 {"type": "tool", "id": "f:0", "tool_output": {"output": "y"}},
-            ]}],
+            ]}, {"start": 0, "end": 2, "type": "PLAN", "sources": [{"id": "p"}]},
+            {"start": 0, "end": 2, "type": "THINKING_CONTENT", "sources": [{"id": "t"}]}],
         },
         "logprobs": [{"token_ids": [1], "text": "Ru", "logprobs": [-0.5]}],
         "usage": {"tokens": {"input_tokens": 10, "output_tokens": 5}, "cached_tokens": 4},
@@ -264,7 +271,8 @@ fn an_answers_parts_are_read() {
     let choice = &reply.choices[0];
     assert_eq!((choice.stop, choice.stop_text.as_deref()), (Stop::StopSequence, Some("END")));
     assert!(matches!(&choice.parts[0].body, Body::Reasoning(thought) if thought.text == "hm"));
-    assert_eq!(choice.parts[1].as_text(), Some("plan. "));
+    let Body::Text { text, annotations } = &choice.parts[1].body else { panic!("{choice:?}") };
+    assert_eq!((text.as_str(), annotations.len(), annotations[0].title.as_str()), ("plan. ", 1, "p"));
     let Body::Text { text, annotations } = &choice.parts[2].body else { panic!("{choice:?}") };
     assert_eq!((text.as_str(), annotations.len()), ("Ruby", 2));
     assert_eq!(
@@ -328,6 +336,31 @@ fn a_custom_tools_text_comes_whole() {
     let reply = folded(&events);
     let Body::Call(call) = &reply.choices[0].parts[0].body else { panic!("{events:?}") };
     assert_eq!((call.arguments.as_str(), call.custom, whole), ("ls", true, true));
+}
+
+#[test]
+fn sources_in_a_stream_belong_to_texts_alone() {
+    let line = |text: &str| format!("data: {text}\n\n");
+    let source = |kind: &str| {
+        let citation = json!({"start": 0, "end": 1, "type": kind, "sources": [{"id": kind}]});
+        json!({"type": "citation-start", "delta": {"message": {"citations": citation}}}).to_string()
+    };
+    let stream = [
+        r#"{"type":"content-start","delta":{"message":{"content":{"type":"thinking","thinking":"hm"}}}}"#
+            .to_owned(),
+        source("THINKING_CONTENT"),
+        r#"{"type":"content-delta","delta":{"message":{"content":{"thinking":"m"}}}}"#.to_owned(),
+        r#"{"type":"content-delta","delta":{"message":{"content":{"text":"a"}}}}"#.to_owned(),
+        source("TEXT_CONTENT"),
+        r#"{"type":"message-end","delta":{"finish_reason":"COMPLETE"}}"#.to_owned(),
+    ]
+    .map(|text| line(&text))
+    .concat();
+    let reply = folded(&events(&Cohere, &Asked::default(), &stream).0);
+    let [thought, said] = reply.choices[0].parts.as_slice() else { panic!("{reply:?}") };
+    assert!(matches!(&thought.body, Body::Reasoning(thought) if thought.text == "hmm"));
+    let Body::Text { annotations, .. } = &said.body else { panic!("{said:?}") };
+    assert_eq!(annotations.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["TEXT_CONTENT"]);
 }
 
 proptest! {

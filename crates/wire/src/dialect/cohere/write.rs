@@ -139,10 +139,18 @@ fn thinking(chat: &ChatRequest, reasons: bool, o: &mut Object<'_>, lost: &mut Lo
         Some(None) if !reasons => {}
         Some(Some(_)) if !reasons => lost.dropped("reasoning_effort"),
         Some(None) => o.object("thinking", |o| o.text("type", "disabled")),
-        Some(Some(budget)) => o.object("thinking", |o| {
-            o.text("type", "enabled");
-            o.opt_int("token_budget", budget);
-        }),
+        Some(Some(budget)) => {
+            // The limit of the answer counts its thinking: a budget beyond it would leave nothing to say.
+            let most = chat.sampling.max_output.unwrap_or(u64::MAX);
+            let fits = budget.filter(|budget| *budget < most);
+            if fits != budget {
+                lost.approximated("reasoning_effort");
+            }
+            o.object("thinking", |o| {
+                o.text("type", "enabled");
+                o.opt_int("token_budget", fits);
+            });
+        }
     }
 }
 
