@@ -174,8 +174,8 @@ fn fault(kind: &[u8], text: &[u8], payload: &[u8]) -> Bytes {
         o.text("__type", &kind);
         o.object("error", |o| {
             o.text("type", &kind);
-            if !said.iter().any(|(name, _)| name == "message") {
-                o.opt_text("message", Some(&*text).filter(|text| !text.is_empty()));
+            if !said.iter().any(|(name, _)| name.eq_ignore_ascii_case("message")) {
+                o.text("message", if text.is_empty() { &kind } else { &text });
             }
             said.iter().filter(|(name, _)| name != "type").for_each(|(name, value)| o.json(name, value));
         });

@@ -102,3 +102,51 @@ fn recorded_streams_are_anthropics_events_in_chunks() {
     eprintln!("hosted streams: {seen}");
     assert!(seen == 0 || seen >= 4, "{seen}");
 }
+
+/// An exception as AWS frames it.
+fn exception(kind: &str, payload: &str) -> Vec<u8> {
+    let mut headers = Vec::new();
+    for (name, value) in [(":exception-type", kind), (":message-type", "exception")] {
+        headers.push(name.len() as u8);
+        headers.extend(name.as_bytes());
+        headers.extend([7, 0, value.len() as u8]);
+        headers.extend(value.as_bytes());
+    }
+    let total = 16 + headers.len() + payload.len();
+    let mut out = (total as u32).to_be_bytes().to_vec();
+    out.extend((headers.len() as u32).to_be_bytes());
+    out.extend(crc32fast::hash(&out).to_be_bytes());
+    out.extend(headers);
+    out.extend(payload.as_bytes());
+    out.extend(crc32fast::hash(&out).to_be_bytes());
+    out
+}
+
+#[test]
+fn an_exception_ends_a_recorded_stream_of_either_kind() {
+    let kinds: [(&str, &dyn VendorCodec); 2] =
+        [(STREAMS, &Anthropic), ("bedrock.converse-stream", &BedrockConverse)];
+    for (endpoint, codec) in kinds {
+        for exchange in recorded(endpoint) {
+            let body = stream(&exchange);
+            let ends = plainly::ends(&body);
+            for (kind, payload, class) in [
+                ("throttlingException", r#"{"message":"Too many tokens"}"#, FaultClass::RateLimit),
+                (
+                    "modelStreamErrorException",
+                    r#"{"message":"x","originalStatusCode":500}"#,
+                    FaultClass::Server,
+                ),
+                ("serviceUnavailableException", "", FaultClass::Overloaded),
+                ("modelTimeoutException", r#"{"message":"x"}"#, FaultClass::Timeout),
+                ("validationException", r#"{"message":"x"}"#, FaultClass::InvalidRequest),
+            ] {
+                let mut cut = body[..ends[1]].to_vec();
+                cut.extend(exception(kind, payload));
+                let (events, over) = events(codec, &asked(&exchange), &cut, 20).unwrap();
+                let Some(Event::Fault(fault)) = events.last() else { panic!("{} {kind}", exchange.id) };
+                assert_eq!((fault.class, fault.kind.as_str(), over), (class, kind, true), "{}", exchange.id);
+            }
+        }
+    }
+}

@@ -50,7 +50,8 @@ pub(super) enum Family {
 }
 
 impl Family {
-    pub(super) fn of(id: &str) -> Family {
+    pub(super) fn of(name: &str) -> Family {
+        let id = model_id(name);
         let says = |words: &[&str]| words.iter().any(|word| id.contains(word));
         if is_claude(id) {
             // The first ones have a version where later ones have a name.
@@ -124,6 +125,7 @@ mod tests {
         assert_eq!(of("us.amazon.nova-2-lite-v1:0"), Family::Nova2);
         assert_eq!(of("amazon.nova-micro-v1:0"), Family::Nova);
         assert_eq!(of("amazon.titan-text-lite-v1"), Family::Plain);
+        assert_eq!(of("llama3-8b-8192"), Family::Plain);
         assert_eq!(of("minimax.minimax-m2"), Family::Other);
         assert_eq!(of("openai.gpt-oss-20b-1:0"), Family::GptOss);
     }

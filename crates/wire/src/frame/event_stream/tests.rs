@@ -108,7 +108,7 @@ fn exceptions_and_errors_say_what_they_are() {
         ),
         (&exception, r#"{"type":"x","Message":"slow"}"#, "throttlingException", json!({"Message": "slow"})),
         (&exception, "no JSON", "throttlingException", json!({"message": "no JSON"})),
-        (&exception, "", "throttlingException", json!({})),
+        (&exception, "", "throttlingException", json!({"message": "throttlingException"})),
         (&error, "", "InternalError", json!({"message": "an \"error\""})),
     ] {
         let mut inner = inner;

@@ -209,3 +209,34 @@ fn what_only_others_know_is_left_out() {
     chat.service_tier = Some("scale".into());
     assert!(lost(&chat, NOVA).contains("service_tier"));
 }
+
+#[test]
+fn thinking_comes_first_in_its_turn() {
+    let mut chat = hello();
+    let thought = sealed(Dialect::BedrockConverse, SealKind::Signature, "hm", "s");
+    chat.messages.push(Message::new(Role::Assistant, vec![Part::text("so"), thought]));
+    chat.messages.push(Message::text(Role::User, "and?"));
+    let content = &written(&chat, CLAUDE)["messages"][1]["content"];
+    assert!(content[0].get("reasoningContent").is_some() && content[1]["text"] == "so");
+}
+
+#[test]
+fn a_turn_is_not_continued_while_thinking() {
+    let mut chat = hello();
+    let thought = sealed(Dialect::BedrockConverse, SealKind::Signature, "hm", "s");
+    chat.messages.push(Message::new(Role::Assistant, vec![thought, Part::text("so")]));
+    assert!(write(&chat, CLAUDE).is_ok());
+    chat.reasoning = Some(ReasoningAsk { effort: Some(Effort::Low), ..ReasoningAsk::default() });
+    assert_eq!(write(&chat, CLAUDE).unwrap_err().param.as_deref(), Some("messages"));
+}
+
+#[test]
+fn c18_ids_that_the_vendor_would_refuse_are_others() {
+    let id = crate::dialect::bedrock::turns::tool_id;
+    let long = "a".repeat(65);
+    for bad in ["", "a b", "a:b", long.as_str()] {
+        assert!(id(bad).starts_with("tooluse_") && id(bad) == id(bad), "{bad}");
+    }
+    assert_ne!(id("a b"), id("a:b"));
+    assert_eq!(id(&long[1..]), long[1..]);
+}

@@ -83,6 +83,18 @@ fn limits_of_the_models_chance() {
 }
 
 #[test]
+fn a_model_that_thinks_has_little_choice() {
+    let mut chat = hello();
+    chat.reasoning = Some(ReasoningAsk { effort: Some(Effort::Low), ..ReasoningAsk::default() });
+    chat.sampling = Sampling { top_p: Some(0.5), top_k: Some(3), ..Sampling::default() };
+    assert_eq!(lost(&chat, CLAUDE), "dropped=top_p,top_k");
+    chat.sampling = Sampling { top_p: Some(0.96), temperature: Some(0.5), ..Sampling::default() };
+    let (body, losses) = write(&chat, CLAUDE).unwrap();
+    assert_eq!(body["inferenceConfig"], json!({"maxTokens": 4096, "topP": 0.96}));
+    assert_eq!(losses.header().as_deref(), Some("dropped=temperature"));
+}
+
+#[test]
 fn members_of_the_dialects_own_come_through() {
     let guard = r#"{"guardrailIdentifier":"g","guardrailVersion":"1"}"#;
     let chat = ChatRequest {
@@ -101,6 +113,10 @@ fn members_of_the_dialects_own_come_through() {
     let (body, losses) = write(&chat, CLAUDE).unwrap();
     assert_eq!(body["guardrailConfig"], serde_json::from_str::<Value>(guard).unwrap());
     assert_eq!(body["additionalModelRequestFields"], json!({"top_k": 9, "x": {"b": 1, "a": 2}}));
+    let text = BedrockConverse
+        .write_request(&chat, &To { model: CLAUDE, kind: 33, default_max_output: 1 }, &mut Losses::default())
+        .unwrap();
+    assert_eq!(text.matches("top_k").count(), 1);
     assert_eq!(body["additionalModelResponseFieldPaths"], json!(["/x"]));
     assert_eq!(body["requestMetadata"], json!({"k": "v"}));
     assert_eq!(losses.header().as_deref(), Some("dropped=unheard_of"));

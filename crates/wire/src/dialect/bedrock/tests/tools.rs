@@ -106,3 +106,29 @@ fn answers_of_a_form() {
     assert_eq!(lost(&chat, CLAUDE), "approximated=response_format");
     assert_eq!(written(&chat, CLAUDE)["system"].as_array().map(Vec::len), Some(1));
 }
+
+#[test]
+fn a_call_is_not_forced_while_thinking() {
+    let mut chat = ChatRequest { tools: vec![tool("f")], tool_choice: Some(ToolChoice::Required), ..hello() };
+    chat.reasoning = Some(ReasoningAsk { effort: Some(Effort::Low), ..ReasoningAsk::default() });
+    let (body, losses) = write(&chat, CLAUDE).unwrap();
+    assert_eq!(body["toolConfig"]["toolChoice"], json!({"auto": {}}));
+    assert_eq!(body["system"], json!([{"text": "You must call one of the tools now."}]));
+    assert_eq!(losses.header().as_deref(), Some("approximated=tool_choice"));
+}
+
+#[test]
+fn strict_tools_are_for_models_that_have_them() {
+    let strict = |wanted: bool, model: &str| {
+        let mut chat = ChatRequest { tools: vec![tool("f")], ..hello() };
+        if let Some(Tool::Function { strict, .. }) = chat.tools.first_mut() {
+            *strict = Some(wanted);
+        }
+        let spec = written(&chat, model)["toolConfig"]["tools"][0]["toolSpec"].clone();
+        (spec["strict"].as_bool(), spec["inputSchema"]["json"]["additionalProperties"].as_bool())
+    };
+    assert_eq!(strict(true, CLAUDE), (Some(true), Some(false)));
+    assert_eq!(strict(false, CLAUDE), (None, None));
+    assert_eq!(strict(true, NOVA), (None, None));
+    assert_eq!(strict(true, "anthropic.claude-v2"), (None, None));
+}
