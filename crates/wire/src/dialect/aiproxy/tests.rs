@@ -44,6 +44,8 @@ fn refusals_are_errors() {
         "no such library"
     );
     assert_eq!(fault(&AiProxyLibrary, &format!("data: {body}\n\n")).1, "no such library");
+    let bare = r#"{"success":false,"message":"no","answer":""}"#;
+    assert_eq!(AiProxyLibrary.read_reply(bare.as_bytes(), &asked("m")).unwrap_err().message, "no");
     assert!(AiProxyLibrary.read_reply(b"{}", &asked("m")).is_err());
 }
 

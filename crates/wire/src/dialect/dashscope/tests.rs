@@ -1,5 +1,5 @@
 use super::*;
-use crate::chat::{Effort, ReasoningAsk, Stop};
+use crate::chat::{Body, Effort, Media, Part, ReasoningAsk, Stop};
 use crate::dialect::plain::testing::*;
 use crate::fault::FaultClass;
 use magic_domain::usage::{Bucket, Usage};
@@ -177,6 +177,43 @@ fn a_whole_answer_may_show_pictures() {
 }
 
 #[test]
+fn answers_in_the_first_format_are_a_text() {
+    let stream = concat!(
+        "id:1\nevent:result\ndata:{\"output\":{\"finish_reason\":\"null\",\"text\":\"1\"},\"request_id\":\"r\"}\n\n",
+        "id:2\nevent:result\ndata:{\"output\":{\"finish_reason\":\"stop\",\"text\":\", 2\"},\"request_id\":\"r\"}\n\n",
+    );
+    assert_eq!(short(&streamed(&DashScope, stream)), ("1, 2".to_owned(), Stop::End));
+}
+
+#[test]
+fn results_are_texts_and_what_they_show_follows() {
+    let mut chat = chat(json!({ "messages": [
+        { "role": "user", "content": "a" },
+        { "role": "assistant", "content": null, "tool_calls": [{ "id": "c1", "type": "function",
+            "function": { "name": "f", "arguments": "" } }] },
+        { "role": "tool", "tool_call_id": "c1", "content": [{ "type": "text", "text": "x" }, { "type": "text", "text": "y" }] },
+    ] }));
+    let messages = |chat: &ChatRequest| -> Value {
+        let to = To { model: "m", kind: 17, default_max_output: 1 };
+        let text = DashScope.write_request(chat, &to, &mut Losses::default()).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()["input"]["messages"].clone()
+    };
+    assert_eq!(messages(&chat)[2], json!({ "role": "tool", "content": "x\ny", "tool_call_id": "c1" }));
+    let Some(Body::Result(result)) = chat.messages[2].parts.first_mut().map(|part| &mut part.body) else {
+        panic!("no result")
+    };
+    result.is_error = true;
+    let media = Media::Inline { mime: "image/png".into(), base64: "AAAA".into() };
+    result.parts.push(Part::new(Body::Image { media, detail: None }));
+    let sent = messages(&chat);
+    assert_eq!(
+        sent[2],
+        json!({ "role": "tool", "content": [{ "text": "Error: x\ny" }], "tool_call_id": "c1" })
+    );
+    assert_eq!(sent[3], json!({ "role": "user", "content": [{ "image": "data:image/png;base64,AAAA" }] }));
+}
+
+#[test]
 fn errors_have_a_class_wherever_they_come() {
     let body = r#"{"code":"InvalidApiKey","message":"Invalid API-key provided.","request_id":"r"}"#;
     assert_eq!(
@@ -193,6 +230,9 @@ fn errors_have_a_class_wherever_they_come() {
         ("InvalidParameter", 400, FaultClass::InvalidRequest),
         ("ModelNotFound", 404, FaultClass::NotFound),
         ("InternalError", 500, FaultClass::Server),
+        // What the code does not say, the comment of the event does.
+        ("Other", 404, FaultClass::NotFound),
+        ("Other", 200, FaultClass::Unknown),
     ] {
         let frame = format!(
             "id:1\nevent:error\n:HTTP_STATUS/{status}\ndata:{{\"code\":\"{code}\",\"message\":\"no\",\"request_id\":\"r\"}}\n\n"

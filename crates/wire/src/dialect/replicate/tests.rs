@@ -101,11 +101,12 @@ fn failures_are_errors() {
     assert_eq!(
         fault(
             &Replicate,
-            "event: error\ndata: {\"detail\":\"flagged as sensitive\"}\n\nevent: done\ndata: {\"reason\":\"error\"}\n\n"
+            "event: error\ndata: {\"detail\":\"input was flagged\"}\n\nevent: done\ndata: {\"reason\":\"error\"}\n\n"
         ),
-        (FaultClass::ContentFilter, "flagged as sensitive".to_owned())
+        (FaultClass::ContentFilter, "input was flagged".to_owned())
     );
     assert_eq!(fault(&Replicate, "event: error\ndata: boom\n\n"), (FaultClass::Server, "boom".to_owned()));
+    assert_eq!(fault(&Replicate, "event: done\ndata: {\"reason\":\"error\"}\n\n").0, FaultClass::Server);
     assert_eq!(fault(&Replicate, "event: done\ndata: {\"reason\":\"canceled\"}\n\n").0, FaultClass::Server);
 }
 

@@ -112,6 +112,8 @@ fn errors_are_told_by_the_header() {
         assert_eq!(fault(&Xunfei, &format!("data: {body}\n\n")), (class, "no".to_owned()), "{code}");
         assert_eq!(Xunfei.read_reply(body.as_bytes(), &asked("m")).unwrap_err().message, "no");
     }
+    let bare = "data: {\"code\":10313,\"sid\":\"s\"}\n\n";
+    assert_eq!(fault(&Xunfei, bare).0, FaultClass::Auth);
     let refused = "data: {\"message\":\"HMAC signature cannot be verified\"}\n\n";
     assert_eq!(fault(&Xunfei, refused).1, "HMAC signature cannot be verified");
 }
