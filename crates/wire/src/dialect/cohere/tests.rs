@@ -356,7 +356,11 @@ fn sources_in_a_stream_belong_to_texts_alone() {
     ]
     .map(|text| line(&text))
     .concat();
-    let reply = folded(&events(&Cohere, &Asked::default(), &stream).0);
+    let (told, _) = events(&Cohere, &Asked::default(), &stream);
+    // The reasoning ends where the text begins, although nothing says so.
+    let end = told.iter().position(|event| matches!(event, Event::ReasoningEnd { .. })).unwrap();
+    assert!(matches!(&told[end + 1], Event::Text { .. }), "{told:?}");
+    let reply = folded(&told);
     let [thought, said] = reply.choices[0].parts.as_slice() else { panic!("{reply:?}") };
     assert!(matches!(&thought.body, Body::Reasoning(thought) if thought.text == "hmm"));
     let Body::Text { annotations, .. } = &said.body else { panic!("{said:?}") };

@@ -134,6 +134,7 @@ fn thinking_is_a_flag_or_for_some_models_a_level() {
     for (ask, model, expected, told) in [
         (effort(Effort::High), "gpt-oss:20b", json!("high"), None),
         (effort(Effort::Minimal), "gpt-oss:20b", json!("low"), None),
+        (effort(Effort::Medium), "gpt-oss:20b", json!("medium"), None),
         (effort(Effort::High), "qwen3", json!(true), Some("approximated=reasoning_effort")),
         (effort(Effort::None), "qwen3", json!(false), None),
         (Some(ReasoningAsk { off: true, ..ReasoningAsk::default() }), "qwen3", json!(false), None),
