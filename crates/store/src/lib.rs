@@ -17,6 +17,7 @@ pub mod load;
 pub mod logs;
 pub mod owned;
 pub mod password;
+pub mod responses;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

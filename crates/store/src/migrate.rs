@@ -5,9 +5,18 @@ use crate::error::{Result, StoreError};
 use crate::now;
 use crate::run::transaction;
 
-const SQLITE: &[(i64, &str)] = &[(1, include_str!("../../../migrations/sqlite/0001_first.sql"))];
-const MYSQL: &[(i64, &str)] = &[(1, include_str!("../../../migrations/mysql/0001_first.sql"))];
-const POSTGRES: &[(i64, &str)] = &[(1, include_str!("../../../migrations/postgres/0001_first.sql"))];
+const SQLITE: &[(i64, &str)] = &[
+    (1, include_str!("../../../migrations/sqlite/0001_first.sql")),
+    (2, include_str!("../../../migrations/sqlite/0002_responses.sql")),
+];
+const MYSQL: &[(i64, &str)] = &[
+    (1, include_str!("../../../migrations/mysql/0001_first.sql")),
+    (2, include_str!("../../../migrations/mysql/0002_responses.sql")),
+];
+const POSTGRES: &[(i64, &str)] = &[
+    (1, include_str!("../../../migrations/postgres/0001_first.sql")),
+    (2, include_str!("../../../migrations/postgres/0002_responses.sql")),
+];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {
     let files = match db.engine() {

@@ -504,3 +504,28 @@ async fn nodes_tell_each_other_of_changes_over_redis() {
     other.set_option("SystemName", "c").await.unwrap();
     assert!(hears(&one).await);
 }
+
+#[tokio::test]
+async fn answers_are_kept_for_their_owner() {
+    use magic_store::responses::KeptResponse;
+    each(async |store, _| {
+        let kept = KeptResponse {
+            id: "resp_1".into(),
+            user: UserId(7),
+            channel: ChannelId(3),
+            input: r#"[{"content":"ä 💶"}]"#.into(),
+            response: "x".repeat(200_000),
+        };
+        store.keep_response(kept.clone()).await.unwrap();
+        assert_eq!(store.kept_response("resp_1", UserId(7)).await.unwrap(), Some(kept.clone()));
+        assert_eq!(store.kept_response("resp_1", UserId(8)).await.unwrap(), None);
+        // Told twice, as after a retry.
+        store.keep_response(kept.clone()).await.unwrap();
+        // Somebody else's id is nobody's to replace.
+        assert!(store.keep_response(KeptResponse { user: UserId(8), ..kept }).await.is_err());
+        assert!(!store.forget_response("resp_1", UserId(8)).await.unwrap());
+        assert!(store.forget_response("resp_1", UserId(7)).await.unwrap());
+        assert_eq!(store.kept_response("resp_1", UserId(7)).await.unwrap(), None);
+    })
+    .await;
+}

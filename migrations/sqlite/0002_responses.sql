@@ -1,0 +1,10 @@
+-- Answers of the Responses API: what vendors that keep none need of them, and who keeps the others.
+CREATE TABLE magic_responses (
+    id TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL,
+    channel_id INTEGER NOT NULL,
+    created_time INTEGER NOT NULL,
+    input TEXT NOT NULL,
+    response TEXT NOT NULL
+);
+CREATE INDEX magic_responses_time ON magic_responses (created_time);
