@@ -15,6 +15,16 @@ pub enum Work {
     Stream,
     /// A request of 1 MB.
     Big,
+    /// The small request in Anthropic's words, for a vendor that speaks OpenAI's.
+    Claude,
+    /// The same in Gemini's.
+    Gemini,
+    /// A stream in Anthropic's words.
+    ClaudeStream,
+    /// 1 MB in Anthropic's words, most of it a picture.
+    ClaudeBig,
+    /// The same picture in OpenAI's words.
+    Picture,
 }
 
 /// What came of a round.
@@ -43,13 +53,50 @@ pub fn request(work: Work, key: &str, hold: bool) -> Vec<u8> {
         Work::Big => "lorem ipsum dolor sit amet ".repeat(38_836),
         _ => "Say something about foxes.".to_owned(),
     };
+    if let Some((path, body)) = foreign(work) {
+        return framed(path, key, &body);
+    }
     let stream = if work == Work::Stream { "true" } else { "false" };
     let hold = if hold { r#""user":"hold","# } else { "" };
     let body = format!(
         r#"{{"model":"gpt-4o-mini","stream":{stream},{hold}"max_tokens":100,"messages":[{{"role":"user","content":"{filler}"}}]}}"#
     );
+    framed("/v1/chat/completions", key, &body)
+}
+
+/// Works that are asked for in another dialect, or show a picture.
+fn foreign(work: Work) -> Option<(&'static str, String)> {
+    const TEXT: &str = "Say something about foxes.";
+    let claude = |stream: bool, content: &str| {
+        format!(
+            r#"{{"model":"gpt-4o-mini","stream":{stream},"max_tokens":100,"messages":[{{"role":"user","content":{content}}}]}}"#
+        )
+    };
+    let picture = || "iVBORw0KGgo".repeat(95_000);
+    Some(match work {
+        Work::Claude => ("/v1/messages", claude(false, &format!("{TEXT:?}"))),
+        Work::ClaudeStream => ("/v1/messages", claude(true, &format!("{TEXT:?}"))),
+        Work::ClaudeBig => {
+            let source = format!(r#"{{"type":"base64","media_type":"image/png","data":"{}"}}"#, picture());
+            ("/v1/messages", claude(false, &format!(r#"[{{"type":"image","source":{source}}}]"#)))
+        }
+        Work::Picture => {
+            let url = format!(r#"{{"url":"data:image/png;base64,{}"}}"#, picture());
+            ("/v1/chat/completions", claude(false, &format!(r#"[{{"type":"image_url","image_url":{url}}}]"#)))
+        }
+        Work::Gemini => (
+            "/v1beta/models/gpt-4o-mini:generateContent",
+            format!(
+                r#"{{"contents":[{{"role":"user","parts":[{{"text":"{TEXT}"}}]}}],"generationConfig":{{"maxOutputTokens":100}}}}"#
+            ),
+        ),
+        Work::Small | Work::Stream | Work::Big => return None,
+    })
+}
+
+fn framed(path: &str, key: &str, body: &str) -> Vec<u8> {
     let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     [head.as_bytes(), body.as_bytes()].concat()
@@ -210,5 +257,5 @@ pub async fn hold(address: SocketAddr, key: &str, count: usize) -> (Vec<TcpStrea
 
 /// Units of a request: chunks for streams, requests for the rest.
 pub fn units(work: Work) -> u64 {
-    if work == Work::Stream { CHUNKS as u64 } else { 1 }
+    if matches!(work, Work::Stream | Work::ClaudeStream) { CHUNKS as u64 } else { 1 }
 }

@@ -3,6 +3,7 @@
 
 mod bare;
 mod compare;
+mod convert;
 mod growth;
 mod load;
 mod measure;
@@ -45,6 +46,15 @@ enum Command {
         #[arg(long, default_value_t = 7)]
         rounds: usize,
         /// Seconds of each measurement
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
+    /// What translating costs against passing: the same request in two dialects, interleaved
+    Convert {
+        #[arg(long)]
+        magic: PathBuf,
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
@@ -94,6 +104,7 @@ fn main() -> ExitCode {
         Command::Vendor { listen } => vendor::run(listen),
         Command::Bare { listen, vendor } => bare::run(listen, vendor),
         Command::Compare { magic, rounds, seconds } => compare::run(&magic, rounds, seconds),
+        Command::Convert { magic, rounds, seconds } => convert::run(&magic, rounds, seconds),
         Command::Growth { magic, rounds, seconds } => growth::run(&magic, rounds, seconds),
         Command::Load { to, work, connections, rate, seconds } => {
             compare::load(to, work, connections, rate, seconds)
