@@ -35,6 +35,27 @@ pub fn face(dialect: Dialect) -> Option<&'static dyn FaceCodec> {
     }
 }
 
+/// Every dialect that vendors speak.
+pub const VENDOR_DIALECTS: &[Dialect] = &[
+    Dialect::OpenAiChat,
+    Dialect::OpenAiResponses,
+    Dialect::Anthropic,
+    Dialect::Gemini,
+    Dialect::BedrockConverse,
+    Dialect::Cohere,
+    Dialect::Ollama,
+    Dialect::Tgi,
+    Dialect::DashScope,
+    Dialect::Baidu,
+    Dialect::Tencent,
+    Dialect::Xunfei,
+    Dialect::Palm,
+    Dialect::Coze,
+    Dialect::DeepL,
+    Dialect::Replicate,
+    Dialect::AiProxyLibrary,
+];
+
 /// The codec of a dialect that vendors speak; `None` for one that this version does not.
 pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
     match dialect {

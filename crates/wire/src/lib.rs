@@ -7,6 +7,7 @@ pub mod dialect;
 pub mod fault;
 pub mod frame;
 pub mod json;
+pub mod lift;
 pub mod multipart;
 pub mod peek;
 pub mod reply;
