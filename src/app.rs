@@ -5,7 +5,7 @@ use crate::cli::Common;
 use crate::door::Door;
 use crate::gateway::{Gateway, Parts};
 use crate::jobs::{follow, post::Poster, recover};
-use crate::live::{LiveGateway, StoreBank};
+use crate::live::{LiveGateway, StoreArchive, StoreBank};
 use crate::logging;
 use crate::proxy::Edge;
 use crate::settings::{self, Listen, Settings};
@@ -178,6 +178,7 @@ pub fn serve(common: &Common) -> Outcome {
 
     let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone(), alone });
     let socket = std::env::temp_dir().join(format!("magic-admin-{epoch}.sock"));
+    let bridge_socket = std::env::temp_dir().join(format!("magic-bridge-{epoch}.sock"));
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
     let edge_secret = hex(32)?;
     let gateway = Arc::new(Gateway::new(Parts {
@@ -185,7 +186,10 @@ pub fn serve(common: &Common) -> Outcome {
         books: Arc::new(Books::new(journal.clone())),
         tuning: settings.tuning.clone(),
         admin_socket: socket.clone(),
+        bridge_socket: bridge_socket.clone(),
         edge_secret: edge_secret.clone(),
+        archive: Arc::new(StoreArchive(store.clone())),
+        metrics: crate::metrics::Metrics::new().map_err(|error| error.to_string())?,
         database_up: store.up(),
         disable,
     }));
@@ -210,6 +214,9 @@ pub fn serve(common: &Common) -> Outcome {
     )
     .map_err(|error| format!("the management service can't be started: {error}"))?;
 
+    let bridge = crate::bridge::start(gateway.clone(), &bridge_socket)
+        .map_err(|error| format!("the bridge can't be started: {error}"))?;
+
     let keeper = live.clone();
     let disabling = jobs.spawn(async move {
         while let Some((id, why)) = to_disable.recv().await {
@@ -233,7 +240,8 @@ pub fn serve(common: &Common) -> Outcome {
         journal,
         store,
         admin: tokio::sync::Mutex::new(Some(admin)),
-        socket,
+        bridge: tokio::sync::Mutex::new(Some(bridge)),
+        sockets: [socket, bridge_socket],
         drain: settings.drain,
         epoch,
     };
@@ -343,7 +351,8 @@ struct Exit {
     journal: Arc<Journal>,
     store: Store,
     admin: tokio::sync::Mutex<Option<magic_admin::Running>>,
-    socket: PathBuf,
+    bridge: tokio::sync::Mutex<Option<crate::bridge::Running>>,
+    sockets: [PathBuf; 2],
     drain: Duration,
     epoch: String,
 }
@@ -365,7 +374,12 @@ impl BackgroundService for Exit {
         if let Some(admin) = self.admin.lock().await.take() {
             let _ = tokio::time::timeout(Duration::from_secs(6), admin.stop()).await;
         }
-        let _ = std::fs::remove_file(&self.socket);
+        if let Some(bridge) = self.bridge.lock().await.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(2), bridge.stop()).await;
+        }
+        for socket in &self.sockets {
+            let _ = std::fs::remove_file(socket);
+        }
         let end = self.journal.position();
         let patience = Instant::now() + Duration::from_secs(10);
         while !self.poster.has_posted(end) && Instant::now() < patience {

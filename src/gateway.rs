@@ -30,8 +30,15 @@ pub struct Gateway {
     pub followers: Arc<Semaphore>,
     /// Where the management service listens.
     pub admin_socket: PathBuf,
+    /// Where the bridge listens.
+    pub bridge_socket: PathBuf,
+    /// Google's and Baidu's access tokens.
+    pub tokens: crate::credentials::Tokens,
     /// Proves to the management service that a request came through this proxy.
     pub edge_secret: String,
+    pub metrics: crate::metrics::Metrics,
+    /// Earlier answers of the Responses API.
+    pub archive: Arc<dyn crate::proxy::kept::Archive>,
     /// Whether the database answers; what `/readyz` and unknown tokens are told by.
     pub database_up: Arc<AtomicBool>,
     pub draining: AtomicBool,
@@ -48,7 +55,10 @@ pub struct Parts {
     pub books: Arc<Books>,
     pub tuning: Tuning,
     pub admin_socket: PathBuf,
+    pub bridge_socket: PathBuf,
     pub edge_secret: String,
+    pub archive: Arc<dyn crate::proxy::kept::Archive>,
+    pub metrics: crate::metrics::Metrics,
     pub database_up: Arc<AtomicBool>,
     pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
 }
@@ -66,7 +76,11 @@ impl Gateway {
             followers: Arc::new(Semaphore::new(parts.tuning.abandoned_max)),
             tuning: ArcSwap::from_pointee(parts.tuning),
             admin_socket: parts.admin_socket,
+            bridge_socket: parts.bridge_socket,
+            tokens: Default::default(),
             edge_secret: parts.edge_secret,
+            archive: parts.archive,
+            metrics: parts.metrics,
             database_up: parts.database_up,
             draining: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),

@@ -4,17 +4,21 @@
 
 pub mod app;
 pub mod books;
+pub mod bridge;
 pub mod catalogue;
 pub mod cli;
 pub mod client;
+pub mod credentials;
 pub mod door;
 pub mod event;
 pub mod faults;
+pub mod fetch;
 pub mod gateway;
 pub mod jobs;
 pub mod limits;
 pub mod live;
 pub mod logging;
+pub mod metrics;
 pub mod principals;
 pub mod probe;
 pub mod proxy;

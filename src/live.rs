@@ -3,6 +3,7 @@
 use crate::catalogue;
 use crate::cli::Common;
 use crate::gateway::Gateway;
+use crate::proxy::kept::{Archive, Kept};
 use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
 use crate::{probe, settings::Faults};
@@ -15,6 +16,7 @@ use magic_domain::money::Nano;
 use magic_domain::principal::{Token, User};
 use magic_domain::table::Table;
 use magic_store::ledger::LeaseScope;
+use magic_store::responses::KeptResponse;
 use magic_store::{Store, StoreError};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -50,6 +52,33 @@ impl Bank for StoreBank {
 
     async fn unlease(&self, owner: Owner, amount: Nano) -> Result<(), BankAway> {
         self.store.unlease(scope(owner), amount, &self.epoch).await.map_err(|_| BankAway)
+    }
+}
+
+/// The database as the archive of answers.
+pub struct StoreArchive(pub Store);
+
+#[async_trait]
+impl Archive for StoreArchive {
+    async fn keep(&self, kept: Kept) -> Result<(), String> {
+        let Kept { id, user, channel, input, response } = kept;
+        let row = KeptResponse { id, user, channel, input, response };
+        self.0.keep_response(row).await.map_err(|error| error.to_string())
+    }
+
+    async fn find(&self, id: &str, user: UserId) -> Result<Option<Kept>, String> {
+        let found = self.0.kept_response(id, user).await.map_err(|error| error.to_string())?;
+        Ok(found.map(|KeptResponse { id, user, channel, input, response }| Kept {
+            id,
+            user,
+            channel,
+            input,
+            response,
+        }))
+    }
+
+    async fn forget(&self, id: &str, user: UserId) -> Result<bool, String> {
+        self.0.forget_response(id, user).await.map_err(|error| error.to_string())
     }
 }
 

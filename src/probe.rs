@@ -1,6 +1,8 @@
 //! Calling a channel once, for its test: a small chat completion, not billed.
 
+use crate::fetch::{Ask, open};
 use crate::gateway::Gateway;
+use crate::proxy::attempt;
 use magic_admin::TestOutcome;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
@@ -10,8 +12,6 @@ use magic_wire::codec::{Asked, To};
 use magic_wire::dialect;
 use magic_wire::fault::read_fault;
 use magic_wire::vendors::outbound;
-use pingora_core::connectors::http::Connector;
-use pingora_http::RequestHeader;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,10 +47,11 @@ pub async fn test(gateway: &Gateway, id: ChannelId, model: Option<String>) -> Te
 async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<String, String> {
     let upstream = channel.upstream_model(model);
     let untestable = || "the channel's type can't be tested with a chat call".to_owned();
-    let outbound = outbound(channel.kind, Endpoint::Chat, Dialect::OpenAiChat).ok_or_else(untestable)?;
+    let outbound =
+        outbound(channel.kind, Endpoint::Chat, Dialect::OpenAiChat, upstream).ok_or_else(untestable)?;
     let codec = dialect::vendor(outbound.dialect).ok_or_else(untestable)?;
     let path = crate::proxy::route::canonical_path(outbound.endpoint);
-    let target = magic_wire::vendors::target(channel, outbound.endpoint, upstream, path, false)
+    let target = magic_wire::vendors::target(channel, outbound, upstream, path, false)
         .map_err(|error| error.message)?;
     let prompt = std::env::var("TEST_PROMPT").ok().filter(|prompt| !prompt.is_empty());
     let prompt = prompt.unwrap_or_else(|| "Answer with the name of your model and nothing else.".into());
@@ -61,42 +62,20 @@ async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<
     };
     let to = To { model: upstream, kind: channel.kind, default_max_output: 256 };
     let body = codec.write_request(&chat, &to, &mut Losses::default()).map_err(|error| error.message)?;
-    let timers = crate::proxy::attempt::timers(gateway, channel);
-    let peer = crate::proxy::attempt::peer(gateway, channel, &target, &timers)
-        .await
-        .map_err(|fault| fault.message)?;
-    let connector = Connector::new(None);
-    let (mut session, _) =
-        connector.get_http_session(peer.as_ref()).await.map_err(|error| error.etype().as_str().to_owned())?;
-    let broken =
-        |error: Box<pingora_error::Error>| format!("the connection broke: {}", error.etype().as_str());
-    let mut head = RequestHeader::build("POST", target.path_and_query.as_bytes(), None).map_err(broken)?;
-    if matches!(session, pingora_core::protocols::http::client::HttpSession::H2(_)) {
-        head.set_version(http::Version::HTTP_2);
+    let rope = attempt::hosted(&body.into(), outbound.host, &[]).map_err(|error| error.message)?;
+    let signed = crate::credentials::sign(gateway, channel, &target, &rope).await?;
+    let mut target = target;
+    target.headers.extend(signed.headers);
+    if let Some(path) = signed.path_and_query {
+        target.path_and_query = path;
     }
-    let mut set = |name: String, value: &str| head.insert_header(name, value).map_err(broken);
-    set("host".into(), &target.host_header)?;
-    set("content-type".into(), "application/json")?;
-    set("content-length".into(), &body.len().to_string())?;
-    set("accept-encoding".into(), "identity")?;
-    for (name, value) in &target.headers {
-        set(name.clone(), value)?;
+    if target.bridge {
+        target.headers.push(("x-magic-edge".to_owned(), gateway.edge_secret.clone()));
     }
-    for (name, value) in &channel.headers {
-        set(name.clone(), value)?;
-    }
-    session.write_request_header(Box::new(head)).await.map_err(broken)?;
-    session.write_request_body(body.into(), true).await.map_err(broken)?;
-    session.finish_request_body().await.map_err(broken)?;
-    session.read_response_header().await.map_err(broken)?;
-    let status = session.response_header().map_or(0, |head| head.status.as_u16());
-    let mut answer = Vec::new();
-    while let Some(chunk) = session.read_response_body().await.map_err(broken)? {
-        if answer.len() + chunk.len() > ANSWER_MAX {
-            return Err("the answer is too long".into());
-        }
-        answer.extend_from_slice(&chunk);
-    }
+    let ask = Ask { method: http::Method::POST, target: &target, headers: &[], body: rope.concat() };
+    let mut answer = open(gateway, channel, ask).await?;
+    let status = answer.status;
+    let answer = answer.body(ANSWER_MAX).await?;
     if status != 200 {
         return Err(format!("status {status}: {}", read_fault(status, &answer).message));
     }

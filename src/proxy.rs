@@ -3,13 +3,17 @@
 
 pub mod admit;
 pub mod answer;
+pub mod array;
+pub mod aside;
 pub mod attempt;
 pub mod context;
 pub mod count;
 pub mod credential;
 pub mod guard;
 pub mod intake;
+pub mod kept;
 pub mod plan;
+pub mod raw;
 pub mod realtime;
 pub mod recode;
 pub mod reject;
@@ -31,6 +35,7 @@ use context::{Counted, Ctx, Refusal};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_domain::health::Outcome;
+use magic_domain::ids::ChannelId;
 use magic_wire::chat::Dialect;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType, Result};
@@ -100,7 +105,8 @@ impl ProxyHttp for Edge {
         ctx: &mut Ctx,
     ) -> Result<()> {
         match ctx.call.as_deref() {
-            Some(call) => attempt::head(call, request),
+            Some(call) if call.raw.is_some() => raw::head(call, request),
+            Some(call) => attempt::head(&self.0, call, request),
             None => admin_head(session, request, ctx, &self.0),
         }
     }
@@ -198,6 +204,10 @@ impl ProxyHttp for Edge {
         if let Some(slot) = ctx.call.as_deref_mut().and_then(|call| call.slot.take()) {
             replay::restore(&mut session.downstream_session, &slot);
         }
+        if let Some(call) = ctx.call.as_deref() {
+            let answered = session.response_written().map_or(0, |head| head.status.as_u16());
+            self.0.metrics.request(call.endpoint.name(), answered);
+        }
         door::request_over(session);
         crate::event::write(ctx, session);
     }
@@ -254,6 +264,10 @@ impl Edge {
         match ctx.route.clone() {
             Route::Healthz => answer::healthz(session, ctx).await?,
             Route::Readyz => answer::readyz(session, ctx, &self.0).await?,
+            Route::Metrics => {
+                let (caller, _) = self.caller(session)?;
+                answer::metrics(session, ctx, &self.0, &caller).await?;
+            }
             Route::Admin => return Ok(false),
             Route::Unknown => {
                 let head = session.req_header();
@@ -272,7 +286,21 @@ impl Edge {
             }
             Route::Count(asked) => {
                 let (caller, _) = self.caller(session)?;
-                count::answer(session, ctx, &self.0, &caller, &asked).await?;
+                count::count(session, ctx, &self.0, &caller, &asked).await?;
+            }
+            Route::Kept(id, action) => {
+                let (caller, _) = self.caller(session)?;
+                kept::answer(session, ctx, &self.0, &caller, &id, action).await?;
+            }
+            Route::Raw(channel, path) => {
+                let (caller, _) = self.caller(session)?;
+                let path = match intake::query_for_vendor(session) {
+                    Some(query) => format!("{path}?{query}"),
+                    None => path,
+                };
+                let id = ChannelId(channel);
+                ctx.call = Some(raw::call(&self.0, session, ctx.id, &caller, id, path).await?);
+                return Ok(false);
             }
             Route::Relay(asked) => return self.relay(session, ctx, asked).await,
         }
@@ -305,8 +333,12 @@ impl Edge {
             .filter(|model| !model.is_empty())
             .ok_or_else(|| Fault::new(Code::InvalidRequest, "the request names no model").at("model"))?;
         admit::model_allowed(&caller, &model)?;
+        let kept_by = match endpoint {
+            Endpoint::Responses => kept::resume(gateway, caller.user.id, &mut intake).await?,
+            _ => None,
+        };
         let (face, pinned) = (asked.face, presented.channel);
-        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned };
+        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned, kept_by };
         let plan = plan::plan(gateway, &wanted)?;
         if caller.is_admin() && intake::header(session, "x-magic-explain") == Some("1") {
             answer::json(session, ctx, 200, &plan::explain(&plan, &wanted)).await?;
@@ -319,6 +351,7 @@ impl Edge {
             let permit = followers.try_acquire_owned().ok()?;
             Some(Box::new(permit) as replay::Permit)
         });
+        call.batch = asked.batch;
         call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone()));
         ctx.call = Some(call);
         Ok(false)
@@ -349,6 +382,7 @@ impl Edge {
             face: Dialect::OpenAiChat,
             model,
             pinned: presented.channel,
+            kept_by: None,
         };
         let plan = plan::plan(&self.0, &wanted)?;
         let mut call = plan::realtime(&self.0, session, wanted, plan).await?;

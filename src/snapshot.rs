@@ -136,6 +136,6 @@ impl Live for Now<'_> {
     }
 
     fn capable(&self, channel: &Channel) -> bool {
-        magic_wire::vendors::outbound(channel.kind, self.endpoint, self.face).is_some()
+        magic_wire::vendors::outbound(channel.kind, self.endpoint, self.face, "").is_some()
     }
 }

@@ -76,3 +76,39 @@ async fn what_a_vendor_has_no_word_for_is_said_or_refused() {
     assert_eq!((strict.status, &strict.json()["type"]), (400, &json!("error")), "{}", strict.text());
     assert_eq!(vendor.seen().len(), seen, "nothing is asked of the vendor");
 }
+
+#[tokio::test]
+async fn losses_are_counted_and_any_name_can_be_told() {
+    let vendor = good(Proto::H1);
+    let world =
+        World::new(format!("{}{}", channel("a", &vendor, "").replace("\"custom\"", "19"), customer(1.0)));
+    let key = magic_testkit::process::ROOT_KEY;
+    let mut body = message();
+    body["container"] = json!("c1");
+    body["né\nw"] = json!(1);
+    for n in 0..50 {
+        body[format!("mine{n}")] = json!(1);
+    }
+    let told = world.post("/v1/messages", key, &[], body.to_string().as_bytes()).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    assert!(told.headers["x-magic-warning"].contains("more"), "{:?}", told.headers);
+    let scrape = async |key: &str| {
+        let bearer = format!("Bearer {key}");
+        magic_testkit::client::h1(
+            world.gateway.address,
+            "GET",
+            "/metrics",
+            &[("authorization", &bearer)],
+            b"",
+        )
+        .await
+    };
+    // A request is counted when it is over, which its caller may not wait for.
+    let mut text = scrape(key).await.text();
+    while !text.contains("magic_requests_total{endpoint=\"chat\",status=\"200\"} 1") {
+        text = scrape(key).await.text();
+    }
+    let losses = "magic_conversion_losses_total{from=\"Anthropic\",kind=\"dropped\",member=\"container\",to=\"OpenAiChat\"} 1";
+    assert!(text.contains(losses), "{text}");
+    assert_eq!(scrape(CUSTOMER_KEY).await.status, 403);
+}

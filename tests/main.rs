@@ -10,4 +10,6 @@ mod failover;
 mod fleet;
 mod harness;
 mod money;
+mod responses;
 mod streams;
+mod vendors;

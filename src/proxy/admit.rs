@@ -215,7 +215,7 @@ pub fn estimate(
     let prompt = (peek.prompt_bytes as u64).div_ceil(3);
     let mut usage = upfront(endpoint, intake).with(Bucket::Request, 1);
     match endpoint {
-        Endpoint::Speech | Endpoint::Moderations => {}
+        Endpoint::Speech | Endpoint::Moderations | Endpoint::Raw => {}
         Endpoint::Transcriptions | Endpoint::Translations => {
             // 64 kbit/s speech is 8 kB a second; denser formats are shorter than this says.
             usage.set(Bucket::Second, (intake.body.len() as u64 / 8_000).max(1));

@@ -5,6 +5,7 @@ use super::context::Ctx;
 use crate::gateway::Gateway;
 use bytes::Bytes;
 use magic_domain::fault::{Code, Fault};
+use magic_domain::principal::Role;
 use magic_wire::chat::Dialect;
 use pingora_error::Result;
 use pingora_http::ResponseHeader;
@@ -15,8 +16,21 @@ use std::sync::atomic::Ordering;
 
 /// Writes a JSON answer.
 pub async fn json(session: &mut Session, ctx: &Ctx, status: u16, body: &Value) -> Result<()> {
-    let body = Bytes::from(body.to_string());
-    let mut head = ResponseHeader::build_no_case(status, Some(5))?;
+    bytes(session, ctx, status, Bytes::from(body.to_string()), &[]).await
+}
+
+/// Writes an answer that is JSON already, with more headers.
+pub async fn bytes(
+    session: &mut Session,
+    ctx: &Ctx,
+    status: u16,
+    body: Bytes,
+    more: &[(&'static str, &str)],
+) -> Result<()> {
+    let mut head = ResponseHeader::build_no_case(status, Some(5 + more.len()))?;
+    for (name, value) in more {
+        head.insert_header(*name, *value)?;
+    }
     head.insert_header("content-type", "application/json")?;
     head.insert_header("content-length", body.len())?;
     head.insert_header("x-request-id", ctx.id.to_string())?;
@@ -38,6 +52,26 @@ pub async fn readyz(session: &mut Session, ctx: &Ctx, gateway: &Gateway) -> Resu
     }
     let status = if gateway.database_up() { "ok" } else { "degraded" };
     json(session, ctx, 200, &json!({ "status": status })).await
+}
+
+/// `/metrics`: with a token of root's.
+pub(super) async fn metrics(
+    session: &mut Session,
+    ctx: &Ctx,
+    gateway: &Gateway,
+    caller: &Caller,
+) -> std::result::Result<(), super::Refused> {
+    if caller.user.role < Role::Root {
+        return Err(Fault::new(Code::ChannelNotAllowed, "metrics are for tokens of root").into());
+    }
+    let text = gateway.metrics.text(gateway.in_flight.load(Ordering::Relaxed));
+    let mut head = ResponseHeader::build_no_case(200, Some(3))?;
+    head.insert_header("content-type", "text/plain; version=0.0.4")?;
+    head.insert_header("content-length", text.len())?;
+    head.insert_header("x-request-id", ctx.id.to_string())?;
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(Bytes::from(text)), true).await?;
+    Ok(())
 }
 
 fn usable(gateway: &Gateway, caller: &Caller) -> BTreeSet<String> {

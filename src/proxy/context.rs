@@ -4,6 +4,7 @@ use super::recode::Coded;
 use super::replay::{Handle, Slot};
 use super::route::Route;
 use crate::books::Ticket;
+use crate::credentials::Signed;
 use crate::gateway::Gateway;
 use crate::limits::InFlight;
 use crate::snapshot::Snapshot;
@@ -16,8 +17,10 @@ use magic_domain::ids::RequestId;
 use magic_domain::usage::Usage;
 use magic_wire::chat::{ChatRequest, Dialect, Losses};
 use magic_wire::fault::VendorFault;
+use magic_wire::lift::Lifted;
 use magic_wire::peek::Peek;
 use magic_wire::reply::{JsonReply, StreamReply};
+use magic_wire::vendors::Outbound;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::OwnedSemaphorePermit;
@@ -57,6 +60,8 @@ pub struct Call {
     pub face: Dialect,
     /// The request in canonical form, once a channel of another dialect has asked for it.
     pub chat: Option<Arc<ChatRequest>>,
+    /// What was taken out of it, and comes back into what is written.
+    pub lifted: Arc<Lifted>,
     /// What can't be carried over is an error instead of a warning.
     pub strict: bool,
     pub model: String,
@@ -70,6 +75,8 @@ pub struct Call {
     pub body: Bytes,
     pub peek: Option<Peek>,
     pub content_type: String,
+    /// Anthropic's betas that the caller asks for, as the header has them.
+    pub betas: Option<String>,
     pub query: Option<String>,
     /// The share of the byte budget the body takes.
     pub _buffered: Option<OwnedSemaphorePermit>,
@@ -97,6 +104,17 @@ pub struct Call {
     /// Usage that is known before the vendor answers (characters spoken, pictures asked for).
     pub upfront: Usage,
     pub system_prompt_reset: bool,
+    /// Usage that the vendor tells in the head of its answer.
+    pub told: Option<Usage>,
+    /// Where the vendor keeps the answer has been noted.
+    pub noted: bool,
+    /// The caller asked for a stream as one JSON array (Gemini without `alt=sse`).
+    pub wants_array: bool,
+    pub array: Option<super::array::Array>,
+    /// Many embeddings in one call (Gemini's `batchEmbedContents`).
+    pub batch: bool,
+    /// The path and query that a raw request asks the vendor for.
+    pub raw: Option<String>,
     pub realtime: Option<Box<super::realtime::Meter>>,
 }
 
@@ -106,8 +124,11 @@ pub struct Current {
     pub upstream_model: String,
     pub started: Instant,
     pub way: Arc<super::way::Way>,
-    /// What the vendor speaks.
-    pub dialect: Dialect,
+    /// What the vendor speaks, and what it is asked for.
+    pub outbound: Outbound,
+    /// The caller speaks it too: bytes pass as they are.
+    pub passes: bool,
+    pub signed: Signed,
     /// What of the request the vendor's dialect can't say.
     pub lost: Losses,
     /// The channel's verdict has been recorded.
@@ -125,10 +146,16 @@ pub enum Reply {
     Stream(Box<StreamReply>),
     /// An answer whose dialect is not OpenAI's, or not the caller's.
     Coded(Box<Coded>),
+    /// Embeddings or rerank in a vendor's own words, collected.
+    Aside {
+        body: Vec<u8>,
+    },
     /// An error that is read before anything is decided.
     Error {
         status: u16,
         retry_after: Option<u64>,
+        /// What the vendor calls it, where that stands in the head.
+        kind: Option<String>,
         body: Vec<u8>,
     },
     /// Bytes of no concern to us.

@@ -2,6 +2,7 @@
 //! hundred; the answer says that it is an estimate.
 
 use super::admit::{self, Caller};
+use super::answer;
 use super::context::Ctx;
 use super::intake;
 use super::route::Asked;
@@ -10,12 +11,11 @@ use crate::tokens;
 use bytes::Bytes;
 use magic_domain::fault::{Code, Fault};
 use magic_wire::chat::Dialect;
-use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use serde_json::{Value, json};
 
 /// Reads the prompt, counts it on a blocking thread, and answers.
-pub(super) async fn answer(
+pub(super) async fn count(
     session: &mut Session,
     ctx: &Ctx,
     gateway: &Gateway,
@@ -36,13 +36,6 @@ pub(super) async fn answer(
         _ => json!({ "input_tokens": count }),
     };
     let body = Bytes::from(shown.to_string());
-    let mut head = ResponseHeader::build_no_case(200, Some(6))?;
-    head.insert_header("content-type", "application/json")?;
-    head.insert_header("content-length", body.len())?;
-    head.insert_header("x-request-id", ctx.id.to_string())?;
-    head.insert_header("x-magic-warning", "estimated")?;
-    head.insert_header("access-control-allow-origin", "*")?;
-    session.write_response_header(Box::new(head), false).await?;
-    session.write_response_body(Some(body), true).await?;
+    answer::bytes(session, ctx, 200, body, &[("x-magic-warning", "estimated")]).await?;
     Ok(())
 }

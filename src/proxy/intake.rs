@@ -53,11 +53,7 @@ pub async fn read(session: &mut Session, gateway: &Gateway, asked: &Asked) -> Re
     if encoding.is_some_and(|value| value != "gzip" && value != "x-gzip") {
         return Err(Fault::new(Code::UnsupportedMediaType, "the only content-encoding accepted is gzip"));
     }
-    let (raw, mut permit) =
-        match pingora_timeout::timeout(tuning.body_deadline, buffer(session, &gateway.budget, limit)).await {
-            Ok(body) => body?,
-            Err(_) => return Err(Fault::new(Code::RequestTimeout, "the body did not arrive in time")),
-        };
+    let (raw, mut permit) = whole(session, gateway, limit).await?;
     let body = if encoding.is_some() {
         let (body, more) = inflate(raw, limit, gateway.budget.clone()).await?;
         permit = more;
@@ -84,6 +80,19 @@ pub async fn read(session: &mut Session, gateway: &Gateway, asked: &Asked) -> Re
         }
     })?;
     Ok(Intake { body, peek, content_type, permit })
+}
+
+/// Any body, empty ones too, under the same deadline and budget.
+pub async fn whole(
+    session: &mut Session,
+    gateway: &Gateway,
+    limit: usize,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Fault> {
+    let deadline = gateway.tuning.load().body_deadline;
+    match pingora_timeout::timeout(deadline, buffer(session, &gateway.budget, limit)).await {
+        Ok(body) => body,
+        Err(_) => Err(Fault::new(Code::RequestTimeout, "the body did not arrive in time")),
+    }
 }
 
 async fn buffer(

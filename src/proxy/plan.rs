@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub face: Dialect,
     pub model: String,
     pub pinned: Option<ChannelId>,
+    /// The channel that alone can take the call: its vendor keeps the answer that this one follows.
+    pub kept_by: Option<ChannelId>,
 }
 
 /// The channels that can serve the request, from the first of the caller's groups that has any.
@@ -52,7 +54,10 @@ pub fn plan(gateway: &Gateway, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
     let mut refused = Vec::new();
     let draw = wanted.id.0 as u64;
     for group in wanted.caller.groups() {
-        let selection = select(&snapshot.table, &now, group, &wanted.model, draw);
+        let mut selection = select(&snapshot.table, &now, group, &wanted.model, draw);
+        if let Some(keeper) = wanted.kept_by {
+            selection.candidates.retain(|channel| channel.id == keeper);
+        }
         if !selection.candidates.is_empty() {
             let group = group.to_owned();
             return Ok(Plan { snapshot, group, selection });
@@ -180,6 +185,7 @@ pub async fn call(
         endpoint: wanted.endpoint,
         face: wanted.face,
         chat: None,
+        lifted: Arc::default(),
         strict: intake::header(session, "x-magic-strict") == Some("1"),
         stream,
         ask_usage: asks && wanted.face == Dialect::OpenAiChat && stream && peek.include_usage != Some(true),
@@ -189,6 +195,7 @@ pub async fn call(
         body: intake.body,
         peek: Some(peek),
         content_type: intake.content_type,
+        betas: intake::header(session, "anthropic-beta").map(str::to_owned),
         query: intake::query_for_vendor(session),
         _buffered: intake.permit,
         candidates: selection.candidates,
@@ -210,6 +217,14 @@ pub async fn call(
         unchecked: 0,
         upfront,
         system_prompt_reset: false,
+        told: None,
+        wants_array: wanted.face == Dialect::Gemini
+            && stream
+            && intake::query_param(session, "alt").as_deref() != Some("sse"),
+        array: None,
+        noted: wanted.endpoint != Endpoint::Responses,
+        batch: false,
+        raw: None,
         realtime: None,
         model: wanted.model,
         snapshot,

@@ -2,13 +2,14 @@
 //! byte for byte (same dialect) or written anew by the caller's. Usage comes from the one reader either way.
 
 use bytes::Bytes;
+use magic_domain::endpoint::Endpoint;
 use magic_domain::usage::Usage;
 use magic_wire::WireError;
-use magic_wire::chat::{Body, ChatReply, Dialect, Event, Fold, Stop};
+use magic_wire::chat::{Body, Dialect, Event, Fold, Stop};
 use magic_wire::codec::{Asked, Echo, EventWriter, FaceCodec, Pipe, VendorCodec};
 use magic_wire::dialect;
-use magic_wire::fault::{VendorFault, read_fault};
-use magic_wire::frame::Caps;
+use magic_wire::fault::{VendorFault, hidden};
+use magic_wire::frame::{Caps, Frame, Framing};
 
 /// Text kept for a local count of tokens, in case no usage arrives.
 const TEXT_MAX: usize = 64 << 10;
@@ -19,8 +20,7 @@ const WHOLE_MAX: usize = 64 << 20;
 pub struct Coded {
     from: &'static dyn VendorCodec,
     to: &'static dyn FaceCodec,
-    /// The caller speaks the vendor's dialect: bytes pass as they are.
-    same: bool,
+    passing: Passing,
     asked: Asked,
     echo: Echo,
     form: Form,
@@ -40,6 +40,17 @@ pub struct Coded {
     pub text_overflow: u64,
 }
 
+/// What a stream becomes on its way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Passing {
+    /// The caller speaks the vendor's dialect: bytes pass as they are.
+    Bytes,
+    /// The same, but the vendor's frames are not server-sent events: their contents pass.
+    Frames,
+    /// Read, and written anew.
+    Translated,
+}
+
 enum Form {
     /// Events in, events out.
     Stream { pipe: Pipe, writer: Option<Box<dyn EventWriter>>, held: Vec<Event> },
@@ -53,6 +64,12 @@ enum Form {
 pub struct Shape {
     pub from: Dialect,
     pub to: Dialect,
+    /// What the caller asked for.
+    pub endpoint: Endpoint,
+    /// How the vendor's stream is cut, where that is not its dialect's own way.
+    pub framing: Option<Framing>,
+    /// The caller's own bytes were sent.
+    pub passes: bool,
     /// The vendor streams; the caller wants a stream.
     pub vendor_streams: bool,
     pub caller_streams: bool,
@@ -61,13 +78,18 @@ pub struct Shape {
 impl Coded {
     /// `None` for a dialect that is not spoken.
     pub fn new(shape: &Shape, asked: Asked, echo: Echo) -> Option<Coded> {
-        let (from, to) = (dialect::vendor(shape.from)?, dialect::face(shape.to)?);
-        let same = shape.from == shape.to;
-        let pipe = || Pipe::new(from.reader(&asked), from.framing(), Caps::default());
+        let (from, to) = (dialect::vendor(shape.from)?, dialect::face(shape.to, shape.endpoint)?);
+        let framing = shape.framing.unwrap_or_else(|| from.framing());
+        let passing = match (shape.passes, framing) {
+            (true, Framing::Sse) => Passing::Bytes,
+            (true, _) => Passing::Frames,
+            (false, _) => Passing::Translated,
+        };
+        let pipe = || Pipe::new(from.reader(&asked), framing, Caps::default());
         let form = match (shape.vendor_streams, shape.caller_streams) {
             (true, true) => Form::Stream {
                 pipe: pipe(),
-                writer: (!same).then(|| to.writer(echo.clone())),
+                writer: (passing == Passing::Translated).then(|| to.writer(echo.clone())),
                 held: Vec::new(),
             },
             (true, false) => Form::Folded { pipe: pipe(), fold: Box::default() },
@@ -76,7 +98,7 @@ impl Coded {
         Some(Coded {
             from,
             to,
-            same,
+            passing,
             asked,
             echo,
             form,
@@ -99,19 +121,26 @@ impl Coded {
     }
 
     /// Takes the next bytes of the vendor; what goes out now is returned.
-    pub fn push(&mut self, piece: Bytes) -> Result<Vec<u8>, WireError> {
+    pub fn push(&mut self, piece: Bytes) -> Result<Bytes, WireError> {
         let mut events = Vec::new();
         let mut out = Vec::new();
         match &mut self.form {
-            Form::Stream { pipe, .. } => {
-                let raw = self.same.then(|| piece.clone());
-                pipe.push(piece, &mut events)?;
-                self.note(&events);
-                match raw {
-                    Some(raw) => out.extend_from_slice(&raw),
-                    None => self.write(events, &mut out),
+            Form::Stream { pipe, .. } => match self.passing {
+                Passing::Bytes => {
+                    pipe.push(piece.clone(), &mut events)?;
+                    self.note(&events);
+                    return Ok(piece);
                 }
-            }
+                Passing::Frames => {
+                    pipe.push_seen(piece, &mut events, |frame| event(frame, &mut out))?;
+                    self.note(&events);
+                }
+                Passing::Translated => {
+                    pipe.push(piece, &mut events)?;
+                    self.note(&events);
+                    self.write(events, &mut out);
+                }
+            },
             Form::Folded { pipe, fold } => {
                 pipe.push(piece, &mut events)?;
                 events.iter().for_each(|event| fold.push(event));
@@ -124,7 +153,7 @@ impl Coded {
                 body.extend_from_slice(&piece);
             }
         }
-        Ok(out)
+        Ok(Bytes::from(out))
     }
 
     /// Events before any content are held back, so that another channel can still be tried when an error
@@ -142,7 +171,7 @@ impl Coded {
     }
 
     /// The vendor's body has ended; the rest of what goes out.
-    pub fn finish(&mut self) -> Result<Vec<u8>, WireError> {
+    pub fn finish(&mut self) -> Result<Bytes, WireError> {
         let mut events = Vec::new();
         let mut out = Vec::new();
         match &mut self.form {
@@ -178,34 +207,30 @@ impl Coded {
                 let (body, stream) = (std::mem::take(body), *stream);
                 let reply = match self.from.read_reply(&body, &self.asked) {
                     Ok(reply) => reply,
-                    Err(error) if says_error(&body) => {
-                        log::debug!("an error with status 200: {error}");
-                        self.fault = Some(read_fault(200, &body));
-                        return Ok(out);
+                    Err(error) => {
+                        log::debug!("an answer that is none: {error}");
+                        self.fault = Some(hidden(&body).ok_or(error)?);
+                        return Ok(Bytes::new());
                     }
-                    Err(error) => return Err(error),
                 };
                 self.whole = true;
-                self.reply(&reply);
-                out = match (stream, self.same) {
-                    (false, true) => body,
-                    (false, false) => self.to.write_reply(&reply, &self.echo).into_bytes(),
+                let events = reply.events();
+                self.note(&events);
+                self.usage = reply.usage;
+                self.content = true;
+                out = match (stream, self.passing) {
+                    (false, Passing::Translated) => self.to.write_reply(&reply, &self.echo).into_bytes(),
+                    (false, _) => body,
                     (true, _) => {
                         let mut writer = self.to.writer(self.echo.clone());
-                        reply.events().iter().for_each(|event| writer.event(event, &mut out));
+                        events.iter().for_each(|event| writer.event(event, &mut out));
                         writer.end(&mut out);
                         out
                     }
                 };
             }
         }
-        Ok(out)
-    }
-
-    fn reply(&mut self, reply: &ChatReply) {
-        self.note(&reply.events());
-        self.usage = reply.usage;
-        self.content = true;
+        Ok(Bytes::from(out))
     }
 
     /// What the books and the counters need of the events.
@@ -251,9 +276,16 @@ impl Coded {
     }
 }
 
-/// Whether a body that is no answer is an error, and not rubbish.
-fn says_error(body: &[u8]) -> bool {
-    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let item = value.get(0).unwrap_or(&value);
-    item.get("error").is_some_and(|error| !error.is_null()) || item["type"] == "error"
+/// A frame of another framing as a server-sent event, named like Anthropic's by its own type.
+fn event(frame: &Frame, out: &mut Vec<u8>) {
+    #[derive(serde::Deserialize)]
+    struct Typed {
+        r#type: String,
+    }
+    if let Ok(Typed { r#type }) = serde_json::from_slice(&frame.data) {
+        out.extend_from_slice(format!("event: {}\n", r#type.replace(['\r', '\n'], "")).as_bytes());
+    }
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(&frame.data);
+    out.extend_from_slice(b"\n\n");
 }

@@ -15,12 +15,27 @@ pub enum Route {
     Models(Dialect),
     /// `GET /v1/models/{id}`.
     Model(Dialect, String),
+    /// An answer of the Responses API that has been given before.
+    Kept(String, KeptAction),
+    /// A request to be passed on as it is: the channel, and the path below its base URL.
+    Raw(i64, String),
     Healthz,
     Readyz,
+    /// Prometheus' text, for root.
+    Metrics,
     /// A path below `/v1` that nothing answers.
     Unknown,
     /// The management service: its API and the dashboard.
     Admin,
+}
+
+/// What is done with an earlier answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptAction {
+    Get,
+    Delete,
+    Cancel,
+    Items,
 }
 
 /// What a path asks for.
@@ -33,6 +48,8 @@ pub struct Asked {
     pub model: Option<String>,
     /// Whether the answer is a stream, where the address says so.
     pub stream: Option<bool>,
+    /// Gemini's embeddings: many in one call, or one.
+    pub batch: bool,
 }
 
 impl Route {
@@ -41,6 +58,7 @@ impl Route {
         match self {
             Route::Relay(asked) | Route::Count(asked) => asked.face,
             Route::Models(face) | Route::Model(face, _) => *face,
+            Route::Kept(..) => Dialect::OpenAiResponses,
             _ => Dialect::OpenAiChat,
         }
     }
@@ -52,6 +70,7 @@ pub fn route(method: &Method, path: &str) -> Route {
     match path {
         "/healthz" => return Route::Healthz,
         "/readyz" => return Route::Readyz,
+        "/metrics" => return Route::Metrics,
         _ => {}
     }
     if let Some(rest) = path.strip_prefix("/v1beta/") {
@@ -60,6 +79,12 @@ pub fn route(method: &Method, path: &str) -> Route {
     let Some(rest) = path.strip_prefix("/v1/") else {
         return if path == "/v1" || path == "/v1beta" { Route::Unknown } else { Route::Admin };
     };
+    if let Some((id, below)) = rest.strip_prefix("oneapi/proxy/").and_then(|rest| rest.split_once('/')) {
+        return id.parse().map_or(Route::Unknown, |id| Route::Raw(id, format!("/{below}")));
+    }
+    if let Some(rest) = rest.strip_prefix("responses/") {
+        return kept(method, rest);
+    }
     if *method == Method::GET {
         return match rest {
             "models" => Route::Models(Dialect::OpenAiChat),
@@ -101,13 +126,30 @@ pub fn route(method: &Method, path: &str) -> Route {
     }
 }
 
+/// `responses/{id}` and what is below it.
+fn kept(method: &Method, rest: &str) -> Route {
+    let (id, below) = rest.split_once('/').unwrap_or((rest, ""));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if id.is_empty() || id.len() > 191 || !id.bytes().all(plain) {
+        return Route::Unknown;
+    }
+    let action = match (method.as_str(), below) {
+        ("GET", "") => KeptAction::Get,
+        ("DELETE", "") => KeptAction::Delete,
+        ("POST", "cancel") => KeptAction::Cancel,
+        ("GET", "input_items") => KeptAction::Items,
+        _ => return Route::Unknown,
+    };
+    Route::Kept(id.to_owned(), action)
+}
+
 fn relay(endpoint: Endpoint) -> Route {
     let face = if endpoint == Endpoint::Responses { Dialect::OpenAiResponses } else { Dialect::OpenAiChat };
     Route::Relay(asked(endpoint, face))
 }
 
 fn asked(endpoint: Endpoint, face: Dialect) -> Asked {
-    Asked { endpoint, face, model: None, stream: None }
+    Asked { endpoint, face, model: None, stream: None, batch: false }
 }
 
 /// `models`, `models/{id}`, `models/{id}:{method}`.
@@ -131,6 +173,11 @@ fn gemini(method: &Method, rest: &str) -> Route {
         "generateContent" => Route::Relay(chat(false)),
         "streamGenerateContent" => Route::Relay(chat(true)),
         "countTokens" => Route::Count(chat(false)),
+        "embedContent" | "batchEmbedContents" => Route::Relay(Asked {
+            endpoint: Endpoint::Embeddings,
+            batch: action == "batchEmbedContents",
+            ..chat(false)
+        }),
         _ => Route::Unknown,
     }
 }

@@ -188,7 +188,7 @@ fn delivered(call: &Call) -> bool {
         Reply::Coded(coded) => coded.streams() && coded.content && call.replay.committed(),
         Reply::Opaque { bytes } => *bytes > 0 && call.replay.committed(),
         Reply::Hold(hold) => hold.released,
-        Reply::Waiting | Reply::Error { .. } | Reply::Done => false,
+        Reply::Waiting | Reply::Error { .. } | Reply::Aside { .. } | Reply::Done => false,
     }
 }
 

@@ -112,6 +112,11 @@ pub fn told(error: &Error) -> Fault {
     {
         return Fault::new(Code::UpstreamTimeout, "the vendor did not answer in time");
     }
+    if *etype == VENDOR_ERROR {
+        let why =
+            error.context.as_ref().map_or("the vendor's answer is of no use", |context| context.as_str());
+        return Fault::new(Code::UpstreamError, why);
+    }
     match etype {
         ErrorType::ConnectTimedout
         | ErrorType::TLSHandshakeTimedout

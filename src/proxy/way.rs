@@ -5,7 +5,7 @@ use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::ids::ChannelId;
 use magic_wire::WireError;
-use magic_wire::vendors::{Target, target};
+use magic_wire::vendors::{Outbound, Target, target};
 use parking_lot::RwLock;
 use pingora_http::RequestHeader;
 use std::collections::HashMap;
@@ -25,12 +25,12 @@ impl Way {
     /// Makes a way. `path` is OpenAI's path with the caller's query.
     pub fn new(
         channel: &Channel,
-        endpoint: Endpoint,
+        outbound: Outbound,
         upstream_model: &str,
         path: &str,
         stream: bool,
     ) -> Result<Way, WireError> {
-        let target = target(channel, endpoint, upstream_model, path, stream)?;
+        let target = target(channel, outbound, upstream_model, path, stream)?;
         let unfit = |_| WireError::new("a header of the channel can't be sent");
         let size = 8 + target.headers.len() + channel.headers.len();
         let mut head = RequestHeader::build_no_case("POST", target.path_and_query.as_bytes(), Some(size))
@@ -59,16 +59,16 @@ impl Ways {
     pub fn get(
         &self,
         channel: &Channel,
-        endpoint: Endpoint,
+        outbound: Outbound,
         upstream_model: &str,
         path: &str,
         stream: bool,
     ) -> Result<Arc<Way>, WireError> {
-        let key = (channel.id, endpoint, stream);
+        let key = (channel.id, outbound.endpoint, stream);
         if let Some(way) = self.0.read().get(&key).and_then(|models| models.get(upstream_model)) {
             return Ok(way.clone());
         }
-        let way = Arc::new(Way::new(channel, endpoint, upstream_model, path, stream)?);
+        let way = Arc::new(Way::new(channel, outbound, upstream_model, path, stream)?);
         let mut ways = self.0.write();
         if ways.values().map(HashMap::len).sum::<usize>() < KEPT {
             ways.entry(key).or_default().insert(upstream_model.to_owned(), way.clone());

@@ -234,7 +234,7 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
             if let Err(what) = check_base(&base_url) {
                 node.fault("base_url", what);
             }
-        } else if vendors::vendor(kind).is_none_or(|vendor| vendor.base_url.is_empty()) {
+        } else if vendors::needs_base_url(kind) {
             node.fault("base_url", "this type needs a base URL");
         }
         let times = node.table("timeouts");

@@ -531,6 +531,15 @@ pub enum LossKind {
     Clamped,
 }
 
+/// Losses of a kind that the header names; of others it tells the number.
+const HEADER_MAX: usize = 20;
+
+/// A path as a header can hold it: callers name members as they like.
+fn visible(path: &str) -> String {
+    let plain = |letter: char| if letter.is_ascii_graphic() && letter != ',' { letter } else { '?' };
+    path.chars().take(100).map(plain).collect()
+}
+
 /// What a writer could not carry over, for the `x-magic-warning` header and strict callers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Losses(pub Vec<Loss>);
@@ -558,8 +567,12 @@ impl Losses {
     /// The value of `x-magic-warning`: `dropped=a,b; approximated=c`.
     pub fn header(&self) -> Option<String> {
         let named = |kind: LossKind, name: &str| {
-            let paths: Vec<&str> =
-                self.0.iter().filter(|loss| loss.what == kind).map(|loss| loss.path.as_str()).collect();
+            let all = || self.0.iter().filter(|loss| loss.what == kind);
+            let mut paths: Vec<String> = all().take(HEADER_MAX).map(|loss| visible(&loss.path)).collect();
+            let more = all().count() - paths.len();
+            if more > 0 {
+                paths.push(format!("{more} more"));
+            }
             (!paths.is_empty()).then(|| format!("{name}={}", paths.join(",")))
         };
         let parts: Vec<String> = [

@@ -102,8 +102,18 @@ impl Pipe {
     }
 
     pub fn push(&mut self, piece: Bytes, out: &mut Vec<Event>) -> Result<(), WireError> {
+        self.push_seen(piece, out, |_| {})
+    }
+
+    /// [`push`](Pipe::push) that shows each frame with data.
+    pub fn push_seen(
+        &mut self,
+        piece: Bytes,
+        out: &mut Vec<Event>,
+        seen: impl FnMut(&Frame),
+    ) -> Result<(), WireError> {
         let cut = self.framer.push(piece, &mut self.frames);
-        self.drain(out)?;
+        self.drain(out, seen)?;
         cut
     }
 
@@ -111,14 +121,15 @@ impl Pipe {
     pub fn end(&mut self, out: &mut Vec<Event>) -> Result<bool, WireError> {
         self.framer.finish(&mut self.frames);
         // A last frame that was cut in the middle is no frame.
-        let tail = self.drain(out);
+        let tail = self.drain(out, |_| {});
         let whole = self.reader.end(out);
         if whole { Ok(true) } else { tail.map(|()| false).or(Ok(false)) }
     }
 
-    fn drain(&mut self, out: &mut Vec<Event>) -> Result<(), WireError> {
+    fn drain(&mut self, out: &mut Vec<Event>, mut seen: impl FnMut(&Frame)) -> Result<(), WireError> {
         for frame in self.frames.drain(..) {
             if frame.has_data && !frame.data.is_empty() {
+                seen(&frame);
                 self.reader.frame(&frame, out)?;
             }
         }

@@ -5,6 +5,7 @@ pub mod anthropic;
 pub mod baidu;
 pub mod bedrock;
 pub mod cohere;
+pub mod completions;
 pub mod coze;
 pub mod dashscope;
 pub mod deepl;
@@ -23,10 +24,14 @@ pub mod xunfei;
 use crate::WireError;
 use crate::chat::{Body, ChatRequest, Dialect, Losses};
 use crate::codec::{FaceCodec, VendorCodec};
+use magic_domain::endpoint::Endpoint;
 
-/// The codec of a dialect that callers speak; `None` for one that only vendors do.
-pub fn face(dialect: Dialect) -> Option<&'static dyn FaceCodec> {
+/// The codec of a dialect that callers speak; `None` for one that only vendors do. OpenAI's older endpoints
+/// are faces of their own.
+pub fn face(dialect: Dialect, endpoint: Endpoint) -> Option<&'static dyn FaceCodec> {
     match dialect {
+        Dialect::OpenAiChat if endpoint == Endpoint::Completions => Some(&completions::Completions),
+        Dialect::OpenAiChat if endpoint == Endpoint::Edits => Some(&completions::Edits),
         Dialect::OpenAiChat => Some(&openai_chat::OpenAiChat),
         Dialect::OpenAiResponses => Some(&responses::Responses),
         Dialect::Anthropic => Some(&anthropic::Anthropic),
@@ -76,7 +81,6 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
         Dialect::Replicate => Some(&replicate::Replicate),
         Dialect::AiProxyLibrary => Some(&aiproxy::AiProxyLibrary),
         Dialect::BedrockConverse => Some(&bedrock::BedrockConverse),
-        _ => None,
     }
 }
 

@@ -5,6 +5,7 @@ mod reply;
 mod stream;
 mod write;
 
+pub(super) use reply::write_usage;
 pub(in crate::dialect) use stream::Reader;
 
 use crate::WireError;
@@ -55,7 +56,7 @@ fn stop_of(word: &str) -> Option<Stop> {
     }
 }
 
-fn word_of(stop: Stop) -> &'static str {
+pub(super) fn word_of(stop: Stop) -> &'static str {
     match stop {
         Stop::End | Stop::StopSequence | Stop::Paused => "stop",
         Stop::Length => "length",

@@ -281,7 +281,7 @@ pub(super) fn call_members(o: &mut Object<'_>, call: &Call) {
 }
 
 /// The usage in OpenAI's words: the prompt with what was cached, the answer with its reasoning (C26).
-pub(super) fn write_usage(o: &mut Object<'_>, usage: &Usage) {
+pub(in crate::dialect) fn write_usage(o: &mut Object<'_>, usage: &Usage) {
     let (input, output) = (usage.input_total(), usage.output_total());
     o.int("prompt_tokens", input);
     o.int("completion_tokens", output);

@@ -97,8 +97,7 @@ impl Snapshot<'_> {
             or_null(o, "prompt_cache_key", chat.cache_key.as_deref());
             reasoning(o, chat, extra("reasoning"));
             or_null(o, "service_tier", self.tier.or(chat.service_tier.as_deref()));
-            // Nothing is kept here, whatever was asked for.
-            o.flag("store", false);
+            o.flag("store", chat.store.unwrap_or(true));
             number_or_null(o, "temperature", chat.sampling.temperature);
             match extra("text") {
                 Some(json) => o.json("text", json),

@@ -244,7 +244,7 @@ fn c32_a_whole_answer_repeats_what_was_asked() {
         ("tool_choice", json!("required")),
         ("metadata", json!({"k": "v"})),
         ("reasoning", json!({"effort": "low", "summary": null})),
-        ("store", json!(false)),
+        ("store", json!(true)),
         ("truncation", json!("auto")),
         ("text", json!({"format": {"type": "json_object"}})),
         ("usage", Value::Null),
