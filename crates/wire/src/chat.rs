@@ -6,6 +6,7 @@
 
 mod fold;
 mod pairs;
+mod pieces;
 
 pub use fold::Fold;
 

@@ -88,10 +88,12 @@ pub fn vendor(dialect: Dialect) -> Option<&'static dyn VendorCodec> {
 /// completes calls and results, and leaves out parts that only keep the origin's own words.
 pub fn abroad(chat: &mut ChatRequest) -> Result<(), WireError> {
     responses::portable(chat)?;
+    gemini::portable(chat)?;
     chat.pair_calls()?;
     for message in &mut chat.messages {
         message.parts.retain(|part| !anthropic::is_exact(part) && !is_mark(&part.body));
     }
+    chat.join_pieces();
     Ok(())
 }
 

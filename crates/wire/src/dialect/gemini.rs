@@ -23,9 +23,12 @@ pub(super) use stream::seconds;
 pub use tools::tool_name;
 pub use usage::{read_usage, write_usage};
 
+use super::anthropic::seal::{Held, of_reasoning, read};
 use crate::WireError;
-use crate::chat::{ChatReply, ChatRequest, Losses, Seal, SealKind};
+use crate::chat::{ChatReply, ChatRequest, Dialect, Losses, Seal, SealKind};
 use crate::codec::{Asked, Echo, EventReader, EventWriter, FaceCodec, To, VendorCodec};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 /// The dialect.
 #[derive(Debug, Clone, Copy)]
@@ -59,14 +62,54 @@ impl VendorCodec for Gemini {
     }
 }
 
-/// A thought signature as a seal.
-fn seal(data: String) -> Seal {
-    Seal { dialect: crate::chat::Dialect::Gemini, kind: SealKind::Signature, data }
+/// Refuses what only Google can do: the text of a cache of theirs is not in the request.
+pub fn portable(chat: &ChatRequest) -> Result<(), WireError> {
+    let named = |name: &str| name == "cachedContent" || name == "cached_content";
+    if chat.origin == Some(Dialect::Gemini) && chat.extra.iter().any(|(name, _)| named(name)) {
+        let message = "cachedContent can't be used with this model: only Google has what is in it";
+        return Err(WireError::at(message, "cachedContent"));
+    }
+    Ok(())
+}
+
+/// What a thought signature is: Google's own, or one of ours that holds another vendor's seal on its way through
+/// a caller of this dialect.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Signed {
+    seal: Option<Seal>,
+    /// The id of an item of reasoning.
+    id: Option<String>,
+    /// Known for ours only.
+    summary: Option<bool>,
+}
+
+fn signed(data: String) -> Signed {
+    // Signatures are bytes to Google's SDKs, which send them back in the alphabet for addresses.
+    let plain = data.replace('-', "+").replace('_', "/");
+    let ours = STANDARD_NO_PAD.decode(plain.trim_end_matches('=')).ok();
+    let ours =
+        ours.and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| read(&text, Dialect::Gemini));
+    match ours {
+        Some(Held { seal, id, summary, .. }) => Signed { seal, id, summary: Some(summary) },
+        None => {
+            let seal = Seal { dialect: Dialect::Gemini, kind: SealKind::Signature, data };
+            Signed { seal: Some(seal), ..Signed::default() }
+        }
+    }
+}
+
+/// The signature that a caller is told: Google's as it is, another vendor's seal in one of ours.
+fn carried(seal: Option<&Seal>, id: Option<&str>, summary: bool) -> Option<String> {
+    match seal {
+        Some(seal) if seal.dialect == Dialect::Gemini => signature(Some(seal)).map(str::to_owned),
+        None if id.is_none() => None,
+        _ => Some(STANDARD.encode(of_reasoning("", summary, seal, id))),
+    }
 }
 
 /// The signature in a seal of ours; one of another vendor is none (C14).
 fn signature(seal: Option<&Seal>) -> Option<&str> {
-    seal.filter(|seal| seal.dialect == crate::chat::Dialect::Gemini && seal.kind == SealKind::Signature)
+    seal.filter(|seal| seal.dialect == Dialect::Gemini && seal.kind == SealKind::Signature)
         .map(|seal| seal.data.as_str())
 }
 

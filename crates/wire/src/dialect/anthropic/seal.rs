@@ -22,7 +22,7 @@ const DIALECTS: [(Dialect, &str); 8] = [
 
 /// What a signature of ours holds.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Held {
+pub(in crate::dialect) struct Held {
     pub seal: Option<Seal>,
     /// The id of an item of reasoning.
     pub id: Option<String>,
@@ -32,7 +32,12 @@ pub(super) struct Held {
 }
 
 /// A signature that holds the seal of a stretch of reasoning.
-pub(super) fn of_reasoning(text: &str, summary: bool, seal: Option<&Seal>, id: Option<&str>) -> String {
+pub(in crate::dialect) fn of_reasoning(
+    text: &str,
+    summary: bool,
+    seal: Option<&Seal>,
+    id: Option<&str>,
+) -> String {
     write(seal, id, summary, None, seal.is_none().then_some(text))
 }
 
@@ -67,14 +72,14 @@ fn write(
     format!("{PREFIX}{}", STANDARD.encode(held))
 }
 
-/// What a signature of ours holds; `None` for one of the vendor's.
-pub(super) fn read(signature: &str) -> Option<Held> {
+/// What a signature of ours holds; `None` for one of the vendor's, whose dialect is `own`.
+pub(in crate::dialect) fn read(signature: &str, own: Dialect) -> Option<Held> {
     let held = signature.strip_prefix(PREFIX)?;
     // Ours but broken: it holds nothing, and is still not the vendor's.
-    Some(STANDARD.decode(held).ok().and_then(|bytes| parse(&bytes)).unwrap_or_default())
+    Some(STANDARD.decode(held).ok().and_then(|bytes| parse(&bytes, own)).unwrap_or_default())
 }
 
-fn parse(bytes: &[u8]) -> Option<Held> {
+fn parse(bytes: &[u8], own: Dialect) -> Option<Held> {
     let mut members = Members::of_body(bytes).ok()?;
     let dialect = members.text("dialect").ok()?;
     let kind = members.text("kind").ok()?;
@@ -83,7 +88,7 @@ fn parse(bytes: &[u8]) -> Option<Held> {
         DIALECTS.iter().find(|(_, name)| Some(*name) == dialect.as_deref()).map(|(dialect, _)| *dialect);
     let kind = if kind.as_deref() == Some("encrypted") { SealKind::Encrypted } else { SealKind::Signature };
     // A caller that puts the vendor's own seal into one of ours gains nothing by it.
-    let seal = dialect.filter(|dialect| *dialect != Dialect::Anthropic).zip(data);
+    let seal = dialect.filter(|dialect| *dialect != own).zip(data);
     Some(Held {
         seal: seal.map(|(dialect, data)| Seal { dialect, kind, data }),
         id: members.text("id").ok()?,
@@ -97,7 +102,7 @@ pub(super) fn reasoning(text: String, signature: Option<String>) -> Result<Reaso
     let Some(signature) = signature.filter(|signature| !signature.is_empty()) else {
         return Ok(Reasoning { text, ..Reasoning::default() });
     };
-    match read(&signature) {
+    match read(&signature, Dialect::Anthropic) {
         None => {
             let seal = Seal { dialect: Dialect::Anthropic, kind: SealKind::Signature, data: signature };
             Ok(Reasoning { text, seal: Some(seal), ..Reasoning::default() })
@@ -139,7 +144,7 @@ mod tests {
             assert_eq!(reasoning("x".into(), Some(signature.into())).unwrap().seal, None, "{signature}");
         }
         let smuggled = Seal { dialect: Dialect::Anthropic, kind: SealKind::Signature, data: "s".into() };
-        assert_eq!(read(&of_call("c", &smuggled)).unwrap().seal, None);
+        assert_eq!(read(&of_call("c", &smuggled), Dialect::Anthropic).unwrap().seal, None);
         assert_eq!(of_reasoning("x", false, None, None), of_reasoning("x", false, None, None));
         assert_ne!(of_reasoning("x", false, None, None), of_reasoning("y", false, None, None));
     }

@@ -319,11 +319,12 @@ impl Reader {
             }
             State::Thinking { signature } => {
                 // The vendor's own signatures are never ours; one that looks like it is not worth keeping.
-                let seal = (!signature.is_empty() && seal::read(&signature).is_none()).then_some(Seal {
-                    dialect: Dialect::Anthropic,
-                    kind: SealKind::Signature,
-                    data: signature,
-                });
+                let seal = (!signature.is_empty() && seal::read(&signature, Dialect::Anthropic).is_none())
+                    .then_some(Seal {
+                        dialect: Dialect::Anthropic,
+                        kind: SealKind::Signature,
+                        data: signature,
+                    });
                 out.push(Event::ReasoningEnd { choice: 0, seal, id: None });
             }
             State::Call { number, sent, given } => {

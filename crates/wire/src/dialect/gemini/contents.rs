@@ -164,7 +164,7 @@ impl Writer<'_> {
                     }
                     Body::Reasoning(reasoning) => {
                         let thought = !reasoning.text.is_empty();
-                        parts::reasoning(l, &reasoning.text, reasoning.seal.as_ref(), thought);
+                        parts::reasoning(l, &reasoning.text, signature(reasoning.seal.as_ref()), thought);
                         Ok(())
                     }
                     Body::Call(call) => call_part(l, call, path, std::mem::take(&mut skip)),

@@ -1,7 +1,7 @@
 //! Parts of a turn: what one says, and how one is written.
 
 use super::fields::Fields;
-use super::{seal, signature};
+use super::{Signed, signed};
 use crate::WireError;
 use crate::chat::{Body, Dialect, Media, Part, Reasoning, Seal, ToolResult};
 use crate::json::{Json, List, Object, text_of};
@@ -12,7 +12,7 @@ pub(super) enum Piece<'a> {
     Text {
         text: String,
         thought: bool,
-        seal: Option<Seal>,
+        signed: Signed,
     },
     Call(CallPiece<'a>, Option<Seal>),
     Response {
@@ -40,7 +40,8 @@ pub(super) struct CallPiece<'a> {
 pub(super) fn read<'a>(raw: &'a RawValue, path: &str) -> Result<Piece<'a>, WireError> {
     let mut fields = Fields::of(raw, path)?;
     let thought = fields.flag("thought")?.unwrap_or(false);
-    let seal = fields.text("thoughtSignature")?.map(seal);
+    let signed = fields.text("thoughtSignature")?.map(signed).unwrap_or_default();
+    let seal = signed.seal.clone();
     let opaque = || Piece::Opaque { json: Json::from(raw), shown: None };
     if let Some(mut call) = fields.object("functionCall")? {
         let piece = CallPiece {
@@ -56,7 +57,7 @@ pub(super) fn read<'a>(raw: &'a RawValue, path: &str) -> Result<Piece<'a>, WireE
         return read_response(response);
     }
     if fields.has("text") {
-        return Ok(Piece::Text { text: fields.text("text")?.unwrap_or_default(), thought, seal });
+        return Ok(Piece::Text { text: fields.text("text")?.unwrap_or_default(), thought, signed });
     }
     let inline = fields.has("inlineData");
     if inline || fields.has("fileData") {
@@ -81,7 +82,7 @@ pub(super) fn read<'a>(raw: &'a RawValue, path: &str) -> Result<Piece<'a>, WireE
         return Ok(Piece::Opaque { json: Json::from(raw), shown: Some(fence("", &output)) });
     }
     if fields.rest().is_empty() {
-        return Ok(Piece::Text { text: String::new(), thought, seal });
+        return Ok(Piece::Text { text: String::new(), thought, signed });
     }
     Ok(opaque())
 }
@@ -101,12 +102,24 @@ pub(super) fn shown(json: &Json) -> Option<String> {
     }
 }
 
+/// Google's SDKs write base64 in the alphabet for addresses; nobody else reads that.
+fn standard(base64: String) -> String {
+    if !base64.contains(['-', '_']) && base64.len() % 4 == 0 {
+        return base64;
+    }
+    let mut base64 = base64.replace('-', "+").replace('_', "/");
+    while base64.len() % 4 != 0 {
+        base64.push('=');
+    }
+    base64
+}
+
 fn media(mut data: Fields<'_>, inline: bool, resolution: Option<String>) -> Result<Part, WireError> {
     let mime = data.text("mimeType")?;
     let name = data.text("displayName")?;
     let kind = mime.clone().unwrap_or_default().to_ascii_lowercase();
     let media = if inline {
-        let base64 = data.text("data")?.unwrap_or_default();
+        let base64 = standard(data.text("data")?.unwrap_or_default());
         Media::Inline { mime: mime.unwrap_or_else(|| "application/octet-stream".to_owned()), base64 }
     } else {
         let path = data.at("fileUri");
@@ -170,11 +183,11 @@ pub(super) fn keep(piece: Piece<'_>, parts: &mut Vec<Part>) {
         seal.map(|seal| Part::new(Body::Reasoning(Reasoning { seal: Some(seal), ..Reasoning::default() })))
     };
     match piece {
-        Piece::Text { text, thought: true, seal } => {
-            let reasoning = Reasoning { text, seal, summary: true, ..Reasoning::default() };
+        Piece::Text { text, thought: true, signed: Signed { seal, id, summary } } => {
+            let reasoning = Reasoning { text, seal, id, summary: summary.unwrap_or(true) };
             parts.push(Part::new(Body::Reasoning(reasoning)));
         }
-        Piece::Text { text, thought: false, seal } => {
+        Piece::Text { text, thought: false, signed: Signed { seal, .. } } => {
             if !text.is_empty() || seal.is_none() {
                 parts.push(Part::text(text));
             }
@@ -199,8 +212,7 @@ pub(super) fn text(list: &mut List<'_>, text: &str) {
 }
 
 /// Writes reasoning: a thought, or a signature alone. What has neither leaves nothing behind.
-pub(super) fn reasoning(list: &mut List<'_>, text: &str, seal: Option<&Seal>, thought: bool) {
-    let signature = signature(seal);
+pub(super) fn reasoning(list: &mut List<'_>, text: &str, signature: Option<&str>, thought: bool) {
     if text.is_empty() && signature.is_none() {
         return;
     }

@@ -1,8 +1,8 @@
 //! Answers for callers who speak generateContent, streamed and whole: both are made of the same parts.
 
 use super::grounding::Sources;
-use super::{contents, logprobs, parts, signature, usage};
-use crate::chat::{Call, ChatReply, Dialect, Event, Stop};
+use super::{carried, contents, logprobs, parts, usage};
+use crate::chat::{Call, ChatReply, Dialect, Event, Seal, SealKind, Stop};
 use crate::codec::{Echo, EventWriter};
 use crate::fault::{FaultClass, VendorFault};
 use crate::json::{Json, Object, Out, object};
@@ -188,12 +188,19 @@ impl Choice {
                     });
                 })
             }
-            Event::ReasoningEnd { seal, .. } => {
+            Event::ReasoningEnd { seal, id, .. } => {
                 let thought = std::mem::take(&mut self.thinking);
                 if seal.is_some() {
                     self.text_open = false;
                 }
-                listed(|l| parts::reasoning(l, "", seal.as_ref(), thought))
+                // Without the text that it signs, a foreign signature is worth nothing.
+                let worth = |seal: &&Seal| {
+                    !hide || seal.dialect == Dialect::Gemini || seal.kind == SealKind::Encrypted
+                };
+                let seal = seal.as_ref().filter(worth);
+                let id = id.as_deref().filter(|_| seal.is_some() || !hide);
+                let signature = carried(seal, id, thought);
+                listed(|l| parts::reasoning(l, "", signature.as_deref(), thought || id.is_some()))
             }
             Event::CallStart { id, name, custom, seal, .. } => {
                 let before = self.close_call();
@@ -257,8 +264,8 @@ impl Choice {
         match contents::arguments(&call) {
             Some(arguments) => {
                 let id = Some(call.id.as_str()).filter(|id| !id.is_empty());
-                let signature = signature(call.seal.as_ref());
-                listed(|l| l.object(|o| parts::call(o, id, &call.name, &arguments, signature)))
+                let signature = carried(call.seal.as_ref(), None, false);
+                listed(|l| l.object(|o| parts::call(o, id, &call.name, &arguments, signature.as_deref())))
             }
             None => {
                 self.malformed = Some(call.name);

@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::parts::{self, CallPiece, Piece};
 use super::tree::Node;
 use super::usage::Report;
-use super::{grounding, hash, logprobs};
+use super::{Signed, grounding, hash, logprobs};
 use crate::WireError;
 use crate::chat::{ChatReply, Dialect, Event, Fold, Seal, Stop};
 use crate::codec::EventReader;
@@ -186,7 +186,7 @@ impl Reader {
             state.close_call(choice, out);
         }
         match piece {
-            Piece::Text { text, thought: true, seal } => {
+            Piece::Text { text, thought: true, signed: Signed { seal, .. } } => {
                 if !text.is_empty() {
                     state.text_open = false;
                     state.thinking = true;
@@ -198,7 +198,7 @@ impl Reader {
                     out.push(Event::ReasoningEnd { choice, seal, id: None });
                 }
             }
-            Piece::Text { text, thought: false, seal } => {
+            Piece::Text { text, thought: false, signed: Signed { seal, .. } } => {
                 if !text.is_empty() {
                     state.text(choice, text, out);
                 }

@@ -376,5 +376,8 @@ fn c11_a_calls_seal_streams_before_it() {
         ["content_block_start 0 thinking", "content_block_delta 0 signature_delta"]
     );
     let signature = sent[3]["delta"]["signature"].as_str().unwrap();
-    assert_eq!(crate::dialect::anthropic::seal::read(signature).unwrap().seal, Some(seal));
+    assert_eq!(
+        crate::dialect::anthropic::seal::read(signature, Dialect::Anthropic).unwrap().seal,
+        Some(seal)
+    );
 }

@@ -100,12 +100,14 @@ fn a_refusal_alone_is_a_blocked_prompt_and_one_after_text_is_text() {
 }
 
 #[test]
-fn c14_thoughts_are_shown_to_who_asked_and_foreign_seals_to_nobody() {
+fn c14_thoughts_are_shown_to_who_asked_and_foreign_seals_in_ours() {
     let seal = Seal { dialect: Dialect::Anthropic, kind: SealKind::Signature, data: "s".into() };
     let thought = Reasoning { text: "hm".into(), seal: Some(seal), ..Reasoning::default() };
     let reply = reply(vec![Part::new(Body::Reasoning(thought)), Part::text("a")], Stop::End);
     let parts = written(&reply)["candidates"][0]["content"]["parts"].clone();
-    assert_eq!(parts, json!([{"text": "hm", "thought": true}, {"text": "a"}]));
+    assert_eq!((&parts[0], &parts[2]), (&json!({"text": "hm", "thought": true}), &json!({"text": "a"})));
+    let carried = parts[1]["thoughtSignature"].as_str().unwrap();
+    assert!(carried.starts_with("Z3cxL") && parts[1]["text"] == "", "{carried}");
     let asked = |show| {
         let reasoning = Some(ReasoningAsk { show, ..ReasoningAsk::default() });
         let request = ChatRequest { origin: Some(Dialect::Gemini), reasoning, ..ChatRequest::default() };
@@ -113,7 +115,7 @@ fn c14_thoughts_are_shown_to_who_asked_and_foreign_seals_to_nobody() {
         let body: Value = serde_json::from_str(&Gemini.write_reply(&reply, &echo)).unwrap();
         body["candidates"][0]["content"]["parts"].as_array().unwrap().len()
     };
-    assert_eq!((asked(None), asked(Some(true))), (1, 2));
+    assert_eq!((asked(None), asked(Some(true))), (1, 3));
 }
 
 #[test]
@@ -137,4 +139,67 @@ fn sources_are_placed_in_bytes() {
     assert_eq!(support["segment"], json!({"startIndex": 4, "endIndex": 8, "text": "üß"}));
     let again = Gemini.read_reply(body.to_string().as_bytes(), &Asked::default()).unwrap();
     assert_eq!(again.choices, reply.choices);
+}
+
+#[test]
+fn c11_foreign_seals_survive_the_caller() {
+    use crate::chat::{Body, Dialect, Reasoning, Seal, SealKind};
+    let seal = Seal { dialect: Dialect::Anthropic, kind: SealKind::Signature, data: "Er+/a==".into() };
+    let mut writer = super::Writer::new(Echo::default());
+    let mut out = Vec::new();
+    for event in [
+        Event::Reasoning { choice: 0, text: "think".into(), summary: true },
+        Event::Reasoning { choice: 0, text: "ing".into(), summary: true },
+        Event::ReasoningEnd { choice: 0, seal: Some(seal.clone()), id: Some("rs_1".into()) },
+        Event::Text { choice: 0, text: "done".into() },
+        Event::Stop { choice: 0, stop: Stop::End, stop_text: None },
+    ] {
+        writer.event(&event, &mut out);
+    }
+    writer.end(&mut out);
+    // A caller of Google's SDK keeps the parts of all chunks, and writes signatures in the other alphabet.
+    let text = String::from_utf8(out).unwrap();
+    let mut parts: Vec<serde_json::Value> = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("data: ")) {
+        let chunk: serde_json::Value = serde_json::from_str(line).unwrap();
+        parts.extend(chunk["candidates"][0]["content"]["parts"].as_array().cloned().unwrap_or_default());
+    }
+    for part in &mut parts {
+        if let Some(signature) = part["thoughtSignature"].as_str() {
+            part["thoughtSignature"] = signature.replace('+', "-").replace('/', "_").into();
+        }
+    }
+    let body = serde_json::json!({ "contents": [
+        { "role": "user", "parts": [{ "text": "hi" }] },
+        { "role": "model", "parts": parts },
+        { "role": "user", "parts": [{ "text": "on" }] },
+    ] });
+    let mut chat = Gemini.read_request(body.to_string().as_bytes(), Some("m")).unwrap();
+    crate::dialect::abroad(&mut chat).unwrap();
+    let thought = chat.messages[1].parts.first().map(|part| part.body.clone());
+    let expected =
+        Reasoning { text: "thinking".into(), seal: Some(seal), id: Some("rs_1".into()), summary: true };
+    assert_eq!(thought, Some(Body::Reasoning(expected)));
+    assert_eq!(chat.messages[1].parts.len(), 2);
+    // Told to Google itself it is no signature (C14).
+    let to = crate::codec::To { model: "gemini-3-pro", kind: 24, default_max_output: 9 };
+    let written = Gemini.write_request(&chat, &to, &mut Default::default()).unwrap();
+    assert!(!written.contains("thoughtSignature"), "{written}");
+}
+
+#[test]
+fn base64_of_googles_sdks_is_read() {
+    let body = serde_json::json!({ "contents": [{ "role": "user", "parts": [
+        { "inlineData": { "mimeType": "image/png", "data": "AQDJ_pLv-w" } }] }] });
+    let chat = Gemini.read_request(body.to_string().as_bytes(), Some("m")).unwrap();
+    let shown = format!("{:?}", chat.messages[0].parts[0]);
+    assert!(shown.contains("AQDJ/pLv+w=="), "{shown}");
+}
+
+#[test]
+fn a_cache_that_only_google_has_is_refused_elsewhere() {
+    let body = serde_json::json!({ "contents": [{ "parts": [{ "text": "hi" }] }], "cachedContent": "cachedContents/1" });
+    let mut chat = Gemini.read_request(body.to_string().as_bytes(), Some("m")).unwrap();
+    let refused = crate::dialect::abroad(&mut chat).unwrap_err();
+    assert_eq!(refused.param.as_deref(), Some("cachedContent"));
 }
