@@ -351,6 +351,47 @@ fn c5_interleaved_calls_are_told_one_after_another() {
 }
 
 #[test]
+fn c4_c5_pieces_of_a_call_come_although_another_one_or_a_text_came_between() {
+    let call = |index: u64, id: Option<&str>, text: &str| {
+        let name = id.map(|_| "f");
+        delta(
+            json!({ "tool_calls": [{ "index": index, "id": id, "function": { "name": name, "arguments": text } }] }),
+        )
+    };
+    let end = || json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "tool_calls" }] });
+    let (events, _) = events_of(&[
+        call(0, Some("a"), ""),
+        call(1, Some("b"), "{\"y\":2}"),
+        delta(json!({ "content": "so" })),
+        call(0, None, "{\"x\""),
+        delta(json!({ "refusal": "no", "reasoning_content": "hm" })),
+        call(0, None, ":1}"),
+        end(),
+    ]);
+    assert_eq!(calls_of(&events), [(0, "f".into(), "{\"x\":1}".into()), (1, "f".into(), "{\"y\":2}".into())]);
+    let last_call = events.iter().rposition(|event| matches!(event, Event::CallEnd { .. })).unwrap();
+    let said =
+        |event: &Event| matches!(event, Event::Text { .. } | Event::Refusal { .. } | Event::Reasoning { .. });
+    assert_eq!(events[last_call..].iter().filter(|event| said(event)).count(), 3, "{events:?}");
+    // A call that is whole ends where the text begins: nothing waits for the end of the stream.
+    let (events, _) = events_of(&[call(0, Some("a"), "{}"), delta(json!({ "content": "so" })), end()]);
+    let text = events.iter().position(|event| matches!(event, Event::Text { .. })).unwrap();
+    assert_eq!(events[text - 1], Event::CallEnd { choice: 0, call: 0 });
+}
+
+#[test]
+fn what_waits_for_the_end_of_a_call_has_a_limit() {
+    let start = delta(
+        json!({ "tool_calls": [{ "index": 0, "id": "a", "function": { "name": "f", "arguments": "{" } }] }),
+    );
+    let text = delta(json!({ "content": "x".repeat(1 << 20) }));
+    let mut pipe = Pipe::new(chat().reader(&Asked::default()), Framing::Sse, Default::default());
+    let mut push = |chunk: &Value| pipe.push(Bytes::from(format!("data: {chunk}\n\n")), &mut Vec::new());
+    push(&start).unwrap();
+    assert!((0..5).any(|_| push(&text).is_err()));
+}
+
+#[test]
 fn c1_c2_calls_numbered_0_each_are_two_calls() {
     let call = |id: &str| {
         delta(
