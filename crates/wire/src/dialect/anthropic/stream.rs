@@ -268,6 +268,7 @@ impl Reader {
                 }
                 let number = self.calls;
                 self.calls += 1;
+                let id = if id.is_empty() { format!("toolu_{number}") } else { id };
                 out.push(Event::CallStart { choice: 0, call: number, id, name, custom: false, seal: None });
                 State::Call { number, sent: false, given }
             }

@@ -23,6 +23,7 @@ pub(super) struct Reader {
     started: bool,
     /// The stream has said that it is over; only its usage may follow.
     over: bool,
+    failed: bool,
     /// The first is the one that is told; the others wait.
     open: VecDeque<Block>,
     /// Bytes that are kept.
@@ -91,6 +92,7 @@ impl Reader {
             model: asked.model.clone(),
             started: false,
             over: false,
+            failed: false,
             open: VecDeque::new(),
             held: 0,
             calls: 0,
@@ -101,13 +103,14 @@ impl Reader {
 
 impl EventReader for Reader {
     fn frame(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), WireError> {
-        if self.over && frame.name != "metadata" {
+        if self.failed || (self.over && frame.name != "metadata") {
             return Ok(());
         }
         let mut event = Members::of_body(&frame.data)?;
         if event.peek("__type").is_some() {
             out.push(Event::Fault(fault::read_fault(200, &frame.data)));
             self.over = true;
+            self.failed = true;
             return Ok(());
         }
         match &frame.name[..] {
@@ -260,6 +263,7 @@ impl Reader {
             let number = self.calls;
             self.calls += 1;
             self.run = 0;
+            let id = if id.is_empty() { format!("tooluse_{number}") } else { id };
             out.push(Event::CallStart { choice: 0, call: number, id, name, custom: false, seal: None });
             *kind = Kind::Call { number, sent: false };
         }

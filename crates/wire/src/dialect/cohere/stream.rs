@@ -81,6 +81,7 @@ impl EventReader for Reader {
                     self.text(content.text("text")?.unwrap_or_default(), out);
                 }
                 if let Some(json) = m.take("logprobs").and_then(reply::logprobs) {
+                    self.start(String::new(), out);
                     out.push(Event::Logprobs { choice: 0, json });
                 }
             }
@@ -90,6 +91,7 @@ impl EventReader for Reader {
                     let citation = reply::citation(raw)?;
                     // Reasoning has none.
                     if !matches!(citation.place, Place::Thinking) {
+                        self.start(String::new(), out);
                         self.close(out);
                         let each = citation.sources.into_iter();
                         out.extend(each.map(|annotation| Event::Annotation { choice: 0, annotation }));

@@ -367,6 +367,19 @@ fn sources_in_a_stream_belong_to_texts_alone() {
     assert_eq!(annotations.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["TEXT_CONTENT"]);
 }
 
+#[test]
+fn whatever_comes_first_has_a_start_before_it() {
+    for first in [
+        json!({"type": "citation-start", "delta": {"message": {"citations": {"start": 0, "end": 1, "sources": [{"id": "a"}]}}}}),
+        json!({"type": "content-delta", "delta": {"message": {}}, "logprobs": {"text": "a", "token_ids": [1], "logprobs": [-0.5]}}),
+        json!({"type": "content-delta", "delta": {"message": {"content": {}}}, "logprobs": {"text": "a", "token_ids": [1], "logprobs": [-0.5]}}),
+    ] {
+        let (events, _) = events(&Cohere, &Asked::default(), &format!("data: {first}\n\n"));
+        assert!(matches!(events.first(), Some(Event::Start { .. })), "{first}: {events:?}");
+        assert_eq!(events.len(), 2, "{first}: {events:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,80}") {

@@ -48,6 +48,24 @@ struct Run {
 
 impl EventReader for Reader {
     fn frame(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), WireError> {
+        let before = out.len();
+        let read = self.read(frame, out);
+        // Some servers begin with the first item.
+        if !self.started && out.get(before).is_some_and(|event| !matches!(event, Event::Fault(_))) {
+            self.started = true;
+            let (id, model) = (String::new(), String::new());
+            out.insert(before, Event::Start { id, model, created: 0, usage: None });
+        }
+        read
+    }
+
+    fn end(&mut self, _: &mut Vec<Event>) -> bool {
+        self.over
+    }
+}
+
+impl Reader {
+    fn read(&mut self, frame: &Frame, out: &mut Vec<Event>) -> Result<(), WireError> {
         if self.over || frame.data.as_ref() == b"[DONE]" {
             return Ok(());
         }
@@ -88,12 +106,6 @@ impl EventReader for Reader {
         Ok(())
     }
 
-    fn end(&mut self, _: &mut Vec<Event>) -> bool {
-        self.over
-    }
-}
-
-impl Reader {
     fn start(&mut self, response: &mut Members<'_>, out: &mut Vec<Event>) {
         if std::mem::replace(&mut self.started, true) {
             return;

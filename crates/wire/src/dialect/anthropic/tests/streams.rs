@@ -381,3 +381,25 @@ fn c11_a_calls_seal_streams_before_it() {
         Some(seal)
     );
 }
+
+#[test]
+fn c3_a_call_without_an_id_gets_one() {
+    let [delta_end, end] = ended("tool_use");
+    let nameless = || json!({"type": "tool_use", "name": "f", "input": {}});
+    let (events, _) = follow(&[
+        block_start(0, nameless()),
+        block_stop(0),
+        block_start(1, nameless()),
+        block_stop(1),
+        delta_end,
+        end,
+    ]);
+    let ids: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::CallStart { id, .. } => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ids, ["toolu_0", "toolu_1"]);
+}

@@ -232,3 +232,28 @@ proptest! {
         reader.end(&mut out);
     }
 }
+
+#[test]
+fn nothing_follows_an_exception() {
+    let usage = json!({"usage": {"inputTokens": 5, "outputTokens": 3}});
+    let (events, over) = events(&[
+        ("messageStart", json!({"role": "assistant"})),
+        ("throttlingException", json!({"__type": "throttlingException", "error": {"message": "slow"}})),
+        ("metadata", usage),
+    ]);
+    assert!(over && matches!(events.last(), Some(Event::Fault(_))), "{events:?}");
+}
+
+#[test]
+fn c3_a_call_without_an_id_gets_one() {
+    let start = json!({"toolUse": {"name": "f"}});
+    let (events, _) = events(&[begin(0, start.clone()), end(0), begin(1, start), end(1), over("tool_use")]);
+    let ids: Vec<&str> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::CallStart { id, .. } => Some(id.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ids, ["tooluse_0", "tooluse_1"]);
+}

@@ -173,3 +173,12 @@ fn messages_are_paragraphs_and_sources_move_with_their_text() {
     let Body::Reasoning(reasoning) = &parts[1].body else { panic!() };
     assert_eq!((reasoning.text.as_str(), parts[2].as_text()), ("p\n\nq", Some("!")));
 }
+
+#[test]
+fn a_stream_that_begins_with_its_first_item_has_a_start() {
+    let (events, _) = follow(&[added(0, function(0, "{}")), done(0, function(0, "{}")), completed()]);
+    assert!(matches!(&events[..2], [Event::Start { .. }, Event::CallStart { .. }]), "{events:?}");
+    assert_eq!(events.iter().filter(|event| matches!(event, Event::Start { .. })).count(), 1);
+    let (events, _) = follow(&[json!({"type": "error", "message": "no"})]);
+    assert!(matches!(&events[..], [Event::Fault(_)]), "{events:?}");
+}
