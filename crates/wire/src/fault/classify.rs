@@ -20,10 +20,11 @@ pub(super) fn classify(status: u16, fault: &VendorFault) -> FaultClass {
         ])
         || begins(&[
             "input is too long for requested model",
-            "too many tokens",
             "`inputs` tokens + `max_new_tokens` must be",
             "input validation error: `inputs`",
         ])
+        // AWS says the same of a rate.
+        || (begins(&["too many tokens"]) && status != 429 && !says(&["throttl"]))
     {
         return FaultClass::ContextLength;
     }
