@@ -1,0 +1,3 @@
+#![no_main]
+
+magic_fuzz::face_target!(magic_wire::dialect::anthropic::Anthropic);

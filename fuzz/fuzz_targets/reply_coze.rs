@@ -1,0 +1,3 @@
+#![no_main]
+
+magic_fuzz::reply_target!(magic_wire::dialect::coze::Coze);
