@@ -3,8 +3,8 @@
 use super::{detail_of, word_list};
 use crate::WireError;
 use crate::chat::{
-    Body, Call, ChatRequest, Dialect, Effort, Losses, Media, Message, OutputFormat, Part, ReasoningAsk, Role,
-    Tool, ToolChoice, ToolResult,
+    Body, CacheMark, Call, ChatRequest, Dialect, Effort, Losses, Media, Message, OutputFormat, Part,
+    ReasoningAsk, Role, Tool, ToolChoice, ToolResult,
 };
 use crate::codec::To;
 use crate::json::{Json, List, Object, object};
@@ -18,7 +18,7 @@ struct Face {
     strict: bool,
     /// Wants the reasoning of its own earlier turns back as `reasoning_content` (C15).
     reasoning_content: bool,
-    /// Knows `reasoning_details` and `reasoning` (OpenRouter).
+    /// Knows `reasoning_details` and `reasoning`, and marks of the cache (OpenRouter).
     details: bool,
 }
 
@@ -255,7 +255,7 @@ fn write_message(
     l.object(|o| {
         o.text("role", if message.role == Role::System { "system" } else { "user" });
         o.opt_text("name", message.name.as_deref());
-        write_content(o, &rest, path, &mut failed, lost);
+        write_content(o, &rest, face, path, &mut failed, lost);
     });
     failed.map_or(Ok(()), Err)
 }
@@ -282,11 +282,14 @@ fn write_result<'p>(l: &mut List<'_>, result: &'p ToolResult, shown: &mut Vec<&'
 fn write_content(
     o: &mut Object<'_>,
     parts: &[&Part],
+    face: &Face,
     path: &str,
     failed: &mut Option<WireError>,
     lost: &mut Losses,
 ) {
+    let mark = |part: &Part| part.cache.filter(|_| face.details);
     if let [only] = parts
+        && mark(only).is_none()
         && let Some(text) = only.as_text()
     {
         return o.text("content", text);
@@ -294,7 +297,7 @@ fn write_content(
     o.list("content", |l| {
         for (index, part) in parts.iter().enumerate() {
             let path = format!("{path}.content[{index}]");
-            match write_part(l, part, &path, lost) {
+            match write_part(l, part, mark(part), &path, lost) {
                 Ok(()) => {}
                 Err(error) => {
                     failed.get_or_insert(error);
@@ -304,13 +307,20 @@ fn write_content(
     });
 }
 
-fn write_part(l: &mut List<'_>, part: &Part, path: &str, lost: &mut Losses) -> Result<(), WireError> {
+fn write_part(
+    l: &mut List<'_>,
+    part: &Part,
+    mark: Option<CacheMark>,
+    path: &str,
+    lost: &mut Losses,
+) -> Result<(), WireError> {
     let cant = |what: &str| Err(WireError::at(format!("{path}: {what} can't be sent to this vendor"), path));
     match &part.body {
         Body::Text { text, .. } if text.is_empty() => {}
         Body::Text { text, .. } | Body::Refusal(text) => l.object(|o| {
             o.text("type", "text");
             o.text("text", text);
+            write_mark(o, mark);
         }),
         Body::Image { media, detail } => {
             let url = match media {
@@ -324,6 +334,7 @@ fn write_part(l: &mut List<'_>, part: &Part, path: &str, lost: &mut Losses) -> R
                     o.text("url", &url);
                     o.opt_text("detail", detail.as_deref());
                 });
+                write_mark(o, mark);
             });
         }
         Body::Audio(Media::Inline { mime, base64 }) => {
@@ -353,6 +364,7 @@ fn write_part(l: &mut List<'_>, part: &Part, path: &str, lost: &mut Losses) -> R
                     o.text("filename", name.as_deref().unwrap_or("document.pdf"));
                     o.text("file_data", &format!("data:{mime};base64,{base64}"));
                 });
+                write_mark(o, mark);
             }),
             Media::FileId(id) => l.object(|o| {
                 o.text("type", "file");
@@ -370,6 +382,16 @@ fn write_part(l: &mut List<'_>, part: &Part, path: &str, lost: &mut Losses) -> R
         Body::Call(_) | Body::Result(_) | Body::Reasoning(_) => {}
     }
     Ok(())
+}
+
+/// Where the vendor's cache shall end, in Anthropic's words, which OpenRouter took over (C27).
+fn write_mark(o: &mut Object<'_>, mark: Option<CacheMark>) {
+    if let Some(mark) = mark {
+        o.object("cache_control", |o| {
+            o.text("type", "ephemeral");
+            o.opt_text("ttl", (mark == CacheMark::Long).then_some("1h"));
+        });
+    }
 }
 
 fn write_assistant(
@@ -413,7 +435,7 @@ fn write_assistant(
         match said.is_empty() {
             // Nothing but calls: some vendors insist that the member is there.
             true => o.key("content").null(),
-            false => write_content(o, &said, path, &mut failed, lost),
+            false => write_content(o, &said, face, path, &mut failed, lost),
         }
         if face.reasoning_content && (!shown.is_empty() || !calls.is_empty()) {
             // An answer that calls tools must come back with its reasoning; a blank stands for a lost one.
