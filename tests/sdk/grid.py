@@ -1,49 +1,24 @@
-"""Four faces, each with its official SDK, by four vendor dialects: every recorded answer is asked for through every
-face, and what the SDK reads must be what the recorded bytes say: text, reasoning, calls, stop class, usage.
+"""Four faces, each with its official Python and Node SDK, by the dialects that vendors speak: every recorded answer is
+asked for through every face, and what the SDK reads must be what the recorded bytes say: text, reasoning, calls, stop
+class, usage.
 
-Usage: grid.py PATH-TO-MAGIC       (recordings: MAGIC_CORPUS, default ../shared/corpus)
+Usage: grid.py PATH-TO-MAGIC [--write]       (recordings: MAGIC_CORPUS, default ../shared/corpus)
+--write puts the table of answers in the README; without it, a README that says something else is a failure.
 """
-import collections, json, sys, warnings
+import collections, concurrent.futures, json, sys, warnings
 
 import recorded
+from dialects import DIALECTS
 from faces import FACES
+from known import KNOWN, USAGE
+from node import Node
+from readme import settle
 from stand import Checks, Vendor, answer_of, exchanges, gateway, no_corpus
 
 warnings.simplefilter("ignore")
-
-# The vendor's dialect: its channel type, the recordings that speak it, the plain reader.
-DIALECTS = {
-    "OpenAI chat": (19, ["*-chat-completions-*"], recorded.chat),
-    "OpenAI Responses": (55, ["openai-responses-*", "azure-responses-*"], recorded.responses),
-    "Anthropic": (14, ["anthropic-messages-*"], recorded.anthropic),
-    "Gemini": (24, ["gemini-generatecontent-*", "gemini-streamgeneratecontent-*", "vertex-*generatecontent-*"], recorded.gemini),
-}
-FEATURES = ["stream", "tool_call", "parallel_tools", "thinking", "cache_read", "json_schema", "finish_length"]
-# What can't be compared, and why.
-KNOWN = {
-    "Messages of anthropic-messages-s-3c69c057dc": "the recorded ping is no JSON: the SDK fails on the vendor's own bytes",
-    "Messages of anthropic-messages-s-868aa6615a": "the SDK's types leave out the usage of iterations",
-    "Messages of anthropic-messages-s-b6678b0204": "the SDK's types leave out the usage of iterations",
-} | {
-    f"generateContent of vertex-generatecontent-{id}": "the SDK does not read the numbers of its own enum"
-    for id in ("11f63c5c57", "37875f2552", "688265d145")
-}
+NAMES = [face.name for face in FACES]
+FEATURES = {"tool_call": "calls", "parallel_tools": "parallel", "thinking": "thoughts", "cache_read": "cached", "finish_length": "cut short"}
 check = Checks()
-
-
-def read(exchange, reader):
-    """The facts of a recording; `None` where its bytes are no whole answer with one choice."""
-    if exchange["response"].get("status") != 200 or exchange["vendor"] == "snowflake" and not exchange["stream"]:
-        return None  # Snowflake's whole answers are chunks in OpenAI's clothes
-    body = answer_of(exchange)[2].decode()
-    try:
-        if exchange["stream"]:
-            if not body.lstrip().startswith(("data:", "event:", ":", "id:")):
-                return None
-            return reader(list(recorded.events(body)), True)
-        return reader(json.loads(body), False)
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 def same(face, expected, got):
@@ -51,14 +26,16 @@ def same(face, expected, got):
     if got is None:
         return False
     cut = any(arguments == recorded.CUT for _, arguments in expected["calls"])
-    if cut and face.name == "generateContent":
+    if cut and face == "generateContent":
         got["calls"] = expected["calls"]  # has no words for a call that broke off: MAX_TOKENS says it
-    for one in (expected, got):
-        one["reasoning"] = "".join(one["reasoning"].split())  # between two thoughts stands what the dialect puts there
     if [name for name, _ in got["calls"]] == [name for name, _ in expected["calls"]]:
         cut = [arguments == recorded.CUT for _, arguments in expected["calls"]]
         got["calls"] = [(n, recorded.CUT if c else a) for (n, a), c in zip(got["calls"], cut)]
-    return all(got[k] == v for k, v in expected.items() if v is not None or k not in ("input", "output", "stop"))
+    compared = {k: v for k, v in expected.items() if v is not None or k not in ("input", "output", "stop")}
+    one, other = dict(compared), {k: got[k] for k in compared}
+    for said in (one, other):
+        said["reasoning"] = "".join(said["reasoning"].split())  # between two thoughts stands what the dialect puts there
+    return one == other
 
 
 def ask(face, model, stream):
@@ -68,45 +45,88 @@ def ask(face, model, stream):
         return {"error": f"{type(error).__name__}: {error}"}
 
 
+class Grid:
+    """Asks all faces, by both SDKs, for one answer at a time."""
+
+    def __init__(self, vendor, url, pool):
+        self.vendor, self.pool = vendor, pool
+        self.python, self.node = [face(url) for face in FACES], Node(url)
+        self.table, self.once = collections.defaultdict(collections.Counter), collections.Counter()
+        self.met, self.used = set(), set()
+
+    def replay(self, dialect, model, exchange):
+        status, content_type, body = answer_of(exchange)
+        expected = dialect.facts(exchange, body)
+        if expected is None:
+            return
+        if exchange["id"] in USAGE:
+            self.used.add(exchange["id"])
+            expected["input"] = expected["output"] = None
+        self.vendor.answer = (status, dialect.stream_type if exchange["stream"] else content_type, body)
+        self.vendor.first = prediction(self.vendor) if dialect.polled else None
+        self.vendor.headers = dialect.headers(body)
+        faces = [face for face in NAMES if face in (dialect.faces or NAMES)]
+        asked = {face.name: self.pool.submit(ask, face, model, exchange["stream"]) for face in self.python if face.name in faces}
+        node = self.node.ask_all(faces, model, exchange["stream"])
+        row = self.table[dialect.name]
+        facts = {"recordings", *exchange["features"]} | ({"streams"} if exchange["stream"] else set())
+        row.update(facts)
+        self.count_once(facts, exchange["id"])
+        for face in faces:
+            for sdk, got in (("Python", asked[face].result()), ("Node", node[face])):
+                name = f"{face} of {exchange['id']}"
+                if name in KNOWN or f"{name} ({sdk})" in KNOWN:
+                    self.used.add(name if name in KNOWN else f"{name} ({sdk})")
+                    continue
+                ok = "error" not in (got or {}) and same(face, expected, got)
+                told = f"through {dialect.name}\n  recorded {json.dumps(expected)[:700]}\n  read     {json.dumps(got)[:700]}"
+                if check(f"{name} ({sdk})", ok, told):
+                    row[face, sdk] += 1
+                    self.count_once({(face, sdk)}, exchange["id"])
+
+    def count_once(self, facts, name):
+        self.once.update(fact for fact in facts if (fact, name) not in self.met)
+        self.met |= {(fact, name) for fact in facts}
+
+    def lines(self):
+        heads = ["vendor speaks", "type", "recorded", "streams"] + list(FEATURES.values()) + NAMES
+        yield "| " + " | ".join(heads) + " |"
+        yield "|" + "---|" * len(heads)
+        for dialect in DIALECTS:
+            yield self.line(dialect.name, dialect.kind, self.table[dialect.name])
+        yield self.line("recordings, each once", "", self.once)
+
+    @staticmethod
+    def line(name, kind, row):
+        numbers = [row[key] or "–" for key in ["recordings", "streams", *FEATURES]]
+        both = [f"{row[face, 'Python']} + {row[face, 'Node']}" if row[face, "Node"] else "–" for face in NAMES]
+        return "| " + " | ".join(str(cell) for cell in [name, kind, *numbers, *both]) + " |"
+
+
+def prediction(vendor):
+    where = {"get": vendor.url + "/v1/predictions/1", "stream": vendor.url + "/v1/streams/1"}
+    return (201, "application/json", json.dumps({"id": "1", "status": "starting", "output": None, "error": None, "urls": where}).encode())
+
+
 def main():
     if no_corpus():
         return 0
     vendor = Vendor.start()
-    channels = "".join(
-        f'[[channels]]\nname = "{name}"\ntype = {kind}\nbase_url = "{vendor.url}"\nkey = "sk-vendor"\nmodels = ["grid-{kind}"]\n'
-        for name, (kind, _, _) in DIALECTS.items()
-    )
-    table = collections.defaultdict(lambda: [0, 0])
-    with gateway(sys.argv[1], "[options]\nRetryTimes = 0\n" + channels) as url:
-        faces = [face(url) for face in FACES]
-        for name, (kind, patterns, reader) in DIALECTS.items():
-            for exchange in exchanges(*patterns):
-                expected = read(exchange, reader)
-                if expected is None:
-                    continue
-                status, content_type, body = answer_of(exchange)
-                vendor.answer = (status, "text/event-stream" if exchange["stream"] else content_type, body)
-                for face in faces:
-                    if f"{face.name} of {exchange['id']}" in KNOWN:
-                        continue
-                    got = ask(face, f"grid-{kind}", exchange["stream"])
-                    ok = "error" not in (got or {}) and same(face, expected, got)
-                    check(f"{face.name} of {exchange['id']}", ok, f"\n  recorded {json.dumps(expected)[:700]}\n  read     {json.dumps(got)[:700]}")
-                    features = set(exchange["features"]) | ({"stream"} if exchange["stream"] else set())
-                    for feature in ["all"] + [f for f in FEATURES if f in features]:
-                        cell = table[(face.name, name, feature)]
-                        cell[0] += ok
-                        cell[1] += 1
-    print_table(table)
+    models = {dialect.name: f"grid-{number}" for number, dialect in enumerate(DIALECTS)}
+    channels = "".join(dialect.channel(vendor, models[dialect.name]) for dialect in DIALECTS)
+    with gateway(sys.argv[1], "[options]\nRetryTimes = 0\n" + channels) as url, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        grid = Grid(vendor, url, pool)
+        for dialect in DIALECTS:
+            before = check.passed
+            for exchange in exchanges(*dialect.patterns):
+                grid.replay(dialect, models[dialect.name], exchange)
+            print(f"{dialect.name}: {check.passed - before} checks")
+        grid.node.end()
+    lines = list(grid.lines())
+    print("\n".join(lines))
+    check("what can't be compared was met", grid.used == KNOWN.keys() | USAGE.keys(), (KNOWN.keys() | USAGE.keys()) - grid.used)
+    check("the README's table of answers (grid.py --write writes it)", settle("answers", lines))
     return check.end()
-
-
-def print_table(table):
-    print("| SDK's face | vendor speaks | all | " + " | ".join(FEATURES) + " |\n|" + "---|" * (3 + len(FEATURES)))
-    for face in FACES:
-        for name in DIALECTS:
-            cells = [table.get((face.name, name, f), [0, 0]) for f in ["all"] + FEATURES]
-            print(f"| {face.name} | {name} | " + " | ".join(f"{a}/{b}" if b else "–" for a, b in cells) + " |")
 
 
 sys.exit(main())

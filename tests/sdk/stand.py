@@ -7,9 +7,11 @@ KEY = "sk-roottoken0123456789"
 
 
 class Vendor(http.server.ThreadingHTTPServer):
-    """Answers with whatever `answer` holds: (status, content type, body)."""
+    """Answers with whatever `answer` holds: (status, content type, body); posts with `first`, where there is one."""
 
     answer = (200, "application/json", b"{}")
+    headers = {}
+    first = None
     seen = None
 
     @classmethod
@@ -22,17 +24,27 @@ class Vendor(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together
+    disable_nagle_algorithm = True
 
     def log_message(self, *_):
         pass
 
+    def do_GET(self):
+        self.respond(self.server.answer)
+
     def do_POST(self):
         length = int(self.headers.get("content-length", 0))
         self.server.seen = (self.path, dict(self.headers), self.rfile.read(length))
-        status, kind, body = self.server.answer
+        self.respond(self.server.first or self.server.answer)
+
+    def respond(self, answer):
+        status, kind, body = answer
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
+        for name, value in self.server.headers.items():
+            self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(body)
 

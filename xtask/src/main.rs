@@ -78,6 +78,7 @@ fn test(flags: &[String]) -> Result<(), String> {
         "kill",
     ])?;
     if !quick {
+        tools::ensure(&["node", "npm"])?;
         step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         step("lints", &mut cargo(&clippy))?;
@@ -99,6 +100,7 @@ fn test(flags: &[String]) -> Result<(), String> {
     step("tests", &mut tests)?;
     if !quick {
         let python = tools::python(&root(), &target())?;
+        tools::node(&root())?;
         for script in ["run.py", "grid.py"] {
             let mut sdk = Command::new(&python);
             sdk.arg(root().join("tests/sdk").join(script))

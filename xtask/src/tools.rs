@@ -15,6 +15,8 @@ const TOOLS: &[(&str, &[&str], &str)] = &[
     ("psql", &[], "postgresql-client"),
     ("python3", &[], "python3-venv"),
     ("kill", &["/bin/kill"], "procps"),
+    ("node", &[], "nodejs"),
+    ("npm", &[], "npm"),
 ];
 
 fn found(name: &str, places: &[&str]) -> bool {
@@ -71,4 +73,19 @@ pub fn python(root: &Path, target: &Path) -> Result<PathBuf, String> {
     super::step("Python SDKs", &mut pip)?;
     std::fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
     Ok(python)
+}
+
+/// The Node SDKs that the tests use, as the lock file names them, beside the script that uses them.
+pub fn node(root: &Path) -> Result<(), String> {
+    let folder = root.join("tests/sdk/node");
+    let stamp = folder.join("node_modules/installed.json");
+    let wanted =
+        std::fs::read_to_string(folder.join("package-lock.json")).map_err(|error| error.to_string())?;
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
+    super::step("Node SDKs", &mut npm)?;
+    std::fs::write(&stamp, wanted).map_err(|error| error.to_string())
 }

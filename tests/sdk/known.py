@@ -1,0 +1,15 @@
+"""What can't be compared, and why: cells, and recordings whose usage is not."""
+KNOWN = {
+    "Messages of anthropic-messages-s-3c69c057dc": "the recorded ping is no JSON: the SDK fails on the vendor's own bytes",
+    "Responses of github_copilot-responses-s-8542955c0a (Node)": "the recording's ids are redacted to different ones: the SDK refuses it",
+    "Messages of anthropic-messages-s-868aa6615a": "the SDK's types leave out the usage of iterations",
+    "Messages of anthropic-messages-s-b6678b0204": "the SDK's types leave out the usage of iterations",
+} | {
+    f"generateContent of vertex-generatecontent-{id}": "the SDK does not read the numbers of its own enum"
+    for id in ("11f63c5c57", "37875f2552", "688265d145")
+}
+
+USAGE = {
+    f"tgi-generate-{id}": "the gateway does not read x-prompt-tokens and x-generated-tokens; whole answers tell usage nowhere else"
+    for id in ("0538eba2f8", "2f472cc25a", "47fb4b8d14", "5d23fb61aa", "705da610f9", "a117a021ed", "a4f81b3982")
+}
