@@ -63,7 +63,7 @@ class Grid:
             self.used.add(exchange["id"])
             expected["input"] = expected["output"] = None
         self.vendor.answer = (status, dialect.stream_type if exchange["stream"] else content_type, body)
-        self.vendor.first = prediction(self.vendor) if dialect.polled else None
+        self.vendor.first = self.vendor.prediction() if dialect.polled else None
         self.vendor.headers = dialect.headers(body)
         faces = [face for face in NAMES if face in (dialect.faces or NAMES)]
         asked = {face.name: self.pool.submit(ask, face, model, exchange["stream"]) for face in self.python if face.name in faces}
@@ -101,11 +101,6 @@ class Grid:
         numbers = [row[key] or "–" for key in ["recordings", "streams", *FEATURES]]
         both = [f"{row[face, 'Python']} + {row[face, 'Node']}" if row[face, "Node"] else "–" for face in NAMES]
         return "| " + " | ".join(str(cell) for cell in [name, kind, *numbers, *both]) + " |"
-
-
-def prediction(vendor):
-    where = {"get": vendor.url + "/v1/predictions/1", "stream": vendor.url + "/v1/streams/1"}
-    return (201, "application/json", json.dumps({"id": "1", "status": "starting", "output": None, "error": None, "urls": where}).encode())
 
 
 def main():

@@ -1,4 +1,4 @@
-"""What can't be compared, and why: cells, and recordings whose usage is not."""
+"""What can't be compared, and why: cells, and recordings whose usage is not. Faults of requests that are known."""
 KNOWN = {
     "Messages of anthropic-messages-s-3c69c057dc": "the recorded ping is no JSON: the SDK fails on the vendor's own bytes",
     "Responses of github_copilot-responses-s-8542955c0a (Node)": "the recording's ids are redacted to different ones: the SDK refuses it",
@@ -12,4 +12,9 @@ KNOWN = {
 USAGE = {
     f"tgi-generate-{id}": "the gateway does not read x-prompt-tokens and x-generated-tokens; whole answers tell usage nowhere else"
     for id in ("0538eba2f8", "2f472cc25a", "47fb4b8d14", "5d23fb61aa", "705da610f9", "a117a021ed", "a4f81b3982")
+}
+
+FAULTS = {  # why, and what of the request or its warning shows it
+    ("generateContent", "image"): ("the SDK writes base64 in the alphabet for URLs, and other vendors are sent it as it is", "AQDJ_pLv"),
+    ("generateContent", "cache mark"): ("most vendors are asked without the text of cachedContent, with a warning", "dropped=cachedContent"),
 }

@@ -51,7 +51,7 @@ def replay(vendor, direct, magic, pattern, pick):
             continue
         status = exchange["response"]["status"]
         straight = call(pick(direct), body)
-        sent = json.loads(vendor.seen[2])
+        sent = json.loads(vendor.seen.body)
         through = call(pick(magic), {**body, "model": body["model"]})
         name = exchange["id"]
         asked = (body.get("stream_options") or {}).get("include_usage")
@@ -65,7 +65,7 @@ def replay(vendor, direct, magic, pattern, pick):
         else:
             # As text: not a number equals nothing, itself included.
             check(name, json.dumps(straight) == json.dumps(through), f"\n  straight {json.dumps(straight)[:600]}\n  through  {json.dumps(through)[:600]}")
-        got = json.loads(vendor.seen[2])
+        got = json.loads(vendor.seen.body)
         if body.get("stream") and not asked and "responses" not in pattern:
             got.pop("stream_options", None)
             sent.pop("stream_options", None)
@@ -83,7 +83,7 @@ def files(vendor, magic):
         function = magic.audio.translations if "translations" in exchange["endpoint"] else magic.audio.transcriptions
         result = function.create(model="whisper-1", file=("a.mp3", b"\0" * 4000, "audio/mpeg"))
         check(exchange["id"], result.text == json.loads(vendor.answer[2])["text"])
-        check(exchange["id"] + " form", b'name="model"' in vendor.seen[2] and b"\0" * 4000 in vendor.seen[2])
+        check(exchange["id"] + " form", b'name="model"' in vendor.seen.body and b"\0" * 4000 in vendor.seen.body)
     for exchange in exchanges("openai-audio-speech-*"):
         vendor.answer = answer_of(exchange)
         if vendor.answer[0] == 200:

@@ -1,9 +1,17 @@
 """What the SDK tests stand on: a vendor that answers as recorded, a gateway in front of it, and the recordings."""
-import base64, contextlib, glob, http.server, json, os, pathlib, socket, subprocess, tempfile, threading
+import base64, contextlib, glob, http.server, json, os, pathlib, socket, subprocess, tempfile, threading, typing
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CORPUS = pathlib.Path(os.environ.get("MAGIC_CORPUS") or ROOT.parent / "shared" / "corpus")
 KEY = "sk-roottoken0123456789"
+
+
+class Seen(typing.NamedTuple):
+    """What arrived at the vendor."""
+
+    path: str
+    headers: dict
+    body: bytes
 
 
 class Vendor(http.server.ThreadingHTTPServer):
@@ -21,6 +29,12 @@ class Vendor(http.server.ThreadingHTTPServer):
         threading.Thread(target=vendor.serve_forever, daemon=True).start()
         return vendor
 
+    def prediction(self):
+        """What Replicate's posts are told: where the answer is."""
+        where = {"get": self.url + "/v1/predictions/1", "stream": self.url + "/v1/streams/1"}
+        begun = {"id": "1", "status": "starting", "output": None, "error": None, "urls": where}
+        return 201, "application/json", json.dumps(begun).encode()
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -35,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         length = int(self.headers.get("content-length", 0))
-        self.server.seen = (self.path, dict(self.headers), self.rfile.read(length))
+        self.server.seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, self.rfile.read(length))
         self.respond(self.server.first or self.server.answer)
 
     def respond(self, answer):
