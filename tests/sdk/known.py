@@ -14,7 +14,11 @@ USAGE = {
     for id in ("0538eba2f8", "2f472cc25a", "47fb4b8d14", "5d23fb61aa", "705da610f9", "a117a021ed", "a4f81b3982")
 }
 
-FAULTS = {  # why, and what of the request or its warning shows it
-    ("generateContent", "image"): ("the SDK writes base64 in the alphabet for URLs, and other vendors are sent it as it is", "AQDJ_pLv"),
-    ("generateContent", "cache mark"): ("most vendors are asked without the text of cachedContent, with a warning", "dropped=cachedContent"),
-}
+FAULTS = [  # face (None: any), feature, what of the request or its warning shows it, why
+    ("generateContent", "image", "AQDJ_pLv", "the SDK writes base64 in the alphabet for URLs, and other vendors are sent it as it is"),
+    ("generateContent", "document", "JVBERi0xLjQg----__4=", "the same"),
+    ("generateContent", "cache mark", "dropped=cachedContent", "most vendors are asked without the text of cachedContent, with a warning"),
+    ("generateContent", "thought returned", '"call_1"', "the face does not carry the proofs of other vendors' thoughts"),
+    ("generateContent", "thought streamed", '"call_1"', "nor here; and thoughts that came in pieces go back with line ends between them"),
+    (None, "text in pieces", "hel\\nlo", "vendors of bare text are told the model's own text with line ends between its pieces"),
+]

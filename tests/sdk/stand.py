@@ -12,14 +12,18 @@ class Seen(typing.NamedTuple):
     path: str
     headers: dict
     body: bytes
+    face: str = ""  # which of the gateway's it came by, where that matters
 
 
 class Vendor(http.server.ThreadingHTTPServer):
-    """Answers with whatever `answer` holds: (status, content type, body); posts with `first`, where there is one."""
+    """Answers with whatever `answer` holds: (status, content type, body); posts with `first`, where there is one, and the
+    first of them with what is in `queue`.
+    """
 
     answer = (200, "application/json", b"{}")
     headers = {}
     first = None
+    queue = ()
     seen = None
 
     @classmethod
@@ -50,6 +54,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         length = int(self.headers.get("content-length", 0))
         self.server.seen = Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, self.rfile.read(length))
+        if self.server.queue:
+            return self.respond(self.server.queue.pop(0))
         self.respond(self.server.first or self.server.answer)
 
     def respond(self, answer):

@@ -1,13 +1,24 @@
 """Bedrock's Converse."""
 import json
 
-from asks import CALLS, PARAMETERS, PNG, SCHEMA, TOOL
-from .openai import holds
+from asks import CALLS, LIMIT, PARAMETERS, PDF, PNG, PROOF, RESULT, SCHEMA, SYSTEM, THOUGHT, TOOL
+from .openai import holds, joined, stops
 
 
 class Converse:
     def stream(self, body, seen):
         return seen.path.endswith("/converse-stream") and "stream" not in body
+
+    def system(self, body, seen):
+        return body["system"] == [{"text": SYSTEM}]
+
+    def limits(self, body, seen):
+        config = body["inferenceConfig"]
+        return config["maxTokens"] == LIMIT and stops(config.get("stopSequences"), seen)
+
+    def document(self, body, seen):
+        files = [block["document"] for block in body["messages"][-1]["content"] if "document" in block]
+        return [(file["format"], file["source"]) for file in files] == [("pdf", {"bytes": PDF})] and bool(files[0]["name"])
 
     def tools(self, body, seen):
         (tool,) = body["toolConfig"]["tools"]
@@ -39,3 +50,13 @@ class Converse:
 
     def cache_mark(self, body, seen):
         return body["messages"][-1]["content"][-1]["cachePoint"]["type"] == "default"
+
+    def text_in_pieces(self, body, seen):
+        return joined(body["messages"][1]["content"]) == "hello"
+
+    def thought_returned(self, body, seen):
+        _, turn, answer = body["messages"]
+        thought, call = turn["content"]
+        result = answer["content"][0]["toolResult"]
+        told = result["toolUseId"] == call["toolUse"]["toolUseId"] and result["content"] == [{"text": RESULT}]
+        return told and thought["reasoningContent"]["reasoningText"] == {"text": THOUGHT, "signature": PROOF}

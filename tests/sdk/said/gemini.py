@@ -1,8 +1,8 @@
 """Gemini's generateContent. The vendor takes names in camel and in snake case, and both alphabets of base64."""
 import re
 
-from asks import CALLS, PARAMETERS, PNG, SCHEMA, TOOL
-from .openai import holds
+from asks import CALLS, LIMIT, PARAMETERS, PDF, PNG, PROOF, RESULT, SCHEMA, SYSTEM, TOOL
+from .openai import holds, joined, stops
 
 
 def camel(value):
@@ -21,6 +21,20 @@ OWN = {"parametersJsonSchema", "responseJsonSchema", "parameters", "responseSche
 class Gemini:
     def stream(self, body, seen):
         return seen.path.endswith(":streamGenerateContent?alt=sse")
+
+    def system(self, body, seen):
+        return joined(camel(body)["systemInstruction"]["parts"]) == SYSTEM
+
+    def limits(self, body, seen):
+        config = camel(body)["generationConfig"]
+        return config["maxOutputTokens"] == LIMIT and stops(config.get("stopSequences"), seen)
+
+    def document(self, body, seen):
+        return self.inline(body, "application/pdf") == [PDF]
+
+    def inline(self, body, kind):
+        data = [part["inlineData"] for content in camel(body)["contents"] for part in content["parts"] if "inlineData" in part]
+        return [plain(one["data"]) for one in data if one["mimeType"] == kind]
 
     def tools(self, body, seen):
         (tool,) = camel(body)["tools"]
@@ -46,9 +60,7 @@ class Gemini:
         )
 
     def image(self, body, seen):
-        pictures = [part["inlineData"] for content in camel(body)["contents"] for part in content["parts"] if "inlineData" in part]
-        data = [picture["data"].replace("-", "+").replace("_", "/") for picture in pictures]
-        return data == [PNG] and pictures[0]["mimeType"] == "image/png"
+        return self.inline(body, "image/png") == [PNG]
 
     def reasoning(self, body, seen):
         thinking = camel(body)["generationConfig"]["thinkingConfig"]
@@ -60,3 +72,16 @@ class Gemini:
 
     def cache_mark(self, body, seen):
         return camel(body).get("cachedContent") == "cachedContents/abc"
+
+    def text_in_pieces(self, body, seen):
+        return joined(body["contents"][1]["parts"]) == "hello"
+
+    def thought_returned(self, body, seen):
+        _, turn, answer = camel(body)["contents"]
+        call, result = turn["parts"][-1], answer["parts"][-1]["functionResponse"]
+        told = result["name"] == call["functionCall"]["name"] and result["response"] == {"output": RESULT}
+        return told and plain(call["thoughtSignature"]) == PROOF
+
+
+def plain(base64):
+    return base64.replace("-", "+").replace("_", "/")

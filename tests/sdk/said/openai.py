@@ -1,7 +1,7 @@
 """OpenAI's chat completions, their dialects, and Responses."""
 import json
 
-from asks import CALLS, PARAMETERS, PNG, SCHEMA, TOOL
+from asks import CALLS, LIMIT, PARAMETERS, PDF, PNG, PROOF, QUESTION, RESULT, SCHEMA, STOP, SYSTEM, THOUGHT, TOOL
 
 PICTURE = "data:image/png;base64," + PNG
 
@@ -18,6 +18,16 @@ def parts(message):
     return content if isinstance(content, list) else []
 
 
+def joined(content):
+    return content if isinstance(content, str) else "".join(part["text"] for part in content)
+
+
+def stops(words, seen):
+    """Whether these are the words asked for; Responses has none."""
+    asked = None if seen.face == "Responses" else [STOP]
+    return ([words] if isinstance(words, str) else words or None) == asked
+
+
 class Chat:
     efforts = [{"reasoning_effort": "high"}]
     required = ["required"]
@@ -25,6 +35,19 @@ class Chat:
 
     def stream(self, body, seen):
         return body.get("stream") is True
+
+    def system(self, body, seen):
+        first, second = body["messages"]
+        roles = first["role"] in ("system", "developer") and second["role"] == "user"
+        return roles and joined(first["content"]) == SYSTEM and joined(second["content"]) == QUESTION
+
+    def limits(self, body, seen):
+        most = body.get("max_completion_tokens", body.get("max_tokens"))
+        return most == LIMIT and stops(body.get("stop"), seen)
+
+    def document(self, body, seen):
+        files = [part["file"]["file_data"] for part in parts(body["messages"][-1]) if part["type"] == "file"]
+        return files == ["data:application/pdf;base64," + PDF]
 
     def tools(self, body, seen):
         return len(body["tools"]) == 1 and holds(body["tools"][0], {"type": "function", "function": dict(TOOL, parameters=PARAMETERS)})
@@ -53,6 +76,16 @@ class Chat:
     def cache_mark(self, body, seen):
         return any(mark in part for mark in self.mark for part in parts(body["messages"][-1]))
 
+    def text_in_pieces(self, body, seen):
+        return joined(body["messages"][1]["content"]) == "hello"
+
+    def thought_returned(self, body, seen):
+        _, turn, result = body["messages"]
+        return result["tool_call_id"] == turn["tool_calls"][0]["id"] and result["content"] == RESULT and self.thought(turn)
+
+    def thought(self, turn):
+        return turn["reasoning_content"] == THOUGHT
+
 
 class Mistral(Chat):
     required = ["any", "required"]
@@ -66,10 +99,25 @@ class OpenRouter(Chat):
     efforts = [{"reasoning": {"effort": "high"}}, {"reasoning_effort": "high"}]
     mark = ["cache_control"]
 
+    def thought(self, turn):
+        (detail,) = turn["reasoning_details"]
+        return detail["text"] == THOUGHT and detail["signature"] == PROOF
+
 
 class Responses:
     def stream(self, body, seen):
         return body.get("stream") is True
+
+    def system(self, body, seen):
+        said = body.get("instructions") or joined(body["input"][0]["content"])
+        return said == SYSTEM
+
+    def limits(self, body, seen):
+        return body["max_output_tokens"] == LIMIT and stops(None, seen)
+
+    def document(self, body, seen):
+        files = [part["file_data"] for part in parts(body["input"][-1]) if part["type"] == "input_file"]
+        return files == ["data:application/pdf;base64," + PDF]
 
     def tools(self, body, seen):
         return len(body["tools"]) == 1 and holds(body["tools"][0], dict(TOOL, type="function", parameters=PARAMETERS))
@@ -96,3 +144,11 @@ class Responses:
 
     def cache_mark(self, body, seen):
         return any("prompt_cache_breakpoint" in part for part in parts(body["input"][-1]))
+
+    def text_in_pieces(self, body, seen):
+        return joined(body["input"][1]["content"]) == "hello"
+
+    def thought_returned(self, body, seen):
+        _, thought, call, result = body["input"]
+        told = result["call_id"] == call["call_id"] and result["output"] == RESULT
+        return told and thought["type"] == "reasoning" and thought["encrypted_content"] == PROOF and call["type"] == "function_call"

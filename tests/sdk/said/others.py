@@ -1,12 +1,18 @@
 """Cohere, Ollama, DashScope, and the vendors of bare text."""
 import json
 
-from asks import CALLS, PARAMETERS, PNG, QUESTION, SCHEMA, TOOL
-from .openai import Chat, holds, parts
+from asks import CALLS, LIMIT, PNG, QUESTION, SCHEMA, STOP, SYSTEM, TOOL
+from .openai import Chat, holds, parts, stops
 
 
 class Cohere(Chat):
     required = ["REQUIRED"]
+
+    def limits(self, body, seen):
+        return body["max_tokens"] == LIMIT and stops(body.get("stop_sequences"), seen)
+
+    def document(self, body, seen):
+        return False  # takes text only
 
     def parallel_calls(self, body, seen):
         for message in body["messages"]:
@@ -31,6 +37,12 @@ def document(part):
 
 
 class Ollama(Chat):
+    def limits(self, body, seen):
+        return body["options"]["num_predict"] == LIMIT and stops(body["options"].get("stop"), seen)
+
+    def document(self, body, seen):
+        return False  # takes pictures only
+
     def forced_call(self, body, seen):
         return False  # has no word for it
 
@@ -58,6 +70,15 @@ class Ollama(Chat):
 
 
 class DashScope(Chat):
+    def system(self, body, seen):
+        return super().system(body["input"], seen)
+
+    def limits(self, body, seen):
+        return super().limits(body["parameters"], seen)
+
+    def document(self, body, seen):
+        return False  # takes pictures, sounds and films
+
     def stream(self, body, seen):
         return seen.headers.get("x-dashscope-sse") == "enable" and body["parameters"]["incremental_output"] is True
 
@@ -81,6 +102,9 @@ class DashScope(Chat):
     def schema(self, body, seen):
         return super().schema(body["parameters"], seen)
 
+    def text_in_pieces(self, body, seen):
+        return super().text_in_pieces(body["input"], seen)
+
     def cache_mark(self, body, seen):
         return any("cache_control" in part for part in parts(body["input"]["messages"][-1]))
 
@@ -88,13 +112,23 @@ class DashScope(Chat):
 class Prompt:
     """Takes bare text: what is said must be in it."""
 
+    def system(self, body, seen):
+        return SYSTEM in self.prompt(body)
+
     def tools(self, body, seen):
         return False
 
-    forced_call = parallel_calls = reasoning = schema = cache_mark = tools
+    document = forced_call = parallel_calls = reasoning = schema = cache_mark = tools
+
+    def text_in_pieces(self, body, seen):
+        return "hello" in self.prompt(body)
 
 
 class Tgi(Prompt):
+    def limits(self, body, seen):
+        wanted = seen.face == "Responses" or STOP in body["parameters"]["stop"]
+        return body["parameters"]["max_new_tokens"] == LIMIT and wanted
+
     def prompt(self, body):
         return body["inputs"]
 
@@ -110,6 +144,13 @@ class Tgi(Prompt):
 
 
 class Replicate(Prompt):
+    def system(self, body, seen):
+        return body["input"].get("system_prompt") == SYSTEM or super().system(body, seen)
+
+    def limits(self, body, seen):
+        most = body["input"].get("max_tokens", body["input"].get("max_new_tokens"))
+        return most == LIMIT and stops(body["input"].get("stop_sequences"), seen)
+
     def prompt(self, body):
         return body["input"]["prompt"]
 
