@@ -5,7 +5,7 @@ KNOWN = {
     "Messages of anthropic-messages-s-868aa6615a": "the SDK's types leave out the usage of iterations",
     "Messages of anthropic-messages-s-b6678b0204": "the SDK's types leave out the usage of iterations",
 } | {
-    f"generateContent of vertex-generatecontent-{id}": "the SDK does not read the numbers of its own enum"
+    f"generateContent of vertex-generatecontent-{id} (Python)": "the SDK does not read the numbers of its own enum"
     for id in ("11f63c5c57", "37875f2552", "688265d145")
 }
 
