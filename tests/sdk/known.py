@@ -1,4 +1,4 @@
-"""What can't be compared, and why: cells, and recordings whose usage is not. Faults of requests that are known."""
+"""What can't be compared, and why: cells, recordings whose usage is not, codes of errors. Faults of requests that are known."""
 KNOWN = {
     "Messages of anthropic-messages-s-3c69c057dc": "the recorded ping is no JSON: the SDK fails on the vendor's own bytes",
     "Responses of github_copilot-responses-s-8542955c0a (Node)": "the recording's ids are redacted to different ones: the SDK refuses it",
@@ -22,3 +22,11 @@ FAULTS = [  # face (None: any), feature, what of the request or its warning show
     ("generateContent", "thought streamed", '"call_1"', "nor here; and thoughts that came in pieces go back with line ends between them"),
     (None, "text in pieces", "hel\\nlo", "vendors of bare text are told the model's own text with line ends between its pieces"),
 ]
+
+CODES = {
+    id: "a prompt that is too long keeps the vendor's own code, where OpenAI's callers look for context_length_exceeded"
+    for id in (
+        "openrouter-chat-completions-e0fe027f71", "deepseek-chat-completions-005694e754", "llamacpp-chat-completions-7b490fe939",
+        "anthropic-messages-6ee1a057f1",
+    )
+}
