@@ -34,6 +34,7 @@ use chrono::Utc;
 use context::{Counted, Ctx, Refusal};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
+use magic_domain::feature::Features;
 use magic_domain::health::Outcome;
 use magic_domain::ids::ChannelId;
 use magic_wire::chat::Dialect;
@@ -338,7 +339,8 @@ impl Edge {
             _ => None,
         };
         let (face, pinned) = (asked.face, presented.channel);
-        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned, kept_by };
+        let needs = plan::needs(gateway, endpoint, &intake);
+        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned, kept_by, needs };
         let plan = plan::plan(gateway, &wanted)?;
         if caller.is_admin() && intake::header(session, "x-magic-explain") == Some("1") {
             answer::json(session, ctx, 200, &plan::explain(&plan, &wanted)).await?;
@@ -383,6 +385,7 @@ impl Edge {
             model,
             pinned: presented.channel,
             kept_by: None,
+            needs: Features::default(),
         };
         let plan = plan::plan(&self.0, &wanted)?;
         let mut call = plan::realtime(&self.0, session, wanted, plan).await?;

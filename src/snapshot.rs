@@ -6,6 +6,7 @@ use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
+use magic_domain::feature::{Feature, Features};
 use magic_domain::health::{Health, Outcome, Verdict};
 use magic_domain::ids::ChannelId;
 use magic_domain::select::Live;
@@ -116,6 +117,9 @@ pub struct Now<'a> {
     pub now_ms: u64,
     pub endpoint: Endpoint,
     pub face: Dialect,
+    /// The model as the caller named it, and what the request needs of it.
+    pub model: &'a str,
+    pub needs: Features,
 }
 
 impl Live for Now<'_> {
@@ -137,5 +141,14 @@ impl Live for Now<'_> {
 
     fn capable(&self, channel: &Channel) -> bool {
         magic_wire::vendors::outbound(channel.kind, self.endpoint, self.face, "").is_some()
+    }
+
+    fn lacks(&self, channel: &Channel) -> Option<Feature> {
+        let table = &self.snapshot.table;
+        // Most tables lack nothing that is needed: then no channel is looked up.
+        if self.needs.both(table.lacked()).is_empty() {
+            return None;
+        }
+        table.lacks(channel.id, channel.upstream_model(self.model)).both(self.needs).iter().next()
     }
 }

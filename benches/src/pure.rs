@@ -8,6 +8,7 @@ use magic::principals::Principals;
 use magic_domain::books::{Closing, Record};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::endpoint::Endpoint;
+use magic_domain::feature::Feature;
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, RequestId, TokenId, UserId};
 use magic_domain::money::Nano;
@@ -73,6 +74,9 @@ impl Live for AllWell {
     }
     fn capable(&self, _channel: &Channel) -> bool {
         true
+    }
+    fn lacks(&self, _channel: &Channel) -> Option<Feature> {
+        None
     }
 }
 

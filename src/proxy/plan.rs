@@ -10,6 +10,7 @@ use chrono::Utc;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
+use magic_domain::feature::{Feature, Features};
 use magic_domain::ids::{ChannelId, RequestId};
 use magic_domain::select::{Refusal, Selection, judge, select};
 use magic_domain::usage::Usage;
@@ -28,6 +29,8 @@ pub struct Wanted<'a> {
     pub pinned: Option<ChannelId>,
     /// The channel that alone can take the call: its vendor keeps the answer that this one follows.
     pub kept_by: Option<ChannelId>,
+    /// What a vendor must be able to do for it.
+    pub needs: Features,
 }
 
 /// The channels that can serve the request, from the first of the caller's groups that has any.
@@ -35,6 +38,18 @@ pub struct Plan {
     pub snapshot: Arc<Snapshot>,
     pub group: String,
     pub selection: Selection,
+}
+
+/// What the request needs. Pictures are looked for only where a channel is known that can't see them: that takes
+/// another look at the whole body.
+pub fn needs(gateway: &Gateway, endpoint: Endpoint, intake: &Intake) -> Features {
+    let needs = intake.peek.needs;
+    let blind = gateway.routing.load().table.lacked().contains(Feature::Images);
+    let chat = matches!(endpoint, Endpoint::Chat | Endpoint::Responses);
+    match blind && chat && magic_wire::peek::shows_image(&intake.body) {
+        true => needs.with(Feature::Images),
+        false => needs,
+    }
 }
 
 /// Selects candidates, or says why there are none.
@@ -45,6 +60,8 @@ pub fn plan(gateway: &Gateway, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
         now_ms: gateway.routing.now_ms(),
         endpoint: wanted.endpoint,
         face: wanted.face,
+        model: &wanted.model,
+        needs: wanted.needs,
     };
     let group = wanted.caller.groups().next().unwrap_or("default").to_owned();
     if let Some(id) = wanted.pinned {
@@ -72,8 +89,8 @@ fn pinned(snapshot: &Snapshot, now: &Now<'_>, id: ChannelId) -> Result<Selection
         return Err(Fault::new(Code::InvalidRequest, format!("there is no channel {id}")));
     };
     match judge(channel, now) {
-        // A person who names a channel may try one that is resting.
-        None | Some(Refusal::Ejected { .. } | Refusal::Probing) => {
+        // A person who names a channel may try one that is resting, or see whether it can by now.
+        None | Some(Refusal::Ejected { .. } | Refusal::Probing | Refusal::Lacks(_)) => {
             Ok(Selection { candidates: vec![channel.clone()], refused: vec![] })
         }
         Some(refusal) => Err(Fault::new(
@@ -136,6 +153,7 @@ pub fn explain(plan: &Plan, wanted: &Wanted<'_>) -> Value {
         "group": plan.group,
         "group_ratio": table.ratio(&plan.group) as f64 / 1e6,
         "table_version": table.version,
+        "needs": wanted.needs.iter().map(Feature::name).collect::<Vec<_>>(),
         "candidates": plan.selection.candidates.iter().map(|channel| row(channel)).collect::<Vec<_>>(),
         "refused": plan.selection.refused.iter().map(|(channel, refusal)| {
             let mut row = row(channel);

@@ -9,6 +9,7 @@ use super::replay;
 use crate::gateway::Gateway;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
+use magic_domain::feature::Features;
 use magic_domain::ids::{ChannelId, RequestId};
 use magic_wire::chat::Dialect;
 use magic_wire::peek::Peek;
@@ -67,6 +68,7 @@ pub async fn call(
         model: MODEL.to_owned(),
         pinned: Some(channel),
         kept_by: None,
+        needs: Features::default(),
     };
     let plan = plan::plan(gateway, &wanted)?;
     let mut call = plan::call(gateway, session, wanted, plan, intake).await?;

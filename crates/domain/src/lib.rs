@@ -3,6 +3,7 @@
 //! * [`money`], [`price`], [`usage`]: what a call costs, in integers.
 //! * [`books`]: the records that make billing crash-proof, and how a bill is derived from them.
 //! * [`channel`], [`table`], [`select`], [`health`]: who can serve a request, and in which order.
+//! * [`feature`]: what a channel has been found to be able to do.
 //! * [`principal`]: who calls. [`fault`]: what went wrong, and what the caller is told.
 //! * [`options`]: every operator-set option with its default.
 
@@ -10,6 +11,7 @@ pub mod books;
 pub mod channel;
 pub mod endpoint;
 pub mod fault;
+pub mod feature;
 pub mod health;
 pub mod ids;
 pub mod money;

@@ -1,6 +1,7 @@
 //! Selection: `(table, health, request, draw) → ordered candidates`, and a reason for every refused one.
 
 use crate::channel::{Channel, ChannelStatus};
+use crate::feature::Feature;
 use crate::health::Verdict;
 use crate::ids::ChannelId;
 use crate::table::Table;
@@ -21,6 +22,8 @@ pub enum Refusal {
     Full,
     /// Its type can't do what is asked.
     Incapable,
+    /// The request needs what the channel has been found unable to do.
+    Lacks(Feature),
 }
 
 impl std::fmt::Display for Refusal {
@@ -35,6 +38,9 @@ impl std::fmt::Display for Refusal {
             Refusal::Probing => f.write_str("being tried again after failures"),
             Refusal::Full => f.write_str("its limit is reached"),
             Refusal::Incapable => f.write_str("its type can't serve this endpoint"),
+            Refusal::Lacks(feature) => {
+                write!(f, "has failed the conformance check for {}", feature.name())
+            }
         }
     }
 }
@@ -44,6 +50,8 @@ pub trait Live {
     fn verdict(&self, channel: &Channel) -> (Verdict, Option<&'static str>);
     fn full(&self, channel: &Channel) -> bool;
     fn capable(&self, channel: &Channel) -> bool;
+    /// The first thing the request needs that the channel has been found unable to do.
+    fn lacks(&self, channel: &Channel) -> Option<Feature>;
 }
 
 /// The outcome: channels to try in order, and the others with a reason each.
@@ -107,6 +115,9 @@ pub fn judge(channel: &Channel, live: &impl Live) -> Option<Refusal> {
     if !live.capable(channel) {
         return Some(Refusal::Incapable);
     }
+    if let Some(feature) = live.lacks(channel) {
+        return Some(Refusal::Lacks(feature));
+    }
     if live.full(channel) {
         return Some(Refusal::Full);
     }
@@ -166,6 +177,7 @@ mod tests {
         verdicts: HashMap<i64, Verdict>,
         full: Vec<i64>,
         incapable: Vec<i64>,
+        lacking: Vec<i64>,
     }
     impl Live for Fixed {
         fn verdict(&self, channel: &Channel) -> (Verdict, Option<&'static str>) {
@@ -176,6 +188,9 @@ mod tests {
         }
         fn capable(&self, channel: &Channel) -> bool {
             !self.incapable.contains(&channel.id.0)
+        }
+        fn lacks(&self, channel: &Channel) -> Option<Feature> {
+            self.lacking.contains(&channel.id.0).then_some(Feature::Tools)
         }
     }
 
@@ -226,7 +241,7 @@ mod tests {
         let live = Fixed {
             verdicts: HashMap::from([(3, Verdict::Ejected { for_ms: 1500 }), (4, Verdict::Probing)]),
             full: vec![5],
-            incapable: vec![],
+            ..Fixed::default()
         };
         let selection = select(&table(channels), &live, "default", "gpt-4o", 0);
         assert_eq!(ids(&selection), [6]);
@@ -263,5 +278,21 @@ mod tests {
         let selection = select(&table(vec![sample(1), sample(2)]), &live, "default", "gpt-4o", 0);
         assert!(selection.candidates.is_empty());
         assert_eq!(selection.refused.len(), 2);
+    }
+
+    #[test]
+    fn what_was_found_not_to_work_is_not_tried_even_as_the_last_resort() {
+        let live = Fixed {
+            verdicts: HashMap::from([
+                (1, Verdict::Ejected { for_ms: 9 }),
+                (2, Verdict::Ejected { for_ms: 9 }),
+            ]),
+            lacking: vec![1],
+            ..Fixed::default()
+        };
+        let selection = select(&table(vec![sample(1), sample(2)]), &live, "default", "gpt-4o", 0);
+        assert_eq!(ids(&selection), [2]);
+        assert_eq!(selection.refused[0].1, Refusal::Lacks(Feature::Tools));
+        assert_eq!(selection.refused[0].1.to_string(), "has failed the conformance check for tools");
     }
 }

@@ -2,6 +2,7 @@
 //! database and swapped in whole; a request keeps the one it started with.
 
 use crate::channel::{Channel, ChannelStatus};
+use crate::feature::Features;
 use crate::ids::ChannelId;
 use crate::money::RATIO_ONE;
 use crate::options::Options;
@@ -19,12 +20,18 @@ pub struct Table {
     /// disabled are in it too: the explanation of a refusal names them.
     offers: HashMap<String, HashMap<String, Vec<Arc<Channel>>>>,
     models: BTreeSet<String>,
+    lacks: Lacks,
+    /// All of `lacks` together: most tables have none, and most requests need none of it.
+    lacked: Features,
     /// Group name → ratio in millionths.
     groups: BTreeMap<String, i64>,
     pub catalogue: Arc<Catalogue>,
     pub options: Arc<Options>,
     pub hot: Hot,
 }
+
+/// What channels have been found unable to do, by the vendor's name of the model.
+pub type Lacks = HashMap<ChannelId, HashMap<String, Features>>;
 
 /// Options that every call asks for, read once per table.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,6 +86,25 @@ impl Table {
             }
         }
         table
+    }
+
+    /// Adds what conformance checks have found not to work.
+    #[must_use]
+    pub fn lacking(mut self, lacks: Lacks) -> Table {
+        let sets = lacks.values().flat_map(HashMap::values);
+        self.lacked = sets.fold(Features::default(), |all, set| all.either(*set));
+        self.lacks = lacks;
+        self
+    }
+
+    /// What a channel is known not to be able to do with a model, by the vendor's name of it.
+    pub fn lacks(&self, id: ChannelId, upstream_model: &str) -> Features {
+        self.lacks.get(&id).and_then(|models| models.get(upstream_model)).copied().unwrap_or_default()
+    }
+
+    /// What any channel is known not to be able to do: nothing else has to be looked for in a request.
+    pub fn lacked(&self) -> Features {
+        self.lacked
     }
 
     pub fn channel(&self, id: ChannelId) -> Option<&Arc<Channel>> {
@@ -146,6 +172,18 @@ mod tests {
         let table = Table::build(1, vec![channel], BTreeMap::new(), Arc::default(), Arc::default());
         assert!(table.models_of("default").is_empty());
         assert_eq!(table.offers("default", "gpt-4o").len(), 1);
+    }
+
+    #[test]
+    fn what_a_channel_lacks_is_known_by_model() {
+        use crate::feature::Feature;
+        let tools = Features::default().with(Feature::Tools);
+        let table = Table::default()
+            .lacking([(ChannelId(1), [("small".to_owned(), tools)].into_iter().collect())].into());
+        assert_eq!(table.lacks(ChannelId(1), "small"), tools);
+        assert!(table.lacks(ChannelId(1), "large").is_empty());
+        assert!(table.lacks(ChannelId(2), "small").is_empty());
+        assert_eq!(table.lacked(), tools);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! What routing and billing need of a request, read in one pass, with the places that may have to change.
 
+mod needs;
+
 use crate::WireError;
 pub use crate::multipart::peek_multipart;
 pub use crate::rope::Rope;
 use crate::scan::{Member, Scan};
 pub use crate::splice::{Edits, splice};
 use magic_domain::endpoint::Endpoint;
+use magic_domain::feature::{Feature, Features};
+use needs::asks_schema;
+pub use needs::shows_image;
 use std::ops::Range;
 
 /// What a request asks for.
@@ -27,6 +32,8 @@ pub struct Peek {
     pub previous_response_id: Option<String>,
     /// Bytes of the body that are text: an over-estimate of the prompt.
     pub prompt_bytes: usize,
+    /// What a vendor must be able to do for it; pictures are left to [`shows_image`].
+    pub needs: Features,
     pub(crate) spans: Spans,
 }
 
@@ -60,6 +67,11 @@ const NAMES: &[&str] = &[
     "quality",
     "response_format",
     "previous_response_id",
+    "tools",
+    "functions",
+    "text",
+    "output_format",
+    "output_config",
 ];
 
 /// The model one-api takes when a JSON request names none; it is then written into the body. Forms have to name
@@ -134,6 +146,24 @@ pub fn peek_json(endpoint: Endpoint, body: &[u8]) -> Result<Peek, WireError> {
         let text = optional_text("input", value)?.unwrap_or_default();
         peek.characters = Some(text.chars().count() as u64);
     }
+    if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) {
+        let listed = |name: &str| scan.find(name).is_some_and(|member| member.items > 0);
+        if listed("tools") || listed("functions") {
+            peek.needs.insert(Feature::Tools);
+        }
+        let formats: [(&str, &[&str]); 4] = [
+            ("response_format", &[]),
+            ("text", &["format"]),
+            ("output_format", &[]),
+            ("output_config", &["format"]),
+        ];
+        if formats.iter().any(|(name, path)| get(name).is_some_and(|(_, value)| asks_schema(value, path))) {
+            peek.needs.insert(Feature::StructuredOutput);
+        }
+        if peek.stream {
+            peek.needs.insert(Feature::Stream);
+        }
+    }
     let span = |member: &Member| member.span.clone();
     peek.spans.messages = scan.find("messages").map(span);
     peek.spans.instructions = scan.find("instructions").map(span);
@@ -146,7 +176,9 @@ pub fn peek_json(endpoint: Endpoint, body: &[u8]) -> Result<Peek, WireError> {
 pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireError> {
     const CONFIG: &[&str] = &["generationConfig", "generation_config"];
     const NAMES: &[&str] = &["maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count"];
-    let mut scan = Scan::new(CONFIG, 0);
+    const SCHEMAS: &[&str] =
+        &["responseSchema", "response_schema", "responseJsonSchema", "response_json_schema"];
+    let mut scan = Scan::new(&["generationConfig", "generation_config", "tools"], 0);
     scan.push(body)?;
     scan.finish()?;
     let mut peek = Peek {
@@ -156,10 +188,19 @@ pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireE
         prompt_bytes: scan.text_bytes(),
         ..Peek::default()
     };
+    if scan.find("tools").is_some_and(|member| member.items > 0) {
+        peek.needs.insert(Feature::Tools);
+    }
+    if stream {
+        peek.needs.insert(Feature::Stream);
+    }
     for name in CONFIG {
         let Some(value) = scan.find(name).map(|member| &body[member.span.clone()]) else { continue };
         if value.first() != Some(&b'{') {
             return Err(WireError::at(format!("{name} must be an object"), *name));
+        }
+        if needs::has_any(value, SCHEMAS) {
+            peek.needs.insert(Feature::StructuredOutput);
         }
         let mut inner = Scan::new(NAMES, 0);
         inner.push(value)?;
