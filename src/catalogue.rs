@@ -107,7 +107,13 @@ mod tests {
 
     fn loaded(options: &[(&str, &str)]) -> Loaded {
         let set = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        Loaded { version: 7, channels: vec![], options: Options::new(set), models: vec![] }
+        Loaded {
+            version: 7,
+            channels: vec![],
+            options: Options::new(set),
+            models: vec![],
+            lacks: Default::default(),
+        }
     }
 
     #[test]

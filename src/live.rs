@@ -155,7 +155,7 @@ impl Live for LiveGateway {
         let catalogue = Arc::new(catalogue::build(&loaded));
         let groups = catalogue::groups(&loaded.options);
         let table = Table::build(version, loaded.channels, groups, catalogue, Arc::new(loaded.options));
-        self.gateway.routing.publish(table);
+        self.gateway.routing.publish(table.lacking(loaded.lacks));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Accounts at vendors. Keys are sealed for the row and the host they may be sent to: a channel whose host
 //! changes has no key any more.
 
+use crate::capabilities::forget;
 use crate::db::{Arg, Row, Tx, TxError, args};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
@@ -164,7 +165,28 @@ pub(crate) async fn insert(
     tx.insert(&sql, all).await
 }
 
-/// Writes every field. An empty key keeps the stored one, unless the host has changed: then it is gone.
+/// Whether both are the same account, reached in the same way: what was found out about one holds for the other.
+fn same_account(a: &Channel, b: &Channel) -> bool {
+    a.kind == b.kind && a.base_url == b.base_url && a.key == b.key && a.config == b.config
+}
+
+/// Whether a channel is what it was when it was loaded, as far as findings about it go. `NotFound`: it is gone.
+pub(crate) async fn is_still(tx: &mut Tx, inner: &Inner, loaded: &Channel) -> Result<bool, TxError> {
+    // Locked, so that nobody changes it until this transaction has ended.
+    let lock = crate::ledger::for_update(tx.engine());
+    let sql = format!("SELECT {COLUMNS} FROM magic_channels WHERE id = ?{lock}");
+    let row = tx.one(&sql, args![loaded.id.0]).await?.ok_or(StoreError::NotFound("channel"))?;
+    Ok(same_account(&opened(inner, read(&row)?), loaded))
+}
+
+/// The channel of a row with its key; without one where it does not open.
+fn opened(inner: &Inner, row: ChannelRow) -> Channel {
+    let here = place(&row.uid, &host_of(row.channel.kind, &row.channel.base_url));
+    Channel { key: inner.vault.open(&row.key_sealed, &here).unwrap_or_default(), ..row.channel }
+}
+
+/// Writes every field. An empty key keeps the stored one, unless the host has changed: then it is gone. What was
+/// found out about another account is forgotten.
 pub(crate) async fn write(tx: &mut Tx, inner: &Inner, id: i64, new: &NewChannel) -> Result<(), TxError> {
     let sql = format!("SELECT {COLUMNS} FROM magic_channels WHERE id = ?");
     let row = tx.one(&sql, args![id]).await?.ok_or(StoreError::NotFound("channel"))?;
@@ -178,11 +200,16 @@ pub(crate) async fn write(tx: &mut Tx, inner: &Inner, id: i64, new: &NewChannel)
     let sets: Vec<String> =
         VALUE_COLUMNS.split(", ").map(|column| format!("{} = ?", column.trim())).collect();
     let mut all = values(inner, &new, &before.uid)?;
+    let another = !same_account(&opened(inner, before.clone()), &new.channel);
     let reason =
         if new.channel.status == ChannelStatus::Enabled { "" } else { before.disabled_reason.as_str() };
     all.extend(args![reason, id]);
     tx.exec(&format!("UPDATE magic_channels SET {}, disabled_reason = ? WHERE id = ?", sets.join(", ")), all)
         .await?;
+    // After the row is locked by its update: a check that ends just now is waited for, or finds another channel.
+    if another {
+        forget(tx, id).await?;
+    }
     Ok(())
 }
 
@@ -300,6 +327,7 @@ impl Store {
                 if tx.exec("DELETE FROM magic_channels WHERE id = ?", args![id.0]).await? == 0 {
                     return Err(StoreError::NotFound("channel").into());
                 }
+                forget(tx, id.0).await?;
                 bump(tx).await?;
             })
         })
@@ -313,6 +341,9 @@ impl Store {
                 let count = tx
                     .exec("DELETE FROM magic_channels WHERE status IN (2, 3) AND owner = 'db'", vec![])
                     .await?;
+                let gone =
+                    "DELETE FROM magic_capabilities WHERE channel_id NOT IN (SELECT id FROM magic_channels)";
+                tx.exec(gone, vec![]).await?;
                 bump(tx).await?;
                 count
             })

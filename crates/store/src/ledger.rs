@@ -37,7 +37,7 @@ pub struct Posted {
     pub known: usize,
 }
 
-fn for_update(engine: Engine) -> &'static str {
+pub(crate) fn for_update(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => "",
         Engine::MySql | Engine::Postgres => " FOR UPDATE",

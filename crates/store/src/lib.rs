@@ -10,6 +10,7 @@ mod migrate;
 mod notice;
 mod run;
 
+pub mod capabilities;
 pub mod channels;
 pub mod dsn;
 pub mod ledger;

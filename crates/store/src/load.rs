@@ -5,6 +5,7 @@ use crate::run::{Store, version};
 use crate::settings::{ModelRow, models};
 use magic_domain::channel::Channel;
 use magic_domain::options::Options;
+use magic_domain::table::Lacks;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Loaded {
     pub channels: Vec<Channel>,
     pub options: Options,
     pub models: Vec<ModelRow>,
+    /// What conformance checks have found not to work.
+    pub lacks: Lacks,
 }
 
 impl Store {
@@ -33,6 +36,7 @@ impl Store {
                 channels: crate::channels::load(&inner).await?,
                 options: Options::new(set),
                 models: models(&inner.db).await?,
+                lacks: crate::capabilities::lacks(&inner).await?,
             })
         })
         .await

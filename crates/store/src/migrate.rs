@@ -8,14 +8,17 @@ use crate::run::transaction;
 const SQLITE: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/sqlite/0001_first.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_responses.sql")),
+    (3, include_str!("../../../migrations/sqlite/0003_capabilities.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
     (2, include_str!("../../../migrations/mysql/0002_responses.sql")),
+    (3, include_str!("../../../migrations/mysql/0003_capabilities.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
     (2, include_str!("../../../migrations/postgres/0002_responses.sql")),
+    (3, include_str!("../../../migrations/postgres/0003_capabilities.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {

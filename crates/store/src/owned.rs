@@ -101,6 +101,7 @@ impl Store {
                 }
                 for id in gone.values() {
                     tx.exec("DELETE FROM magic_channels WHERE id = ?", args![*id]).await?;
+                    crate::capabilities::forget(tx, *id).await?;
                 }
                 // Users, by name.
                 let rows = tx.fetch("SELECT id, username FROM magic_users WHERE owner = ?", args![FILE]).await?;

@@ -529,3 +529,85 @@ async fn answers_are_kept_for_their_owner() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn findings_belong_to_the_account_they_were_made_with() {
+    use magic_domain::feature::{Feature, Features, Finding, Verdict};
+    let finding = |feature, verdict| Finding { feature, verdict, detail: "said \"ä\"".into() };
+    each(async |store, _| {
+        let ids = store.create_channels(vec![channel("a"), channel("b")]).await.unwrap();
+        let loaded =
+            async |id| store.load().await.unwrap().channels.into_iter().find(|c| c.id == id).unwrap();
+        let lacks = async || store.load().await.unwrap().lacks;
+        let all = vec![finding(Feature::Tools, Verdict::No), finding(Feature::Chat, Verdict::Yes)];
+        for id in &ids {
+            store.replace_capabilities(&loaded(*id).await, "gpt-4o", all.clone()).await.unwrap();
+        }
+        let kept = store.capabilities(ids[0]).await.unwrap();
+        let features: Vec<Feature> = kept.iter().map(|row| row.finding.feature).collect();
+        assert_eq!(features, [Feature::Chat, Feature::Tools]);
+        assert_eq!((kept[1].model.as_str(), &kept[1].finding), ("gpt-4o", &all[0]));
+        assert!(kept[1].checked_at > 1_700_000_000);
+        assert_eq!(lacks().await[&ids[0]]["gpt-4o"], Features::default().with(Feature::Tools));
+        // A new check replaces; another model is another matter.
+        let before = store.version().await.unwrap();
+        let now = vec![finding(Feature::Tools, Verdict::Yes)];
+        store.replace_capabilities(&loaded(ids[0]).await, "gpt-4o", now).await.unwrap();
+        assert!(store.version().await.unwrap() > before, "other nodes are told");
+        assert_eq!(store.capabilities(ids[0]).await.unwrap().len(), 1);
+        assert!(!lacks().await.contains_key(&ids[0]));
+        // What changes nothing about the account keeps what is known of it.
+        let mut change = channel("b2");
+        change.channel.key = Secret::default();
+        change.channel.models.push("more".into());
+        store.update_channel(ids[1], change.clone()).await.unwrap();
+        assert_eq!(store.capabilities(ids[1]).await.unwrap().len(), 2);
+        change.channel.key = Secret::new("sk-vendor-secret-1234");
+        store.update_channel(ids[1], change.clone()).await.unwrap();
+        assert_eq!(store.capabilities(ids[1]).await.unwrap().len(), 2, "the same key again");
+        // A check that began before a change is worth nothing after it.
+        let old = loaded(ids[1]).await;
+        let changes: [fn(&mut Channel); 4] = [
+            |c| c.key = Secret::new("sk-another-key-56789"),
+            |c| c.base_url.push_str("/x"),
+            |c| c.kind = 8,
+            |c| c.config.clear(),
+        ];
+        for alter in changes {
+            alter(&mut change.channel);
+            store.update_channel(ids[1], change.clone()).await.unwrap();
+            assert!(store.capabilities(ids[1]).await.unwrap().is_empty());
+            let error = store.replace_capabilities(&old, "gpt-4o", all.clone()).await.unwrap_err();
+            assert!(matches!(error, StoreError::Conflict(_)), "{error}");
+            store.replace_capabilities(&loaded(ids[1]).await, "gpt-4o", all.clone()).await.unwrap();
+        }
+        let long = store.replace_capabilities(&loaded(ids[1]).await, &"m".repeat(192), all.clone()).await;
+        assert!(matches!(long.unwrap_err(), StoreError::Invalid(_)));
+        let last = loaded(ids[1]).await;
+        store.delete_channel(ids[1]).await.unwrap();
+        assert!(store.capabilities(ids[1]).await.unwrap().is_empty());
+        let error = store.replace_capabilities(&last, "gpt-4o", all.clone()).await.unwrap_err();
+        assert_eq!(error, StoreError::NotFound("channel"));
+        assert!(store.auto_disable_channel(ids[0], "refused").await.unwrap());
+        assert_eq!(store.delete_disabled_channels().await.unwrap(), 1);
+        assert!(store.capabilities(ids[0]).await.unwrap().is_empty());
+        // The same for what a file declares and then no longer does.
+        let owned = |key: &str| {
+            let mut own = channel("f");
+            own.channel.key = Secret::new(key);
+            Owned { channels: vec![own], ..Owned::default() }
+        };
+        store.apply_owned(owned("sk-file-key-000001")).await.unwrap();
+        let own = store.load().await.unwrap().channels.remove(0);
+        store.replace_capabilities(&own, "gpt-4o", all.clone()).await.unwrap();
+        store.apply_owned(owned("sk-file-key-000001")).await.unwrap();
+        assert_eq!(store.capabilities(own.id).await.unwrap().len(), 2, "read again without a change");
+        store.apply_owned(owned("sk-file-key-000002")).await.unwrap();
+        assert!(store.capabilities(own.id).await.unwrap().is_empty());
+        let own = store.load().await.unwrap().channels.remove(0);
+        store.replace_capabilities(&own, "gpt-4o", all).await.unwrap();
+        store.apply_owned(Owned::default()).await.unwrap();
+        assert!(store.capabilities(own.id).await.unwrap().is_empty());
+    })
+    .await;
+}

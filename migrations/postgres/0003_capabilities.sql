@@ -1,0 +1,10 @@
+-- What the conformance check has found: which channel can do what with which of its vendor's models.
+CREATE TABLE magic_capabilities (
+    channel_id BIGINT NOT NULL,
+    model TEXT NOT NULL,
+    feature TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    checked_at BIGINT NOT NULL,
+    PRIMARY KEY (channel_id, model, feature)
+);
