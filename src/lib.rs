@@ -3,6 +3,7 @@
 //! A request's way is told in `ARCHITECTURE.md`; the filters are in [`proxy`], in the order they run.
 
 pub mod app;
+pub mod ask;
 pub mod books;
 pub mod bridge;
 pub mod catalogue;

@@ -1,24 +1,17 @@
 //! Calling a channel once, for its test: a small chat completion, not billed.
 
-use crate::fetch::{Ask, open};
+use crate::ask::ask;
 use crate::gateway::Gateway;
-use crate::proxy::attempt;
 use magic_admin::TestOutcome;
 use magic_domain::channel::Channel;
-use magic_domain::endpoint::Endpoint;
 use magic_domain::ids::ChannelId;
-use magic_wire::chat::{ChatRequest, Dialect, Losses, Message, Role};
-use magic_wire::codec::{Asked, To};
-use magic_wire::dialect;
-use magic_wire::fault::read_fault;
-use magic_wire::vendors::outbound;
-use std::sync::Arc;
+use magic_wire::chat::{ChatRequest, Message, Role};
 use std::time::{Duration, Instant};
 
 /// A test takes this long at most.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Of its answer so much is read.
-const ANSWER_MAX: usize = 1 << 20;
+/// Tokens of an answer, where the dialect demands a limit.
+const OUTPUT_MAX: u64 = 256;
 
 /// Calls the channel with `model`, or its first one.
 pub async fn test(gateway: &Gateway, id: ChannelId, model: Option<String>) -> TestOutcome {
@@ -44,42 +37,12 @@ pub async fn test(gateway: &Gateway, id: ChannelId, model: Option<String>) -> Te
     }
 }
 
-async fn call(gateway: &Gateway, channel: &Arc<Channel>, model: &str) -> Result<String, String> {
-    let upstream = channel.upstream_model(model);
-    let untestable = || "the channel's type can't be tested with a chat call".to_owned();
-    let outbound =
-        outbound(channel.kind, Endpoint::Chat, Dialect::OpenAiChat, upstream).ok_or_else(untestable)?;
-    let codec = dialect::vendor(outbound.dialect).ok_or_else(untestable)?;
-    let path = crate::proxy::route::canonical_path(outbound.endpoint);
-    let target = magic_wire::vendors::target(channel, outbound, upstream, path, false)
-        .map_err(|error| error.message)?;
+async fn call(gateway: &Gateway, channel: &Channel, model: &str) -> Result<String, String> {
     let prompt = std::env::var("TEST_PROMPT").ok().filter(|prompt| !prompt.is_empty());
     let prompt = prompt.unwrap_or_else(|| "Answer with the name of your model and nothing else.".into());
-    let chat = ChatRequest {
-        messages: vec![Message::text(Role::User, prompt)],
-        origin: Some(outbound.dialect),
-        ..ChatRequest::default()
-    };
-    let to = To { model: upstream, kind: channel.kind, default_max_output: 256 };
-    let body = codec.write_request(&chat, &to, &mut Losses::default()).map_err(|error| error.message)?;
-    let rope = attempt::hosted(&body.into(), outbound.host, &[]).map_err(|error| error.message)?;
-    let signed = crate::credentials::sign(gateway, channel, &target, &rope).await?;
-    let mut target = target;
-    target.headers.extend(signed.headers);
-    if let Some(path) = signed.path_and_query {
-        target.path_and_query = path;
-    }
-    if target.bridge {
-        target.headers.push(("x-magic-edge".to_owned(), gateway.edge_secret.clone()));
-    }
-    let ask = Ask { method: http::Method::POST, target: &target, headers: &[], body: rope.concat() };
-    let mut answer = open(gateway, channel, ask).await?;
-    let status = answer.status;
-    let answer = answer.body(ANSWER_MAX).await?;
-    if status != 200 {
-        return Err(format!("status {status}: {}", read_fault(status, &answer).message));
-    }
-    let reply = codec.read_reply(&answer, &Asked::default()).map_err(|error| error.message)?;
+    let chat = ChatRequest { messages: vec![Message::text(Role::User, prompt)], ..ChatRequest::default() };
+    let told = ask(gateway, channel, channel.upstream_model(model), chat, OUTPUT_MAX).await;
+    let reply = told.map_err(|trouble| trouble.to_string())?.reply;
     let text: String =
         reply.choices.iter().flat_map(|choice| &choice.parts).filter_map(|part| part.as_text()).collect();
     match text.is_empty() {

@@ -4,7 +4,7 @@ mod body;
 mod head;
 mod peer;
 
-pub use body::{embed_ask, hosted};
+pub use body::{embed_ask, moved, written};
 pub use head::head;
 pub use peer::{peer, timers};
 

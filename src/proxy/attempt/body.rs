@@ -129,17 +129,7 @@ pub async fn translated(
             Some(prompt) => std::borrow::Cow::Owned(with_system(&chat, prompt)),
             None => std::borrow::Cow::Borrowed(chat.as_ref()),
         };
-        let codec = dialect::vendor(outbound.dialect).ok_or_else(|| WireError::new("no such dialect"))?;
-        let to = To { model: &model, kind: channel.kind, default_max_output };
-        let mut body = Bytes::from(codec.write_request(&chat, &to, &mut lost)?);
-        let params = params(&channel);
-        if !params.is_empty() {
-            let peek = peek_json(Endpoint::Raw, &body)?;
-            let edits = Edits { model: None, ask_usage: false, system_prompt: None, params: &params };
-            body = splice(&body, &peek, &edits)?.concat();
-        }
-        // What was lifted out is no part of what a cloud changes.
-        let body = hosted(&body, outbound.host, &[])?.concat();
+        let body = written(&chat, &channel, &model, outbound, default_max_output, &mut lost)?.concat();
         Ok((lifted.into_place(&body), lost))
     };
     let (rope, written) = off(call.body.len(), write).await?.map_err(invalid)?;
@@ -169,6 +159,27 @@ fn params(channel: &Channel) -> Cow<'_, Map<String, Value>> {
     Cow::Owned(params)
 }
 
+/// A chat in the vendor's dialect, with the parameters that the channel sets.
+pub fn written(
+    chat: &ChatRequest,
+    channel: &Channel,
+    model: &str,
+    outbound: Outbound,
+    default_max_output: u64,
+    lost: &mut Losses,
+) -> Result<Rope, WireError> {
+    let codec = dialect::vendor(outbound.dialect).ok_or_else(|| WireError::new("no such dialect"))?;
+    let to = To { model, kind: channel.kind, default_max_output };
+    let mut body = Bytes::from(codec.write_request(chat, &to, lost)?);
+    let params = params(channel);
+    if !params.is_empty() {
+        let peek = peek_json(Endpoint::Raw, &body)?;
+        let edits = Edits { model: None, ask_usage: false, system_prompt: None, params: &params };
+        body = splice(&body, &peek, &edits)?.concat();
+    }
+    hosted(&body, outbound.host, &[])
+}
+
 /// Embeddings and rerank in the vendor's own words.
 pub fn aside(call: &Call, channel: &Channel, model: &str, outbound: Outbound) -> Result<Rope, Fault> {
     let vendor = outbound
@@ -190,9 +201,13 @@ pub fn aside(call: &Call, channel: &Channel, model: &str, outbound: Outbound) ->
 
 /// Where a call goes whose address depends on what is in it: DashScope has one for pictures.
 pub fn elsewhere(call: &Call, model: &str, outbound: Outbound, way: &Way) -> Option<String> {
-    let chat = call.chat.as_ref().filter(|_| outbound.dialect == Dialect::DashScope)?;
-    let path = &way.target.path_and_query;
-    dashscope::multimodal(chat, model).then(|| path.replace("/text-generation/", "/multimodal-generation/"))
+    moved(call.chat.as_ref()?, model, outbound, &way.target.path_and_query)
+}
+
+/// [`elsewhere`] for a chat at hand: its path instead of `path`.
+pub fn moved(chat: &ChatRequest, model: &str, outbound: Outbound, path: &str) -> Option<String> {
+    let pictures = outbound.dialect == Dialect::DashScope && dashscope::multimodal(chat, model);
+    pictures.then(|| path.replace("/text-generation/", "/multimodal-generation/"))
 }
 
 /// What a caller wants embedded, in their dialect.
