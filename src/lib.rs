@@ -9,6 +9,7 @@ pub mod bridge;
 pub mod catalogue;
 pub mod cli;
 pub mod client;
+pub mod conformance;
 pub mod credentials;
 pub mod door;
 pub mod event;

@@ -6,9 +6,9 @@ use crate::gateway::Gateway;
 use crate::proxy::kept::{Archive, Kept};
 use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
-use crate::{probe, settings::Faults};
+use crate::{conformance, probe, settings::Faults};
 use async_trait::async_trait;
-use magic_admin::{Live, TestOutcome};
+use magic_admin::{Checked, Live, TestOutcome};
 use magic_domain::channel::ChannelStatus;
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
@@ -201,6 +201,31 @@ impl Live for LiveGateway {
             }
         }
         outcome
+    }
+
+    async fn check_channel(&self, id: ChannelId, model: Option<String>) -> Result<Checked, StoreError> {
+        let started = std::time::Instant::now();
+        let Some(channel) = self.gateway.routing.load().table.channel(id).cloned() else {
+            return Err(StoreError::Conflict("the channel's secrets can't be opened".into()));
+        };
+        let invalid = |what: String| StoreError::Invalid(what);
+        let model = match model {
+            Some(model) if channel.offered().any(|name| name == model) => model,
+            Some(model) => return Err(invalid(format!("the channel does not offer the model {model}"))),
+            None => channel
+                .offered()
+                .next()
+                .map(str::to_owned)
+                .ok_or_else(|| invalid("the channel offers no model".into()))?,
+        };
+        let upstream_model = channel.upstream_model(&model).to_owned();
+        if !conformance::applies(&channel, &upstream_model) {
+            return Err(invalid("the channel's type takes no chats: there is nothing to check".into()));
+        }
+        let findings = conformance::run(&self.gateway, &channel, &upstream_model).await;
+        self.store.replace_capabilities(&channel, &upstream_model, findings.clone()).await?;
+        self.reload().await?;
+        Ok(Checked { model, upstream_model, seconds: started.elapsed().as_secs_f64(), findings })
     }
 
     fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>) {

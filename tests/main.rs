@@ -3,6 +3,7 @@
 
 mod admin;
 mod cli;
+mod conformance;
 mod corpus;
 mod dialects;
 mod edge;

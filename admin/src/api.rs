@@ -1,6 +1,7 @@
 //! The handlers, one file per kind of object.
 
 pub mod channels;
+pub mod conformance;
 pub mod groups;
 pub mod logs;
 pub mod options;

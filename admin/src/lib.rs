@@ -10,6 +10,7 @@ mod limit;
 mod router;
 
 use async_trait::async_trait;
+use magic_domain::feature::Finding;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
 use magic_domain::principal::{Token, User};
 use magic_store::Store;
@@ -31,6 +32,14 @@ pub trait Live: Send + Sync {
     async fn recall_token(&self, id: TokenId);
     /// Calls a channel for real, once, unbilled.
     async fn test_channel(&self, id: ChannelId, model: Option<String>) -> TestOutcome;
+    /// Finds out what a channel can do with a model (`None`: its first), with real calls, unbilled, within 50
+    /// seconds; keeps the findings and puts them in force. `Invalid`: it offers no such model, or takes no
+    /// chats. `Conflict`: it can't be used, or was changed meanwhile. `NotFound`: it was deleted meanwhile.
+    async fn check_channel(
+        &self,
+        id: ChannelId,
+        model: Option<String>,
+    ) -> Result<Checked, magic_store::StoreError>;
     /// How a channel fares right now, in a word and a reason.
     fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>);
     /// Reads the configuration file again. `Err`: every fault; nothing was changed.
@@ -52,6 +61,18 @@ pub struct TestOutcome {
     pub message: String,
     pub seconds: f64,
     pub model: String,
+}
+
+/// What a conformance check of a channel gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// As callers name it.
+    pub model: String,
+    /// As the vendor names it.
+    pub upstream_model: String,
+    pub seconds: f64,
+    /// One for each feature, in their order.
+    pub findings: Vec<Finding>,
 }
 
 /// What the service works with.

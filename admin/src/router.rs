@@ -1,7 +1,7 @@
 //! Every route on one page, with the role it needs; a test walks it and proves that nothing answers without.
 
 use crate::Deps;
-use crate::api::{channels, groups, logs, options, site, tokens, users};
+use crate::api::{channels, conformance, groups, logs, options, site, tokens, users};
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
 use crate::guard;
@@ -51,6 +51,8 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("DELETE", "/api/channel/disabled", "admin"),
     ("GET", "/api/channel/{id}", "admin"),
     ("DELETE", "/api/channel/{id}", "admin"),
+    ("GET", "/api/channel/{id}/conformance", "admin"),
+    ("POST", "/api/channel/{id}/conformance", "admin"),
     ("GET", "/api/option", "root"),
     ("PUT", "/api/option", "root"),
     ("POST", "/api/config/reload", "root"),
@@ -106,6 +108,8 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/channel", put().to(channels::update))
         .route("/api/channel/{id}", get().to(channels::one))
         .route("/api/channel/{id}", delete().to(channels::delete))
+        .route("/api/channel/{id}/conformance", get().to(conformance::known))
+        .route("/api/channel/{id}/conformance", post().to(conformance::check))
         .route("/api/option", get().to(options::list))
         .route("/api/option", put().to(options::set))
         .route("/api/config/reload", post().to(options::reload_config))
