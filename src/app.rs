@@ -1,7 +1,7 @@
 //! The composition: settings → database → journal → routing → services; and the way back out.
 
 use crate::books::Books;
-use crate::cli::Common;
+use crate::cli::{self, Common};
 use crate::door::Door;
 use crate::gateway::{Gateway, Parts};
 use crate::jobs::{follow, post::Poster, recover};
@@ -105,6 +105,20 @@ pub fn verify(common: &Common) -> Outcome {
         }
     }
     if broken > 0 { Err(format!("{broken} of {} invariants do not hold", checks.len())) } else { Ok(()) }
+}
+
+/// `magic conformance`. The access token is taken from `MAGIC_ACCESS_TOKEN`: flags are seen by others.
+pub fn conformance(args: &cli::conformance::Conformance) -> Outcome {
+    let token = std::env::var("MAGIC_ACCESS_TOKEN").ok().map(|token| Secret::new(token.trim()));
+    let (text, failed) = runtime()?.block_on(cli::conformance::run(args, token))?;
+    say(&text);
+    match failed.as_slice() {
+        [] => Ok(()),
+        _ => {
+            let names: Vec<&str> = failed.iter().map(|feature| feature.name()).collect();
+            Err(format!("does not work: {}", names.join(", ")))
+        }
+    }
 }
 
 /// `magic reset-root-password`: the new one is the first line of standard input.

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod conformance;
+
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -36,6 +38,8 @@ pub enum Command {
     Serve,
     /// Validate the configuration; every fault at once
     CheckConfig,
+    /// Find out what a channel of a running gateway can do; exit code 1 if something does not work
+    Conformance(conformance::Conformance),
     /// Set a new password for root, read from the terminal's input
     ResetRootPassword,
     /// The books

@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod principals;
 pub mod probe;
 pub mod proxy;
+pub mod remote;
 pub mod resolver;
 pub mod settings;
 pub mod snapshot;

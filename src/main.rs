@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => app::serve(&cli.common),
         Command::CheckConfig => app::check_config(&cli.common),
+        Command::Conformance(args) => app::conformance(&args),
         Command::ResetRootPassword => app::reset_root_password(&cli.common),
         Command::Ledger { command: LedgerCommand::Verify } => app::verify(&cli.common),
     };

@@ -1,8 +1,8 @@
 //! What a channel can do: found out, kept, and used when calls are routed.
 
 use crate::harness::{CUSTOMER_KEY, MODEL, World, channel, chunk, completion, customer, request};
-use magic_testkit::client::Answer;
-use magic_testkit::process::ROOT_KEY;
+use magic_testkit::client::{Answer, h1};
+use magic_testkit::process::{ROOT_KEY, run};
 use magic_testkit::vendor::{Proto, Script, Seen, Vendor};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -360,4 +360,63 @@ async fn a_busy_or_closed_vendor_has_shown_nothing() {
     ] {
         assert_eq!(world.api("POST", &path, None).await.status, status, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_command_prints_what_works_and_fails_where_something_does_not() {
+    let (without, vendor) = (vendor(Gap::Tools), Vendor::start(Proto::H1, claude));
+    let config = [
+        channel("no tools", &without, ""),
+        format!(
+            "[[channels]]\nname = \"claude\"\ntype = \"anthropic\"\nbase_url = \"{}\"\nkey = \"k\"\nmodels = [\"claude-opus-4-5\"]\n",
+            vendor.base_url()
+        ),
+    ];
+    let world = World::new(config.concat());
+    let url = format!("http://{}", world.gateway.address);
+    let made = world.api("POST", "/api/user/token", None).await.json();
+    let token = made["data"].as_str().unwrap().to_owned();
+    let dir = tempfile::tempdir().unwrap();
+    let magic = |args: &[&str], token: &str| {
+        let all: Vec<&str> = [&["conformance", "--url", &url][..], args].concat();
+        let env: &[(&str, &str)] = if token.is_empty() { &[] } else { &[("MAGIC_ACCESS_TOKEN", token)] };
+        run(env!("CARGO_BIN_EXE_magic"), dir.path(), &all, env)
+    };
+    let (code, out, err) = magic(&["--channel", "no tools"], &token);
+    assert_eq!(
+        (code, err.as_str()),
+        (1, "magic: does not work: tools, parallel_tools, cache_marks\n"),
+        "{out}"
+    );
+    assert!(out.contains("(no tools), model gpt-4o-mini, "), "{out}");
+    assert!(out.contains("\nchat               yes\n"), "{out}");
+    assert!(out.contains("\ntools              no       status 400: tools are not for [key]\n"), "{out}");
+    let id = id_of(&world, "claude").await.to_string();
+    let (code, out, err) = magic(&["--channel", &id, "--model", "claude-opus-4-5", "--json"], &token);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((verdicts(&told["findings"]).0, &told["channel_name"]), (but(&[], ""), &json!("claude")));
+    for (args, token, said) in [
+        (&["--channel", "no tools"][..], "", "POST /api/user/token"),
+        (&["--channel", "no tools"], "wrong", "refuses the access token"),
+        (&["--channel", "no"], &token, "there is no channel \"no\""),
+        (&["--channel", &id, "--model", "x"], &token, "does not offer the model x"),
+    ] {
+        let (code, out, err) = magic(args, token);
+        assert_eq!((code, out.as_str()), (1, ""), "{err}");
+        assert!(err.contains(said) && err.lines().count() == 1, "{err}");
+    }
+    let nobody = format!("http://127.0.0.1:{}", magic_testkit::db::free_port());
+    // Nobody there, one who speaks another protocol, and no address at all.
+    for url in [nobody, url.replace("http", "https"), "gateway".to_owned()] {
+        let args = ["conformance", "--channel", "1", "--url", &url];
+        let env = [("MAGIC_ACCESS_TOKEN", token.as_str())];
+        let (code, out, err) = run(env!("CARGO_BIN_EXE_magic"), dir.path(), &args, &env);
+        assert_eq!((code, out.as_str()), (1, ""), "{err}");
+        assert!(err.contains(&url) && err.lines().count() == 1 && !err.contains(&token), "{err}");
+    }
+    let missing =
+        h1(world.gateway.address, "GET", "/api/channel/99/conformance", &[("authorization", &token)], b"")
+            .await;
+    assert_eq!(missing.status, 404);
 }
