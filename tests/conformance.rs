@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 enum Gap {
     None,
     Tools,
+    /// It calls tools, but only of its own choice.
+    Forced,
     Schema,
     Pictures,
     Busy,
@@ -52,6 +54,7 @@ fn vendor(gap: Gap) -> Vendor {
         }
         if body["tools"].is_array() {
             return match gap {
+                Gap::Forced if body["tool_choice"].is_object() => refused(400, "tool_choice is unknown"),
                 Gap::Tools => refused(400, "tools are not for sk-vendor-key-0123456789"),
                 _ if said.contains("Tokyo") => calls(&["Paris", "Tokyo"]),
                 _ => calls(&["Paris"]),
@@ -304,6 +307,12 @@ async fn a_vendor_that_ignores_a_schema_gets_none_and_a_blind_one_no_pictures() 
     assert_eq!(first(&with(json!({ "response_format": schema(), "messages": picture }))).await, "able");
     assert_eq!(first(&with(json!({ "messages": picture }))).await, "loose");
     assert_eq!(first(&with(json!({ "reasoning_effort": "high" }))).await, "loose");
+    // One that can't be forced to call a tool can call tools all the same.
+    let forced = vendor(Gap::Forced);
+    let lone = World::new(channel("forced", &forced, ""));
+    let (found, reasons) = verdicts(&check(&lone, "forced").await["findings"]);
+    assert_eq!(found, but(&["cache_marks"], "no"));
+    assert!(reasons.contains("but it can't be made to call a tool"), "{reasons}");
     // What is known outlives the process.
     let mut world = world;
     world.restart();
