@@ -25,6 +25,8 @@ pub struct Coded {
     echo: Echo,
     form: Form,
     pub usage: Option<Usage>,
+    /// Usage that stood in the head of the answer, in case its body has none.
+    pub told: Option<Usage>,
     pub content: bool,
     /// The stream has said that it is over.
     pub whole: bool,
@@ -103,6 +105,7 @@ impl Coded {
             echo,
             form,
             usage: None,
+            told: None,
             content: false,
             whole: false,
             stopped: false,
@@ -189,6 +192,9 @@ impl Coded {
                             let stop = if self.called { Stop::ToolCalls } else { Stop::End };
                             writer.event(&Event::Stop { choice: 0, stop, stop_text: None }, &mut out);
                         }
+                        if let (None, Some(told)) = (self.usage, self.told) {
+                            writer.event(&Event::Usage(told), &mut out);
+                        }
                         writer.end(&mut out);
                     }
                 }
@@ -200,12 +206,14 @@ impl Coded {
                 self.note(&events);
                 self.whole = whole;
                 if self.fault.is_none() && whole {
-                    out = self.to.write_reply(&fold.finish(), &self.echo).into_bytes();
+                    let mut reply = fold.finish();
+                    reply.usage = reply.usage.or(self.told);
+                    out = self.to.write_reply(&reply, &self.echo).into_bytes();
                 }
             }
             Form::Whole { body, stream } => {
                 let (body, stream) = (std::mem::take(body), *stream);
-                let reply = match self.from.read_reply(&body, &self.asked) {
+                let mut reply = match self.from.read_reply(&body, &self.asked) {
                     Ok(reply) => reply,
                     Err(error) => {
                         log::debug!("an answer that is none: {error}");
@@ -214,6 +222,7 @@ impl Coded {
                     }
                 };
                 self.whole = true;
+                reply.usage = reply.usage.or(self.told);
                 let events = reply.events();
                 self.note(&events);
                 self.usage = reply.usage;

@@ -9,24 +9,8 @@ KNOWN = {
     for id in ("11f63c5c57", "37875f2552", "688265d145")
 }
 
-USAGE = {
-    f"tgi-generate-{id}": "the gateway does not read x-prompt-tokens and x-generated-tokens; whole answers tell usage nowhere else"
-    for id in ("0538eba2f8", "2f472cc25a", "47fb4b8d14", "5d23fb61aa", "705da610f9", "a117a021ed", "a4f81b3982")
-}
+USAGE = {}
 
-FAULTS = [  # face (None: any), feature, what of the request or its warning shows it, why
-    ("generateContent", "image", "AQDJ_pLv", "the SDK writes base64 in the alphabet for URLs, and other vendors are sent it as it is"),
-    ("generateContent", "document", "JVBERi0xLjQg----__4=", "the same"),
-    ("generateContent", "cache mark", "dropped=cachedContent", "most vendors are asked without the text of cachedContent, with a warning"),
-    ("generateContent", "thought returned", '"call_1"', "the face does not carry the proofs of other vendors' thoughts"),
-    ("generateContent", "thought streamed", '"call_1"', "nor here; and thoughts that came in pieces go back with line ends between them"),
-    (None, "text in pieces", "hel\\nlo", "vendors of bare text are told the model's own text with line ends between its pieces"),
-]
+FAULTS = []  # face (None: any), feature, what of the request or its warning shows it, why
 
-CODES = {
-    id: "a prompt that is too long keeps the vendor's own code, where OpenAI's callers look for context_length_exceeded"
-    for id in (
-        "openrouter-chat-completions-e0fe027f71", "deepseek-chat-completions-005694e754", "llamacpp-chat-completions-7b490fe939",
-        "anthropic-messages-6ee1a057f1",
-    )
-}
+CODES = {}

@@ -249,7 +249,7 @@ fn shaped(dialect: Dialect, fault: &Fault, vendor: Option<&VendorFault>, request
                 "message": message,
                 "type": vendor.kind,
                 "param": vendor.param,
-                "code": if vendor.code.is_empty() { Value::Null } else { vendor.code.clone().into() },
+                "code": openai_code(vendor),
             }}),
             // SDKs pick their exception by the status; the type says that the error is ours.
             None => json!({"error": {
@@ -259,6 +259,18 @@ fn shaped(dialect: Dialect, fault: &Fault, vendor: Option<&VendorFault>, request
                 "code": fault.code.name(),
             }}),
         },
+    }
+}
+
+/// OpenAI's code for a vendor's error: the vendor's own, where callers' programs do not look for one.
+fn openai_code(vendor: &VendorFault) -> Value {
+    match vendor.class {
+        // Programs shorten their prompt on this word alone.
+        FaultClass::ContextLength => "context_length_exceeded".into(),
+        FaultClass::ContentFilter if vendor.code.is_empty() => "content_filter".into(),
+        FaultClass::RateLimit if vendor.code.is_empty() => "rate_limit_exceeded".into(),
+        _ if vendor.code.is_empty() => Value::Null,
+        _ => vendor.code.clone().into(),
     }
 }
 

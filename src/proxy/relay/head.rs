@@ -87,6 +87,9 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
     };
     call.status = status;
     call.told = told_usage(head);
+    if let Reply::Coded(coded) = &mut call.reply {
+        coded.told = call.told;
+    }
     call.timings.connected.get_or_insert(elapsed);
     let mut fresh = ResponseHeader::build_no_case(status, Some(10))?;
     fresh.set_version(head.version);
