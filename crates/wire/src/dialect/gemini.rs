@@ -53,12 +53,12 @@ impl VendorCodec for Gemini {
         write::request(chat, to, lost)
     }
 
-    fn read_reply(&self, body: &[u8], _asked: &Asked) -> Result<ChatReply, WireError> {
-        stream::reply(body)
+    fn read_reply(&self, body: &[u8], asked: &Asked) -> Result<ChatReply, WireError> {
+        stream::reply(body, asked)
     }
 
-    fn reader(&self, _asked: &Asked) -> Box<dyn EventReader> {
-        Box::new(stream::Reader::default())
+    fn reader(&self, asked: &Asked) -> Box<dyn EventReader> {
+        Box::new(stream::Reader::new(asked))
     }
 }
 

@@ -6,12 +6,14 @@ pub(in crate::dialect) use self::ends::seconds;
 use self::ends::{is_broken, stop};
 use super::fields::Fields;
 use super::parts::{self, CallPiece, Piece};
+use super::tools::Names;
 use super::tree::Node;
 use super::usage::Report;
 use super::{Signed, grounding, hash, logprobs};
 use crate::WireError;
 use crate::chat::{ChatReply, Dialect, Event, Fold, Seal, Stop};
-use crate::codec::EventReader;
+use crate::codec::{Asked, EventReader};
+use crate::dialect::kit;
 use crate::fault::{FaultClass, VendorFault, read_fault};
 use crate::frame::Frame;
 use crate::json::{Json, text_of};
@@ -19,8 +21,8 @@ use magic_domain::usage::Usage;
 use serde_json::value::RawValue;
 
 /// Reads a whole answer.
-pub(super) fn reply(body: &[u8]) -> Result<ChatReply, WireError> {
-    let mut reader = Reader { whole: true, ..Reader::default() };
+pub(super) fn reply(body: &[u8], asked: &Asked) -> Result<ChatReply, WireError> {
+    let mut reader = Reader { whole: true, ..Reader::new(asked) };
     let mut events = Vec::new();
     reader.chunk(body, &mut events)?;
     let ended = reader.finish(&mut events);
@@ -49,6 +51,7 @@ pub(super) struct Reader {
     /// Why the prompt was refused.
     blocked: Option<String>,
     failed: bool,
+    names: Names,
 }
 
 #[derive(Default)]
@@ -69,6 +72,7 @@ struct Choice {
 /// A call whose arguments come in pieces.
 struct OpenCall {
     number: u32,
+    custom: bool,
     arguments: Node,
 }
 
@@ -86,6 +90,10 @@ impl EventReader for Reader {
 }
 
 impl Reader {
+    pub fn new(asked: &Asked) -> Reader {
+        Reader { names: Names::of(asked), ..Reader::default() }
+    }
+
     fn chunk(&mut self, data: &[u8], out: &mut Vec<Event>) -> Result<(), WireError> {
         if data.trim_ascii_start().starts_with(b"[") {
             // Errors of streams, and bodies that were not asked for as events, stand in a list.
@@ -229,20 +237,21 @@ impl Reader {
         let CallPiece { id, name, args, pieces, goes_on } = call;
         if let Some(name) = name {
             let id = self.fresh(id);
+            let (name, custom) = self.names.callers(name);
             let state = &mut self.choices[index];
             state.end_thoughts(choice, out);
             state.said = true;
             state.text_open = false;
             let number = state.calls;
             state.calls += 1;
-            out.push(Event::CallStart { choice, call: number, id, name, custom: false, seal });
+            out.push(Event::CallStart { choice, call: number, id, name, custom, seal });
             if args.is_some() || (!goes_on && pieces.is_empty()) {
-                let text = args.map_or("{}", RawValue::get).to_owned();
+                let text = arguments(args.map_or("{}", RawValue::get), custom);
                 out.push(Event::CallArguments { choice, call: number, text });
                 out.push(Event::CallEnd { choice, call: number });
                 return;
             }
-            state.open = Some(OpenCall { number, arguments: Node::Object(Vec::new()) });
+            state.open = Some(OpenCall { number, custom, arguments: Node::Object(Vec::new()) });
         }
         let state = &mut self.choices[index];
         if let Some(open) = &mut state.open {
@@ -329,8 +338,9 @@ impl Choice {
     }
 
     fn close_call(&mut self, choice: u32, out: &mut Vec<Event>) {
-        if let Some(OpenCall { number, arguments }) = self.open.take() {
-            out.push(Event::CallArguments { choice, call: number, text: arguments.json() });
+        if let Some(open) = self.open.take() {
+            let (number, text) = (open.number, arguments(&open.arguments.json(), open.custom));
+            out.push(Event::CallArguments { choice, call: number, text });
             out.push(Event::CallEnd { choice, call: number });
         }
     }
@@ -353,6 +363,11 @@ impl Choice {
         }
         out.push(Event::Stop { choice, stop, stop_text: None });
     }
+}
+
+/// The arguments of a call, or the text that stands in those of a custom tool.
+fn arguments(json: &str, custom: bool) -> String {
+    if custom { kit::free_text(json) } else { json.to_owned() }
 }
 
 impl OpenCall {

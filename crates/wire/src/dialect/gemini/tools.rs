@@ -5,9 +5,12 @@ use super::models::Rules;
 use super::schema;
 use crate::WireError;
 use crate::chat::{ChatRequest, Dialect, Losses, Tool, ToolChoice, WebSearch};
+use crate::codec::Asked;
+use crate::dialect::kit;
 use crate::json::{Json, Object, list_of, object};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// The longest name of a function.
 const LONGEST: usize = 64;
@@ -22,6 +25,35 @@ pub fn tool_name(name: &str) -> Cow<'_, str> {
     let prefix = if starts { "" } else { "_" };
     let clean = name.chars().map(|c| if fine(c) { c } else { '_' });
     Cow::Owned(prefix.chars().chain(clean).take(LONGEST).collect())
+}
+
+/// What the caller calls its tools, by the names that Google was given.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    others: HashMap<String, String>,
+    customs: HashSet<String>,
+}
+
+impl Names {
+    pub fn of(asked: &Asked) -> Names {
+        let tools = asked.request.iter().flat_map(|request| &request.tools);
+        let names = tools.filter_map(|tool| match tool {
+            Tool::Function { name, .. } | Tool::Custom { name, .. } => Some((tool_name(name), name)),
+            Tool::Hosted { .. } => None,
+        });
+        let others = names.filter(|(clean, name)| clean != *name);
+        Names {
+            others: others.map(|(clean, name)| (clean.into_owned(), name.clone())).collect(),
+            customs: kit::customs(asked),
+        }
+    }
+
+    /// The caller's name, and whether the tool takes a free text.
+    pub fn callers(&self, name: String) -> (String, bool) {
+        let name = self.others.get(&name).cloned().unwrap_or(name);
+        let custom = self.customs.contains(&name);
+        (name, custom)
+    }
 }
 
 /// Reads `tools`.

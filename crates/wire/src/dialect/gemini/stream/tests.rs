@@ -187,6 +187,43 @@ fn times_are_seconds() {
     assert_eq!(seconds("yesterday"), None);
 }
 
+#[test]
+fn calls_have_the_callers_names_for_its_tools() {
+    let body = br#"{"model":"m","messages":[{"role":"user","content":"u"}],"tools":[
+        {"type":"function","function":{"name":"find it","parameters":{"type":"object"}}},
+        {"type":"custom","custom":{"name":"1 shell"}}]}"#;
+    let request = crate::dialect::openai_chat::OpenAiChat.read_request(body, None).unwrap();
+    let to = crate::codec::To { model: "gemini-2.5-pro", kind: 24, default_max_output: 100 };
+    let sent = Gemini.write_request(&request, &to, &mut Default::default()).unwrap();
+    assert!(sent.contains("\"find_it\"") && sent.contains("\"_1_shell\""), "{sent}");
+    let asked = Asked { model: "m".into(), request: Some(std::sync::Arc::new(request)) };
+    let parts = [
+        r#"{"functionCall":{"name":"find_it","args":{"a":1}}}"#,
+        r#"{"functionCall":{"name":"_1_shell","args":{"input":"ls -l"}}}"#,
+        r#"{"functionCall":{"name":"_1_shell","partialArgs":[{"jsonPath":"$.input","stringValue":"pwd"}]}}"#,
+        r#"{"functionCall":{"name":"other","args":{}}}"#,
+    ];
+    let text = chunk(&parts.join(","));
+    let mut pipe = Pipe::new(Gemini.reader(&asked), Framing::Sse, Caps::default());
+    let mut out = Vec::new();
+    pipe.push(Bytes::from(format!("data: {text}\n\ndata: {STOP}\n\n")), &mut out).unwrap();
+    assert!(pipe.end(&mut out).unwrap());
+    let mut fold = Fold::default();
+    out.iter().for_each(|event| fold.push(event));
+    for reply in [fold.finish(), Gemini.read_reply(text.as_bytes(), &asked).unwrap()] {
+        let calls = calls(&reply);
+        let told: Vec<(&str, &str, bool)> =
+            calls.iter().map(|call| (call.name.as_str(), call.arguments.as_str(), call.custom)).collect();
+        let expected = [
+            ("find it", r#"{"a":1}"#, false),
+            ("1 shell", "ls -l", true),
+            ("1 shell", "pwd", true),
+            ("other", "{}", false),
+        ];
+        assert_eq!(told, expected);
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_break_a_reader(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
