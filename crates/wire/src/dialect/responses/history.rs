@@ -240,8 +240,9 @@ impl<'a> Items<'a> {
     }
 
     fn result(&mut self, result: &ToolResult, path: &str) -> Result<(), WireError> {
+        let parts = if result.is_error { failed(&result.parts) } else { Cow::Borrowed(&result.parts[..]) };
         let mut content = Vec::new();
-        for part in &result.parts {
+        for part in parts.iter() {
             content.extend(self.content(part, Role::User, path)?);
         }
         let id = self.call_id(&result.call_id);
@@ -249,7 +250,7 @@ impl<'a> Items<'a> {
         self.out.push(json::object(|o| {
             o.text("type", if custom { "custom_tool_call_output" } else { "function_call_output" });
             o.text("call_id", &id);
-            match result.parts.as_slice() {
+            match parts.as_ref() {
                 [] => o.text("output", ""),
                 [Part { body: Body::Text { text, .. }, cache: None }] => o.text("output", text),
                 // Pictures stay pictures (C20).
@@ -329,4 +330,19 @@ pub(super) fn plain(message: &Message) -> Option<&str> {
         [Part { body: Body::Text { text, .. }, cache: None::<CacheMark> }] => Some(text),
         _ => None,
     }
+}
+
+/// The result of a tool that failed: the dialect has no member that says so, its text does.
+fn failed(parts: &[Part]) -> Cow<'_, [Part]> {
+    let mut parts = parts.to_vec();
+    let said = parts.iter_mut().find_map(|part| match &mut part.body {
+        Body::Text { text, .. } => Some(text),
+        _ => None,
+    });
+    match said {
+        Some(text) if text.to_ascii_lowercase().starts_with("error") => {}
+        Some(text) => text.insert_str(0, "Error: "),
+        None => parts.insert(0, Part::text("Error")),
+    }
+    Cow::Owned(parts)
 }

@@ -209,3 +209,24 @@ fn media_of_every_kind() {
     ask.origin = Some(Dialect::Anthropic);
     assert_eq!(write(&ask).unwrap_err().param.as_deref(), Some("messages[0].content[1]"));
 }
+
+#[test]
+fn a_result_that_is_an_error_says_so() {
+    let picture = || {
+        let media = Media::Inline { mime: "image/png".into(), base64: "AA==".into() };
+        Part::new(Body::Image { media, detail: None })
+    };
+    let output = |parts: Vec<Part>, is_error: bool| {
+        let failed = Body::Result(ToolResult { call_id: "1".into(), name: None, parts, is_error });
+        let turns =
+            vec![assistant(vec![call("1", "f", "")]), Message::new(Role::User, vec![Part::new(failed)])];
+        write(&chat(turns)).unwrap().0["input"][1]["output"].clone()
+    };
+    assert_eq!(output(vec![Part::text("no such file")], true), "Error: no such file");
+    assert_eq!(output(vec![Part::text("ERROR 5")], true), "ERROR 5");
+    assert_eq!(output(vec![], true), "Error");
+    assert_eq!(output(vec![Part::text("fine")], false), "fine");
+    let seen = output(vec![picture(), Part::text("seen")], true);
+    assert_eq!((&seen[0]["type"], &seen[1]["text"]), (&json!("input_image"), &json!("Error: seen")));
+    assert_eq!(output(vec![picture()], true)[0]["text"], "Error");
+}
