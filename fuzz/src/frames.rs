@@ -1,14 +1,17 @@
 //! Framers, followers of answers in their own dialect, the WebSocket parser and the readers of errors.
 
-use crate::face::DIALECTS;
 use crate::{must_be_json, pieces};
 use bytes::Bytes;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
+use magic_wire::chat::Dialect;
 use magic_wire::fault;
 use magic_wire::frame::{Caps, Frame, Framer, Framing, Sse};
 use magic_wire::reply::{JsonReply, StreamOptions, StreamReply, StreamState};
 use magic_wire::websocket::{Parser, realtime_usage};
+
+const CALLERS: &[Dialect] =
+    &[Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::Anthropic, Dialect::Gemini];
 
 /// What must hold for bytes from a network. See [`pieces`] for the layout of an input.
 pub fn check(data: &[u8]) {
@@ -90,12 +93,12 @@ fn messages_of(pieces: &[Bytes]) -> Vec<Vec<u8>> {
 fn faults(body: &[u8]) {
     let _ = fault::tells_fault(body);
     let _ = fault::hidden(body);
-    for status in [200, 400, 401, 429, 503] {
+    for status in [200, 429] {
         let read = fault::read_fault(status, body);
         assert!(!read.message.is_empty() && !read.kind.is_empty());
         let _ = fault::disables_channel(status, &read);
         let ours = Fault::new(Code::UpstreamError, read.message.clone());
-        for dialect in DIALECTS {
+        for dialect in CALLERS {
             must_be_json(fault::write_vendor_fault(*dialect, &read, &ours, "r"), "a vendor's error");
             must_be_json(fault::write_fault(*dialect, &ours, "r"), "an error");
             for endpoint in [Endpoint::Chat, Endpoint::Responses] {

@@ -204,6 +204,11 @@ impl Reader {
         } else {
             Kind::Unknown
         };
+        // A second start under an index: the first block has ended without saying so.
+        let open = self.open.iter_mut().find(|block| block.index == index && !block.closed);
+        if let Some(block) = open.filter(|block| !matches!(block.kind, Kind::Unknown)) {
+            block.closed = true;
+        }
         self.block(index)?.kind = kind;
         Ok(())
     }

@@ -257,3 +257,22 @@ fn c3_a_call_without_an_id_gets_one() {
         .collect();
     assert_eq!(ids, ["tooluse_0", "tooluse_1"]);
 }
+
+#[test]
+fn c5_a_second_start_under_an_index_is_another_call() {
+    let start = |id: &str| json!({"toolUse": {"toolUseId": id, "name": "f"}});
+    let input = json!({"toolUse": {"input": "{\"a\":1}"}});
+    let (events, _) = events(&[
+        begin(0, start("a")),
+        delta(0, input.clone()),
+        begin(0, start("b")),
+        delta(0, input),
+        end(0),
+        over("tool_use"),
+    ]);
+    let ends = events.iter().filter(|event| matches!(event, Event::CallEnd { .. })).count();
+    assert_eq!(ends, 2, "{events:?}");
+    let mut fold = Fold::default();
+    events.iter().for_each(|event| fold.push(event));
+    assert_eq!(fold.finish().choices[0].parts, [call("a", "f", "{\"a\":1}"), call("b", "f", "{\"a\":1}")]);
+}
