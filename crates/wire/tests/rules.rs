@@ -84,3 +84,29 @@ fn asked(
     let text = dialect::vendor(vendor).unwrap().write_request(&chat, &to, &mut lost)?;
     Ok((serde_json::from_str(&text).unwrap(), lost.header().unwrap_or_default()))
 }
+
+/// The numbers of rules in the names of tests: `c7_c10_reasons_to_stop`.
+fn numbered(folder: &std::path::Path, found: &mut std::collections::BTreeSet<u32>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            numbered(&path, found);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for name in text.split("fn c").skip(1) {
+                let words = name.split('_').map(|word| word.strip_prefix('c').unwrap_or(word));
+                found.extend(words.map_while(|word| word.parse::<u32>().ok()));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_rule_has_a_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = std::collections::BTreeSet::new();
+    numbered(&root.join("src"), &mut found);
+    numbered(&root.join("tests"), &mut found);
+    let missing: Vec<u32> = (1..=42).filter(|rule| !found.contains(rule)).collect();
+    assert_eq!(missing, Vec::<u32>::new());
+}
