@@ -240,6 +240,14 @@ pub fn list_of(raw: &RawValue) -> Option<Vec<&RawValue>> {
     raw.get().starts_with('[').then(|| serde_json::from_str(raw.get()).ok()).flatten()
 }
 
+/// JSON on one line, as events of a stream need it: only white space between its tokens can be a line break.
+pub fn one_line(json: &str) -> Cow<'_, str> {
+    match memchr::memchr2(b'\n', b'\r', json.as_bytes()) {
+        Some(_) => Cow::Owned(json.replace(['\n', '\r'], " ")),
+        None => Cow::Borrowed(json),
+    }
+}
+
 /// Writes one value where it stands.
 pub struct Out<'w>(&'w mut String);
 

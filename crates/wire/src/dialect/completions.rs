@@ -204,7 +204,7 @@ impl Writer {
             choices(o);
         });
         out.extend_from_slice(b"data: ");
-        out.extend_from_slice(chunk.as_bytes());
+        out.extend_from_slice(crate::json::one_line(&chunk).as_bytes());
         out.extend_from_slice(b"\n\n");
     }
 

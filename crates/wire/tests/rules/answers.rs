@@ -111,3 +111,17 @@ fn c40_what_a_vendors_search_found_is_told_as_sources() {
         assert_eq!(own, caller == Dialect::Anthropic, "{caller:?}: {told}");
     }
 }
+
+#[test]
+fn c03_no_call_is_without_an_id() {
+    let anthropic = json!({"id": "msg_1", "type": "message", "role": "assistant", "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1},
+        "content": [{"type": "tool_use", "name": "f", "input": {}}, {"type": "tool_use", "id": "", "name": "f", "input": {}}]});
+    let call = json!({"toolUse": {"name": "f", "input": {}}});
+    let bedrock = json!({"output": {"message": {"role": "assistant", "content": [call, call]}}, "stopReason": "tool_use"});
+    for (vendor, body) in [(Dialect::Anthropic, anthropic), (Dialect::BedrockConverse, bedrock)] {
+        let told = answered(vendor, &body, Dialect::OpenAiChat);
+        let calls = &told["choices"][0]["message"]["tool_calls"];
+        let ids: Vec<&str> = (0..2).map(|at| calls[at]["id"].as_str().unwrap()).collect();
+        assert!(ids.iter().all(|id| !id.is_empty()) && ids[0] != ids[1], "{vendor:?}: {ids:?}");
+    }
+}

@@ -354,3 +354,40 @@ fn c42_arguments_that_were_cut_off_stay_cut_off() {
     assert!(chunks.iter().all(|chunk| !chunk.to_string().contains("functionCall")), "{chunks:?}");
     assert_eq!(chunks.last().unwrap()["candidates"][0]["finishReason"], "MAX_TOKENS");
 }
+
+#[test]
+fn json_written_on_several_lines_is_one_event() {
+    let args = json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "f", "args": {"n": 1}}}]}, "finishReason": "STOP"}]});
+    let pretty = |value: &Value| {
+        let text = serde_json::to_string_pretty(value).unwrap();
+        text.lines().map(|line| format!("data: {line}\r\n")).collect::<String>() + "\r\n"
+    };
+    let block = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "web_search_tool_result", "tool_use_id": "s", "content": []}});
+    let start = json!({"type": "message_start", "message": {"id": "msg_1", "model": "m", "usage": {"input_tokens": 1}}});
+    let end = json!({"type": "message_stop"});
+    let mut likely = chunk(json!({"content": "a"}), Some("stop"));
+    likely["choices"][0]["logprobs"] = json!({"content": []});
+    for (vendor, stream) in [
+        (Dialect::Gemini, pretty(&args)),
+        (Dialect::Anthropic, pretty(&start) + &pretty(&block) + &pretty(&end)),
+        (Dialect::OpenAiChat, pretty(&likely)),
+    ] {
+        for caller in CALLERS {
+            // Each event is JSON, or reading them panics.
+            let events = streamed(vendor, stream.as_bytes(), caller);
+            assert!(!events.is_empty(), "{vendor:?} for {caller:?}");
+        }
+    }
+    // What a response repeats of its request comes as the caller wrote it.
+    let body = "{\"model\":\"m\",\"input\":\"u\",\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":{\n\"type\":\r\n\"object\"}}]}";
+    let request = super::face(Dialect::OpenAiResponses).read_request(body.as_bytes(), None).unwrap();
+    let echo = magic_wire::codec::Echo { request: Some(std::sync::Arc::new(request)), ..Default::default() };
+    let mut writer = super::face(Dialect::OpenAiResponses).writer(echo);
+    let mut out = Vec::new();
+    writer.event(
+        &magic_wire::chat::Event::Start { id: "i".into(), model: "m".into(), created: 1, usage: None },
+        &mut out,
+    );
+    writer.end(&mut out);
+    assert_eq!(frames(&out)[0]["response"]["tools"][0]["parameters"], json!({"type": "object"}));
+}

@@ -72,6 +72,8 @@ fn block(
                 Body::Text { text: arguments, annotations: Vec::new() }
             } else {
                 *calls = true;
+                let number = out.iter().filter(|part| matches!(part.body, Body::Call(_))).count();
+                let id = if id.is_empty() { format!("toolu_{number}") } else { id };
                 Body::Call(Call { id, name, arguments, custom: false, seal: None })
             }
         }

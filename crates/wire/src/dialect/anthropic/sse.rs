@@ -6,7 +6,7 @@ use super::{seal, usage};
 use crate::chat::{Dialect, Event, Seal, SealKind, Stop};
 use crate::codec::{Echo, EventWriter};
 use crate::fault::{FaultClass, VendorFault};
-use crate::json::{Object, object};
+use crate::json::{Object, object, one_line};
 use magic_domain::usage::Usage;
 
 pub(super) struct Writer {
@@ -335,7 +335,7 @@ fn frame(out: &mut Vec<u8>, name: &str, build: impl FnOnce(&mut Object<'_>)) {
         o.text("type", name);
         build(o);
     });
-    for piece in ["event: ", name, "\ndata: ", &data, "\n\n"] {
+    for piece in ["event: ", name, "\ndata: ", &one_line(&data), "\n\n"] {
         out.extend_from_slice(piece.as_bytes());
     }
 }

@@ -44,8 +44,10 @@ fn block(raw: &RawValue, out: &mut Vec<Part>) -> Result<(), WireError> {
         if is_servers(&call) {
             opaque()
         } else {
+            let id = call.text("toolUseId")?.filter(|id| !id.is_empty());
+            let calls = out.iter().filter(|part| matches!(part.body, Body::Call(_))).count();
             Body::Call(Call {
-                id: call.text("toolUseId")?.unwrap_or_default(),
+                id: id.unwrap_or_else(|| format!("tooluse_{calls}")),
                 name: call.text("name")?.unwrap_or_default(),
                 arguments: call.take("input").map_or("{}", RawValue::get).to_owned(),
                 custom: false,

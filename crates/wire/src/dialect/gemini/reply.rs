@@ -5,7 +5,7 @@ use super::{carried, contents, logprobs, parts, usage};
 use crate::chat::{Call, ChatReply, Dialect, Event, Seal, SealKind, Stop};
 use crate::codec::{Echo, EventWriter};
 use crate::fault::{FaultClass, VendorFault};
-use crate::json::{Json, Object, Out, object};
+use crate::json::{Json, Object, Out, object, one_line};
 use magic_domain::usage::Usage;
 
 /// Writes a whole answer.
@@ -351,7 +351,7 @@ impl EventWriter for Writer {
 
 fn send(json: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"data: ");
-    out.extend_from_slice(json.as_bytes());
+    out.extend_from_slice(one_line(json).as_bytes());
     out.extend_from_slice(b"\r\n\r\n");
 }
 

@@ -45,7 +45,7 @@ impl Wire {
             build(o);
         });
         self.next += 1;
-        for piece in ["event: ", kind, "\ndata: ", &data, "\n\n"] {
+        for piece in ["event: ", kind, "\ndata: ", &json::one_line(&data), "\n\n"] {
             out.extend_from_slice(piece.as_bytes());
         }
     }

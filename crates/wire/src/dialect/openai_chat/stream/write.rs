@@ -5,7 +5,7 @@ use super::super::{detail_of, word_of};
 use crate::chat::{Body, Call, Dialect, Event, Media};
 use crate::codec::{Echo, EventWriter};
 use crate::fault::write_fault_event;
-use crate::json::{Object, object};
+use crate::json::{Object, object, one_line};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_domain::usage::Usage;
@@ -46,7 +46,7 @@ impl Writer {
             build(o);
         });
         out.extend_from_slice(b"data: ");
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(one_line(&text).as_bytes());
         out.extend_from_slice(b"\n\n");
     }
 
