@@ -310,6 +310,7 @@ impl Edge {
 
     fn caller(&self, session: &Session) -> Result<(Caller, credential::Presented), Fault> {
         let presented = credential::read(session.req_header())?;
+        let presented = presented.resolved(|hash| self.0.principals.token(hash).is_some());
         let ip = crate::client::address(session, &self.0.tuning.load().trusted_proxies);
         let caller = admit::identify(&self.0, &presented, ip, Utc::now().timestamp())?;
         Ok((caller, presented))

@@ -281,3 +281,19 @@ async fn a_panic_in_a_filter_ends_its_request_alone() {
     assert_eq!(world.gateway.wait(), Some(0), "nothing is left in flight");
     world.verify();
 }
+
+/// Regression: a token that ends in a dash and digits was taken for a shorter one with a pinned channel.
+#[tokio::test]
+async fn a_key_may_end_in_a_number() {
+    let vendor = good(Proto::H1);
+    let key = "sk-my-first-key-0001";
+    let config = format!(
+        "{}[[users]]\nname = \"u\"\nbalance_usd = 1\n[[tokens]]\nname = \"t\"\nuser = \"u\"\nkey = \"{key}\"\nunlimited = true\n",
+        channel("a", &vendor, "")
+    );
+    let world = World::new(config);
+    let answer = world.chat_as(key, &request(false)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let pinned = world.chat_as(&format!("{}-1", magic_testkit::process::ROOT_KEY), &request(false)).await;
+    assert_eq!(pinned.status, 200, "{}", pinned.text());
+}

@@ -100,7 +100,7 @@ fn shown(feature: Feature, told: &Told) -> Ruling {
         Feature::CacheMarks => {
             let marks: [&[u8]; 3] = [b"\"cache_control\"", b"\"cachePoint\"", b"\"prompt_cache_breakpoint\""];
             let sent = marks.iter().any(|mark| memchr::memmem::find(&told.sent, mark).is_some());
-            if sent { yes() } else { no("its dialect has no marks") }
+            if sent { yes() } else { unclear("its dialect has no marks; it may cache by itself".to_owned()) }
         }
         Feature::SystemPrompt if lower.contains(WORD) => yes(),
         Feature::SystemPrompt => instead("the system prompt was not followed"),

@@ -13,6 +13,18 @@ pub struct Presented {
     pub hash: KeyHash,
     /// `sk-KEY-CHANNELID`: administrators can pin a channel.
     pub channel: Option<ChannelId>,
+    /// The key with what looks like a channel's number: a token may end that way.
+    whole: Option<KeyHash>,
+}
+
+impl Presented {
+    /// A token that ends in a number is one before it is a pinned channel.
+    pub fn resolved(self, known: impl Fn(&KeyHash) -> bool) -> Presented {
+        match self.whole {
+            Some(hash) if known(&hash) => Presented { hash, channel: None, whole: None },
+            _ => self,
+        }
+    }
 }
 
 /// Longest credential that is looked at: a token is 51 characters, a pinned one a few more.
@@ -86,7 +98,8 @@ fn parse(text: &Secret) -> Presented {
         },
         _ => (text, None),
     };
-    Presented { hash: Sha256::digest(key.as_bytes()).into(), channel }
+    let digest = |key: &str| -> KeyHash { Sha256::digest(key.as_bytes()).into() };
+    Presented { hash: digest(key), channel, whole: channel.map(|_| digest(text)) }
 }
 
 /// What every key that is not ours gets, whatever is wrong with it.

@@ -104,11 +104,11 @@ pub(super) fn shown(json: &Json) -> Option<String> {
 
 /// Google's SDKs write base64 in the alphabet for addresses; nobody else reads that.
 fn standard(base64: String) -> String {
-    if !base64.contains(['-', '_']) && base64.len() % 4 == 0 {
+    if !base64.contains(['-', '_']) && base64.len().is_multiple_of(4) {
         return base64;
     }
     let mut base64 = base64.replace('-', "+").replace('_', "/");
-    while base64.len() % 4 != 0 {
+    while !base64.len().is_multiple_of(4) {
         base64.push('=');
     }
     base64
