@@ -75,6 +75,7 @@ fn test(flags: &[String]) -> Result<(), String> {
         "psql",
         "redis-server",
         "python3",
+        "openssl",
         "kill",
     ])?;
     if !quick {

@@ -15,6 +15,7 @@ const TOOLS: &[(&str, &[&str], &str)] = &[
     ("psql", &[], "postgresql-client"),
     ("python3", &[], "python3-venv"),
     ("kill", &["/bin/kill"], "procps"),
+    ("openssl", &[], "openssl"),
     ("node", &[], "nodejs"),
     ("npm", &[], "npm"),
 ];
