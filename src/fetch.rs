@@ -9,6 +9,7 @@ use magic_domain::channel::Channel;
 use magic_wire::vendors::{Base, Signing, Target};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
 
 /// What is asked.
@@ -50,13 +51,20 @@ pub fn target_of(base: Base, path_and_query: String) -> Target {
     }
 }
 
-/// Sends the request and reads the head of the answer.
+/// Sends the request the channel's way and reads the head of the answer.
 pub async fn open(gateway: &Gateway, channel: &Channel, ask: Ask<'_>) -> Result<Exchange, String> {
     let timers = attempt::timers(gateway, channel);
     let peer = attempt::peer(gateway, channel, ask.target, &timers).await.map_err(|fault| fault.message)?;
+    let own: Vec<(&str, &str)> =
+        channel.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    exchange(peer.as_ref(), ask, &own).await
+}
+
+/// Sends the request to a peer; `last` are headers that win over all others.
+pub async fn exchange(peer: &HttpPeer, ask: Ask<'_>, last: &[(&str, &str)]) -> Result<Exchange, String> {
     let connector = Connector::new(None);
     let (mut session, _) =
-        connector.get_http_session(peer.as_ref()).await.map_err(|error| error.etype().as_str().to_owned())?;
+        connector.get_http_session(peer).await.map_err(|error| error.etype().as_str().to_owned())?;
     let path = ask.target.path_and_query.as_bytes();
     let mut head = RequestHeader::build(ask.method, path, None).map_err(broken)?;
     if matches!(session, HttpSession::H2(_)) {
@@ -70,10 +78,10 @@ pub async fn open(gateway: &Gateway, channel: &Channel, ask: Ask<'_>) -> Result<
         set("content-type", "application/json")?;
         set("content-length", &ask.body.len().to_string())?;
     }
-    let own = channel.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let given =
-        ask.target.headers.iter().chain(ask.headers).map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in given.chain(own) {
+    let given = ask.target.headers.iter().chain(ask.headers);
+    for (name, value) in
+        given.map(|(name, value)| (name.as_str(), value.as_str())).chain(last.iter().copied())
+    {
         set(name, value)?;
     }
     session.write_request_header(Box::new(head)).await.map_err(broken)?;

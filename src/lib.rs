@@ -12,6 +12,7 @@ pub mod client;
 pub mod conformance;
 pub mod credentials;
 pub mod door;
+pub mod egress;
 pub mod event;
 pub mod faults;
 pub mod fetch;

@@ -91,17 +91,20 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         .int("threads", 1, 256)
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |count| count.get() as u64));
     let drain = Duration::from_secs(server.int("drain_seconds", 0, 86_400).unwrap_or(3600));
-    let trusted_proxies = server.list("trusted_proxies", |text| {
+    let network = |text: &str| {
         text.parse::<IpNet>()
             .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from))
-            .map_err(|_| "must be addresses or networks (10.0.0.0/8)".into())
-    });
+            .map_err(|_| "must be addresses or networks (10.0.0.0/8)".to_owned())
+    };
+    let trusted_proxies = server.list("trusted_proxies", network);
+    let egress_allow = server.list("egress_allow", network);
     let mut listen = owned::listen(&server);
     server.only(&[
         "listen",
         "threads",
         "drain_seconds",
         "trusted_proxies",
+        "egress_allow",
         "data_dir",
         "log_dir",
         "limits",
@@ -118,7 +121,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
 
     let tuning = tuning(
         &server,
-        trusted_proxies,
+        Networks { trusted_proxies, egress_allow },
         set("RELAY_TIMEOUT").is_some().then(|| number("RELAY_TIMEOUT")).flatten(),
     );
     let default_file = set("SQLITE_PATH").map_or_else(|| data_dir.join("magic.db"), PathBuf::from);
@@ -214,7 +217,13 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     }
 }
 
-fn tuning(server: &reader::Node<'_>, trusted_proxies: Vec<IpNet>, relay_timeout: Option<u64>) -> Tuning {
+/// Networks that are treated in another way than the rest of the world.
+struct Networks {
+    trusted_proxies: Vec<IpNet>,
+    egress_allow: Vec<IpNet>,
+}
+
+fn tuning(server: &reader::Node<'_>, networks: Networks, relay_timeout: Option<u64>) -> Tuning {
     let default = Tuning::default();
     let limits = server.table("limits");
     let timeouts = server.table("timeouts");
@@ -245,7 +254,8 @@ fn tuning(server: &reader::Node<'_>, trusted_proxies: Vec<IpNet>, relay_timeout:
         abandoned_max: timeouts
             .int("drain_abandoned_max", 0, 100_000)
             .map_or(default.abandoned_max, |n| n as usize),
-        trusted_proxies,
+        trusted_proxies: networks.trusted_proxies,
+        egress_allow: networks.egress_allow,
         fsync: false,
     };
     limits.only(&[

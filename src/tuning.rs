@@ -27,6 +27,8 @@ pub struct Tuning {
     pub abandoned: Duration,
     pub abandoned_max: usize,
     pub trusted_proxies: Vec<IpNet>,
+    /// Networks besides the public internet that pictures may be fetched from, at any port.
+    pub egress_allow: Vec<IpNet>,
     /// Whether the last bytes of an answer wait for the disk.
     pub fsync: bool,
 }
@@ -50,6 +52,7 @@ impl Default for Tuning {
             abandoned: Duration::from_secs(30),
             abandoned_max: 200,
             trusted_proxies: Vec::new(),
+            egress_allow: Vec::new(),
             fsync: false,
         }
     }

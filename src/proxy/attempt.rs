@@ -3,6 +3,7 @@
 mod body;
 mod head;
 mod peer;
+mod pictures;
 
 pub use body::{embed_ask, moved, written};
 pub use head::head;
@@ -86,7 +87,7 @@ async fn begin(
     let rope = match (passes, outbound.endpoint) {
         (true, _) => body::passed(call, &channel, &model, outbound)?,
         (false, Endpoint::Chat | Endpoint::Responses) => {
-            body::translated(call, &channel, &model, outbound, &mut lost).await?
+            body::translated(call, gateway, &channel, &model, outbound, &mut lost).await?
         }
         (false, _) => body::aside(call, &channel, &model, outbound)?,
     };

@@ -342,3 +342,105 @@ async fn minimax_speaks() {
     assert_eq!(world.logs(2).await[0]["quota"], 0);
     world.verify();
 }
+
+/// One web server: a picture, one that moves to it, one that moves into our own network, and something else.
+fn web() -> Vendor {
+    Vendor::start(Proto::H1, |seen| {
+        let moved = |to: &str| Script::Whole {
+            status: 302,
+            headers: vec![("location", to.to_owned())],
+            body: "".into(),
+        };
+        match seen.path.as_str() {
+            "/fox.png?size=1" => Script::Whole {
+                status: 200,
+                headers: vec![("content-type", "text/plain".into())],
+                body: b"\x89PNG\r\n\x1a\nrest".to_vec().into(),
+            },
+            "/moved" => moved("/fox.png?size=1"),
+            "/inside" => moved("http://169.254.169.254/latest/meta-data/"),
+            "/round" => moved("/round"),
+            _ => Script::json(200, "{\"secret\":1}"),
+        }
+    })
+}
+
+fn look(url: &str) -> Value {
+    json!({ "model": "m", "messages": [{ "role": "user", "content": [
+        { "type": "text", "text": "what is it?" }, { "type": "image_url", "image_url": { "url": url } }] }] })
+}
+
+#[tokio::test]
+async fn c21_pictures_are_fetched_for_vendors_that_take_only_bytes() {
+    let (ollama, web) = (
+        Vendor::start(Proto::H1, |_| {
+            Script::json(
+                200,
+                json!({ "model": "m", "created_at": "",
+        "message": { "role": "assistant", "content": "a fox" }, "done": true, "done_reason": "stop",
+        "prompt_eval_count": 1, "eval_count": 1 })
+                .to_string(),
+            )
+        }),
+        web(),
+    );
+    let config = format!(
+        "[server]\negress_allow = [\"127.0.0.0/8\"]\n[[channels]]\nname = \"a\"\ntype = 30\nbase_url = \"{}\"\nmodels = [\"m\"]\n",
+        ollama.base_url()
+    );
+    let world = World::new(config);
+    for path in ["/fox.png?size=1", "/moved"] {
+        let told = world.chat(&look(&format!("{}{path}", web.base_url()))).await;
+        assert_eq!(told.status, 200, "{path}: {}", told.text());
+        let sent = ollama.seen().pop().unwrap().json();
+        assert_eq!(
+            sent["messages"][0]["images"],
+            json!([STANDARD.encode(b"\x89PNG\r\n\x1a\nrest")]),
+            "{path}"
+        );
+    }
+    assert!(web.seen().iter().all(|seen| !seen.headers.contains_key("authorization")));
+    let asked = ollama.seen().len();
+    for (path, why) in [
+        ("/inside", "not one of the public web"),
+        ("/round", "moves on and on"),
+        ("/other", "neither a picture nor a PDF"),
+    ] {
+        let told = world.chat(&look(&format!("{}{path}", web.base_url()))).await;
+        assert_eq!(
+            (told.status, told.json()["error"]["param"].as_str()),
+            (400, Some("messages[0].content[1]")),
+            "{path}"
+        );
+        assert!(told.text().contains(why) && !told.text().contains("secret"), "{}", told.text());
+    }
+    assert_eq!(ollama.seen().len(), asked, "the vendor is not asked");
+    world.verify();
+}
+
+#[tokio::test]
+async fn c21_our_own_network_is_not_the_web() {
+    let ollama = Vendor::start(Proto::H1, |_| Script::json(200, "{}"));
+    let web = web();
+    let world = World::new(format!(
+        "[[channels]]\nname = \"a\"\ntype = 30\nbase_url = \"{}\"\nmodels = [\"m\"]\n",
+        ollama.base_url()
+    ));
+    let port = web.address.port();
+    for url in [
+        format!("http://127.0.0.1:{port}/fox.png?size=1"),
+        format!("http://localhost:{port}/fox.png?size=1"),
+        format!("http://2130706433:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        "http://0.0.0.0/".to_owned(),
+        "http://[::1]/".to_owned(),
+        "http://8.8.8.8:22/".to_owned(),
+        "http://user@127.0.0.1/".to_owned(),
+        "http://169.254.169.254/latest/".to_owned(),
+    ] {
+        let told = world.chat(&look(&url)).await;
+        assert_eq!(told.status, 400, "{url}: {}", told.text());
+    }
+    assert!(web.seen().is_empty() && ollama.seen().is_empty());
+    world.verify();
+}

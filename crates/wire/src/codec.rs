@@ -64,6 +64,11 @@ pub trait VendorCodec: Sync {
     /// Follows a vendor's stream.
     fn reader(&self, asked: &Asked) -> Box<dyn EventReader>;
 
+    /// Whether the vendor fetches pictures from an address by itself; else it must be given their bytes.
+    fn fetches(&self) -> bool {
+        true
+    }
+
     /// How the vendor's stream is cut into frames.
     fn framing(&self) -> Framing {
         Framing::Sse

@@ -17,7 +17,7 @@ const DIGITS: usize = 8;
 const PAD: &str = "AA";
 
 /// What was lifted out of a request.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lifted {
     mark: String,
     rest: Vec<Bytes>,
@@ -28,10 +28,15 @@ impl Lifted {
     /// must not be known beforehand.
     pub fn out_of(chat: &mut ChatRequest, nonce: u128) -> Lifted {
         let mut lifted = Lifted { mark: format!("{MARK}{nonce:032x}"), rest: Vec::new() };
-        for part in chat.messages.iter_mut().flat_map(|message| &mut message.parts) {
-            lifted.part(part);
-        }
+        lifted.more(chat);
         lifted
+    }
+
+    /// Takes out what has come in since.
+    pub fn more(&mut self, chat: &mut ChatRequest) {
+        for part in chat.messages.iter_mut().flat_map(|message| &mut message.parts) {
+            self.part(part);
+        }
     }
 
     fn part(&mut self, part: &mut Part) {

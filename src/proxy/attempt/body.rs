@@ -2,6 +2,8 @@
 
 use super::super::context::Call;
 use super::super::way::Way;
+use super::pictures;
+use crate::gateway::Gateway;
 use bytes::Bytes;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
@@ -95,29 +97,28 @@ const SLOW: usize = 256 << 10;
 /// The caller's request in the vendor's dialect.
 pub async fn translated(
     call: &mut Call,
+    gateway: &Gateway,
     channel: &Arc<Channel>,
     model: &str,
     outbound: Outbound,
     lost: &mut Losses,
 ) -> Result<Rope, Fault> {
-    let chat = match &call.chat {
-        Some(chat) => chat.clone(),
-        None => {
-            let (body, face, stream, name) = (call.body.clone(), call.face, call.stream, call.model.clone());
-            let (endpoint, nonce) = (call.endpoint, call.ticket.opening.id.0);
-            let read = move || {
-                let codec = dialect::face(face, endpoint).ok_or_else(|| WireError::new("no such dialect"))?;
-                let mut chat = codec.read_request(&body, Some(&name))?;
-                chat.stream = stream;
-                dialect::abroad(&mut chat)?;
-                let lifted = Lifted::out_of(&mut chat, nonce);
-                Ok((chat, lifted))
-            };
-            let (chat, lifted) = off(call.body.len(), read).await?.map_err(invalid)?;
-            call.lifted = Arc::new(lifted);
-            call.chat.insert(Arc::new(chat)).clone()
-        }
-    };
+    if call.chat.is_none() {
+        let (body, face, stream, name) = (call.body.clone(), call.face, call.stream, call.model.clone());
+        let (endpoint, nonce) = (call.endpoint, call.ticket.opening.id.0);
+        let read = move || {
+            let codec = dialect::face(face, endpoint).ok_or_else(|| WireError::new("no such dialect"))?;
+            let mut chat = codec.read_request(&body, Some(&name))?;
+            chat.stream = stream;
+            dialect::abroad(&mut chat)?;
+            let lifted = Lifted::out_of(&mut chat, nonce);
+            Ok((chat, lifted))
+        };
+        let (chat, lifted) = off(call.body.len(), read).await?.map_err(invalid)?;
+        (call.chat, call.lifted) = (Some(Arc::new(chat)), Arc::new(lifted));
+    }
+    pictures::fetched(call, gateway, outbound).await?;
+    let chat = call.chat.clone().unwrap_or_default();
     let default_max_output = call.snapshot.table.hot.max_output;
     let (channel, model) = (channel.clone(), model.to_owned());
     call.system_prompt_reset = channel.system_prompt.as_deref().is_some_and(|prompt| !prompt.is_empty());

@@ -23,6 +23,10 @@ use crate::frame::Framing;
 pub struct BedrockConverse;
 
 impl VendorCodec for BedrockConverse {
+    fn fetches(&self) -> bool {
+        false
+    }
+
     fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
         write::request(chat, to, lost)
     }

@@ -49,6 +49,10 @@ impl FaceCodec for Gemini {
 }
 
 impl VendorCodec for Gemini {
+    fn fetches(&self) -> bool {
+        false
+    }
+
     fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
         write::request(chat, to, lost)
     }

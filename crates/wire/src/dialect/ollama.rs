@@ -13,6 +13,10 @@ use crate::frame::Framing;
 pub struct Ollama;
 
 impl VendorCodec for Ollama {
+    fn fetches(&self) -> bool {
+        false
+    }
+
     fn write_request(&self, chat: &ChatRequest, to: &To<'_>, lost: &mut Losses) -> Result<String, WireError> {
         write::request(chat, to, lost)
     }
