@@ -292,7 +292,10 @@ impl Reader {
                         self.run = Run::default();
                     }
                     match &mut event {
-                        Event::CallStart { call, .. } => {
+                        Event::CallStart { call, id, .. } => {
+                            if id.is_empty() {
+                                *id = format!("call_{}", self.calls);
+                            }
                             *call = self.calls;
                             self.items[item].number = self.calls;
                             self.calls += 1;

@@ -182,3 +182,12 @@ fn a_stream_that_begins_with_its_first_item_has_a_start() {
     let (events, _) = follow(&[json!({"type": "error", "message": "no"})]);
     assert!(matches!(&events[..], [Event::Fault(_)]), "{events:?}");
 }
+
+#[test]
+fn c3_a_call_without_an_id_gets_one() {
+    let call = || json!({"type": "function_call", "name": "f", "arguments": "{}"});
+    let (events, _) =
+        follow(&[added(0, call()), done(0, call()), added(1, call()), done(1, call()), completed()]);
+    let ids: Vec<String> = calls(&folded(&events)).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["call_0", "call_1"]);
+}
