@@ -12,5 +12,6 @@ mod fleet;
 mod harness;
 mod money;
 mod responses;
+mod rules;
 mod streams;
 mod vendors;
