@@ -112,3 +112,24 @@ async fn losses_are_counted_and_any_name_can_be_told() {
     assert!(text.contains(losses), "{text}");
     assert_eq!(scrape(CUSTOMER_KEY).await.status, 403);
 }
+
+#[tokio::test]
+async fn models_are_listed_in_the_dialect_of_who_asks() {
+    let vendor = good(Proto::H1);
+    let world = World::new(channel("a", &vendor, ""));
+    let key = magic_testkit::process::ROOT_KEY;
+    let bearer = format!("Bearer {key}");
+    let ask = async |path: &str, fields: &[(&str, &str)]| {
+        magic_testkit::client::h1(world.gateway.address, "GET", path, fields, b"").await.json()
+    };
+    let told = ask("/v1/models", &[("authorization", &bearer)]).await;
+    assert_eq!((&told["object"], &told["data"][0]["id"]), (&json!("list"), &json!(MODEL)));
+    let told = ask("/v1/models", &[("x-api-key", key), ("anthropic-version", "2023-06-01")]).await;
+    assert_eq!((&told["has_more"], &told["data"][0]["type"]), (&json!(false), &json!("model")));
+    for path in ["/v1/models", "/v1beta/models"] {
+        let told = ask(path, &[("x-goog-api-key", key)]).await;
+        assert_eq!(told["models"][0]["name"], format!("models/{MODEL}"), "{path}");
+    }
+    let told = ask(&format!("/v1/models/{MODEL}"), &[("x-goog-api-key", key)]).await;
+    assert_eq!(told["name"], format!("models/{MODEL}"));
+}

@@ -97,10 +97,16 @@ fn model(name: &str) -> Value {
     })
 }
 
-/// Anthropic's SDKs say which version they speak: their list has another form under the same address.
+/// Anthropic's SDKs say which version they speak, Google's have a header of their own for the key: their lists
+/// have other forms under the same address.
 pub fn face_of(session: &Session, face: Dialect) -> Dialect {
-    let claude = session.req_header().headers.contains_key("anthropic-version");
-    if face == Dialect::OpenAiChat && claude { Dialect::Anthropic } else { face }
+    let headers = &session.req_header().headers;
+    match face {
+        Dialect::OpenAiChat if headers.contains_key("anthropic-version") => Dialect::Anthropic,
+        // Google's newer SDKs ask below /v1 too.
+        Dialect::OpenAiChat if headers.contains_key("x-goog-api-key") => Dialect::Gemini,
+        _ => face,
+    }
 }
 
 fn shaped(name: &str, face: Dialect) -> Value {
