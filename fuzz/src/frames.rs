@@ -91,7 +91,7 @@ fn messages_of(pieces: &[Bytes]) -> Vec<Vec<u8>> {
 }
 
 fn faults(body: &[u8]) {
-    let _ = fault::tells_fault(body);
+    let _ = fault::hidden(body);
     let _ = fault::hidden(body);
     for status in [200, 429] {
         let read = fault::read_fault(status, body);
