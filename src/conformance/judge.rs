@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(verdict(Feature::StructuredOutput, r#"{"city":"a","river":"b","x":1}"#), Verdict::No);
         assert_eq!(verdict(Feature::Stop, ""), Verdict::Unclear);
         assert_eq!(verdict(Feature::Reasoning, "942"), Verdict::No);
-        assert_eq!(verdict(Feature::CacheMarks, "hello"), Verdict::No);
+        assert_eq!(verdict(Feature::CacheMarks, "hello"), Verdict::Unclear);
     }
 
     #[test]
