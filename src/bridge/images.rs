@@ -1,12 +1,13 @@
 //! What callers ask of pictures in OpenAI's words, and the answer.
 
 use super::{Answer, Call, STEP_MAX};
+use crate::egress;
 use crate::fetch::{Ask, open, target_of};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::Utc;
-use magic_wire::vendors::base;
+use magic_wire::vendors::{base, home};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -65,8 +66,16 @@ pub async fn answer(call: &Call, wanted: &Wanted, urls: Vec<String>) -> super::O
     Ok(Answer::Whole { status: 200, body })
 }
 
-/// A picture at an address that the vendor gave. The credential does not go along.
+/// A picture at an address that the vendor gave: on the channel's own host, or on the public web. The credential
+/// does not go along.
 async fn download(call: &Call, url: &str) -> Result<Vec<u8>, String> {
+    let (place, ours) = (base(url), home(&call.channel));
+    let own = place.is_ok_and(|place| {
+        ours.is_ok_and(|ours| (place.tls, place.host, place.port) == (ours.tls, ours.host, ours.port))
+    });
+    if !own {
+        return Ok(egress::fetch(&call.gateway, url).await?.bytes);
+    }
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let path = rest.find('/').map_or("/", |at| &rest[at..]).to_owned();
     let target = target_of(base(url).map_err(|error| error.message)?, path);
