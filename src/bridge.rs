@@ -8,6 +8,7 @@ mod images;
 mod minimax;
 mod replicate;
 mod spark;
+mod speech;
 
 use crate::gateway::Gateway;
 use actix_web::http::StatusCode;
@@ -96,13 +97,20 @@ async fn pictures(
     .await
 }
 
-async fn speech(
+async fn speeches(
     request: HttpRequest,
     asked: web::Query<Asked>,
     body: Bytes,
     shared: Data<Gateway>,
 ) -> HttpResponse {
-    answer(request, asked.into_inner().model, body, shared, minimax::speech).await
+    answer(request, asked.into_inner().model, body, shared, |call| async move {
+        match call.channel.kind {
+            27 => minimax::speech(call).await,
+            24 | 42 | 54 => google::speech(call).await,
+            _ => Err(Broken("no such bridge".into())),
+        }
+    })
+    .await
 }
 
 async fn answer<F: Future<Output = Outcome>>(
@@ -156,7 +164,7 @@ pub fn start(gateway: Arc<Gateway>, socket: &Path) -> std::io::Result<Running> {
                     .app_data(shared.clone())
                     .app_data(web::PayloadConfig::new(BODY_MAX))
                     .route("/chat", web::post().to(chat))
-                    .route("/speech", web::post().to(speech))
+                    .route("/speech", web::post().to(speeches))
                     .route("/images", web::post().to(pictures))
             };
             let bound = actix_web::HttpServer::new(build)

@@ -1,9 +1,11 @@
-//! Pictures of Google's: Imagen's `predict`, and Gemini models that draw as they answer.
+//! Pictures and speech of Google's: Imagen's `predict`, and Gemini models that draw or speak as they answer.
 
 use super::images::Wanted;
-use super::{Answer, Call, Outcome, STEP_MAX};
+use super::{Answer, Call, Outcome, STEP_MAX, speech};
 use crate::credentials;
 use crate::fetch::{Ask, open};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::Utc;
 use magic_domain::endpoint::Endpoint;
@@ -60,6 +62,65 @@ pub async fn images(call: Call) -> Outcome {
         }
     }
     finished(pictures, Some(usage))
+}
+
+/// What Gemini's voices speak in: 16-bit samples, one channel.
+const SAMPLES_PER_SECOND: u32 = 24_000;
+
+pub async fn speech(call: Call) -> Outcome {
+    let wanted = match speech::Wanted::read(&call.body) {
+        Ok(wanted) => wanted,
+        Err(refused) => return Ok(*refused),
+    };
+    let format = wanted.response_format.as_deref().unwrap_or("wav");
+    if !matches!(format, "wav" | "pcm") {
+        let message = format!("this vendor speaks wav and pcm, not {format}");
+        return Ok(speech::refusal(&message, "response_format"));
+    }
+    let text = match &wanted.instructions {
+        Some(how) => format!("{how}: {}", wanted.input),
+        None => wanted.input,
+    };
+    let voice = json!({ "prebuiltVoiceConfig": { "voiceName": wanted.voice } });
+    let ask = json!({
+        "contents": [{ "role": "user", "parts": [{ "text": text }] }],
+        "generationConfig": { "responseModalities": ["AUDIO"], "speechConfig": { "voiceConfig": voice } },
+    });
+    let (status, told) = step(&call, "generateContent", ask).await?;
+    if status != 200 {
+        return Ok(Answer::Whole { status, body: told.to_string().into_bytes() });
+    }
+    let spoken = told.pointer("/candidates/0/content/parts/0/inlineData/data").and_then(Value::as_str);
+    let samples =
+        spoken.and_then(|base64| STANDARD.decode(base64).ok()).filter(|samples| !samples.is_empty());
+    let Some(samples) = samples else {
+        return Ok(speech::refusal("the model said nothing: the text may go against its rules", "input"));
+    };
+    Ok(match format {
+        "pcm" => Answer::Binary { kind: "audio/pcm", body: samples },
+        _ => Answer::Binary { kind: "audio/wav", body: wav(&samples) },
+    })
+}
+
+/// Samples with the head of a WAV file.
+fn wav(samples: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(samples.len()).unwrap_or(u32::MAX - 36);
+    let mut out = Vec::with_capacity(44 + samples.len());
+    out.extend_from_slice(b"RIFF");
+    out.extend_from_slice(&(36 + length).to_le_bytes());
+    out.extend_from_slice(b"WAVEfmt ");
+    out.extend_from_slice(&16u32.to_le_bytes());
+    // Plain samples, one channel.
+    out.extend_from_slice(&1u16.to_le_bytes());
+    out.extend_from_slice(&1u16.to_le_bytes());
+    out.extend_from_slice(&SAMPLES_PER_SECOND.to_le_bytes());
+    out.extend_from_slice(&(SAMPLES_PER_SECOND * 2).to_le_bytes());
+    out.extend_from_slice(&2u16.to_le_bytes());
+    out.extend_from_slice(&16u16.to_le_bytes());
+    out.extend_from_slice(b"data");
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(samples);
+    out
 }
 
 /// OpenAI's answer. A model that drew nothing has refused.

@@ -1,43 +1,24 @@
 //! MiniMax's speech: asked for in its own words, and told in hexadecimal.
 
+use super::speech::{Wanted, refusal};
 use super::{Answer, Broken, Call, Outcome, STEP_MAX};
 use crate::fetch::{Ask, open, target_of};
 use bytes::Bytes;
 use magic_wire::vendors::home;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// `POST /v1/audio/speech`.
-#[derive(Deserialize)]
-struct Wanted {
-    #[serde(default)]
-    input: String,
-    #[serde(default)]
-    voice: String,
-    speed: Option<f64>,
-    response_format: Option<String>,
-}
-
 pub async fn speech(call: Call) -> Outcome {
-    let refuse = |message: String, param: &str| {
-        let told =
-            json!({ "error": { "message": message, "type": "invalid_request_error", "param": param } });
-        Ok(Answer::Whole { status: 400, body: told.to_string().into_bytes() })
-    };
-    let wanted: Wanted = match serde_json::from_slice(&call.body) {
+    let wanted = match Wanted::read(&call.body) {
         Ok(wanted) => wanted,
-        Err(error) => return refuse(format!("malformed request: {error}"), ""),
+        Err(refused) => return Ok(*refused),
     };
-    if wanted.input.is_empty() {
-        return refuse("input is missing".into(), "input");
-    }
     let format = wanted.response_format.as_deref().unwrap_or("mp3");
     let kind = match format {
         "mp3" => "audio/mpeg",
         "wav" => "audio/wav",
         "flac" => "audio/flac",
         "pcm" => "audio/pcm",
-        _ => return refuse(format!("this vendor does not speak {format}"), "response_format"),
+        _ => return Ok(refusal(&format!("this vendor does not speak {format}"), "response_format")),
     };
     let mut voice = json!({ "voice_id": wanted.voice });
     if let Some(speed) = wanted.speed {

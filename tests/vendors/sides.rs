@@ -444,3 +444,31 @@ async fn c21_our_own_network_is_not_the_web() {
     assert!(web.seen().is_empty() && ollama.seen().is_empty());
     world.verify();
 }
+
+#[tokio::test]
+async fn gemini_speaks() {
+    fn gemini(_: &Seen) -> Value {
+        let audio =
+            json!({ "mimeType": "audio/L16;codec=pcm;rate=24000", "data": STANDARD.encode([1u8, 2, 3, 4]) });
+        json!({ "candidates": [{ "content": { "role": "model", "parts": [{ "inlineData": audio }] },
+            "finishReason": "STOP" }], "usageMetadata": { "promptTokenCount": 5, "candidatesTokenCount": 20 } })
+    }
+    let (world, vendor) = world(24, "k", "gemini-2.5-flash-preview-tts", gemini).await;
+    let ask = async |format: &str| {
+        let body = json!({ "model": "m", "input": "hello", "voice": "Kore", "instructions": "Say it kindly",
+            "response_format": format });
+        world.post("/v1/audio/speech", ROOT_KEY, &[], body.to_string().as_bytes()).await
+    };
+    let wav = ask("wav").await;
+    assert_eq!((wav.status, wav.headers["content-type"].as_str()), (200, "audio/wav"), "{}", wav.text());
+    assert_eq!((wav.body.len(), &wav.body[..4], &wav.body[44..]), (48, &b"RIFF"[..], &[1u8, 2, 3, 4][..]));
+    let seen = vendor.seen().pop().unwrap();
+    assert_eq!(seen.path, "/v1beta/models/gemini-2.5-flash-preview-tts:generateContent");
+    let config = &seen.json()["generationConfig"];
+    assert_eq!(config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"], "Kore");
+    assert_eq!(seen.json()["contents"][0]["parts"][0]["text"], "Say it kindly: hello");
+    assert_eq!(ask("pcm").await.body, [1, 2, 3, 4]);
+    let mp3 = ask("mp3").await;
+    assert_eq!((mp3.status, &mp3.json()["error"]["param"]), (400, &json!("response_format")));
+    world.verify();
+}

@@ -104,9 +104,8 @@ fn serves_plainly(kind: u16, endpoint: Endpoint) -> bool {
         // Cohere's rerank is the shape that everybody took over.
         Family::Cohere => endpoint == Rerank,
         // A bridge of ours speaks OpenAI's words for them.
-        Family::DashScope | Family::Replicate | Family::Gemini | Family::Vertex => {
-            endpoint == ImageGenerations
-        }
+        Family::DashScope | Family::Replicate => endpoint == ImageGenerations,
+        Family::Gemini | Family::Vertex => matches!(endpoint, ImageGenerations | Speech),
         Family::Proxy => endpoint == Raw,
         _ => false,
     }

@@ -155,7 +155,7 @@ fn bridged(family: Family, endpoint: Endpoint) -> bool {
         Endpoint::ImageGenerations => {
             matches!(family, Family::DashScope | Family::Replicate | Family::Gemini | Family::Vertex)
         }
-        Endpoint::Speech => family == Family::MiniMax,
+        Endpoint::Speech => matches!(family, Family::MiniMax | Family::Gemini | Family::Vertex),
         _ => false,
     }
 }
