@@ -170,7 +170,7 @@ async fn an_administrator_passes_requests_on_as_they_are() {
         body: "short and stout".into(),
     });
     let channel = format!(
-        "[[channels]]\nname = \"p\"\ntype = 43\nbase_url = \"{}/root\"\nkey = \"raw key\"\nmodels = [\"x\"]\n",
+        "[[channels]]\nname = \"p\"\ntype = 43\nbase_url = \"{}/base\"\nkey = \"raw key\"\nmodels = [\"x\"]\n",
         vendor.base_url()
     );
     let world = World::new(format!("{channel}{}", crate::harness::customer(1.0)));
@@ -184,7 +184,7 @@ async fn an_administrator_passes_requests_on_as_they_are() {
     assert_eq!((answer.status, answer.text().as_str()), (418, "short and stout"));
     assert_eq!(answer.headers["x-vendor"], "PUT");
     let seen = vendor.seen().pop().unwrap();
-    assert_eq!((seen.path.as_str(), &seen.body[..]), ("/root/tea/pot?size=2", &b"not json"[..]));
+    assert_eq!((seen.path.as_str(), &seen.body[..]), ("/base/tea/pot?size=2", &b"not json"[..]));
     assert_eq!((seen.headers["authorization"].as_str(), seen.headers["x-mine"].as_str()), ("raw key", "1"));
     assert!(!seen.headers.contains_key("cookie"));
     assert_eq!(ask(crate::harness::CUSTOMER_KEY, "/v1/oneapi/proxy/1/tea").await.status, 403);
