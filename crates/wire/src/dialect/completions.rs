@@ -43,18 +43,14 @@ impl FaceCodec for Completions {
             return refused("best_of");
         }
         let top = m.count("logprobs")?;
+        let (max, newer) = (m.count("max_tokens")?, m.count("max_completion_tokens")?);
         chat.sampling = Sampling {
-            max_output: Some(m.count("max_tokens")?.unwrap_or(MAX_TOKENS)),
+            max_output: Some(max.or(newer).unwrap_or(MAX_TOKENS)),
             logprobs: top.map(|_| true),
             top_logprobs: top.filter(|top| *top > 0),
             ..sampling(&mut m)?
         };
-        if let Some(mut options) = m.object("stream_options")? {
-            chat.wants_usage = options.flag("include_usage")?.unwrap_or(false);
-        }
-        chat.end_user = m.text("user")?;
-        chat.extra = m.rest();
-        Ok(chat)
+        finish(chat, m)
     }
 
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
@@ -101,9 +97,10 @@ impl FaceCodec for Edits {
             ],
             ..ChatRequest::default()
         };
+        chat.stream = m.flag("stream")?.unwrap_or(false);
         chat.sampling = sampling(&mut m)?;
-        chat.extra = m.rest();
-        Ok(chat)
+        chat.sampling.max_output = m.count("max_completion_tokens")?.or(m.count("max_tokens")?);
+        finish(chat, m)
     }
 
     fn write_reply(&self, reply: &ChatReply, echo: &Echo) -> String {
@@ -128,6 +125,23 @@ impl FaceCodec for Edits {
     fn writer(&self, echo: Echo) -> Box<dyn EventWriter> {
         Completions.writer(echo)
     }
+}
+
+/// What both endpoints read last. What is left is the vendor's, but for members that are written of what was read: a
+/// second time in the request, the vendor could take either.
+fn finish(mut chat: ChatRequest, mut m: Members<'_>) -> Result<ChatRequest, WireError> {
+    for name in ["messages", "top_logprobs"] {
+        if m.take(name).is_some() {
+            return Err(WireError::at(format!("{name} belongs to /v1/chat/completions"), name));
+        }
+    }
+    if let Some(mut options) = m.object("stream_options")? {
+        chat.wants_usage = options.flag("include_usage")?.unwrap_or(false);
+    }
+    let (user, identifier) = (m.text("user")?, m.text("safety_identifier")?);
+    chat.end_user = identifier.or(user);
+    chat.extra = m.rest();
+    Ok(chat)
 }
 
 /// The one prompt. Lists of several are several calls in one, which a chat model does not take.

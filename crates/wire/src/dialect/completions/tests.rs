@@ -36,6 +36,34 @@ fn what_a_chat_model_can_not_do_is_named() {
     }
 }
 
+/// Found by fuzzing: they went to the vendor beside the same members written of the prompt.
+#[test]
+fn members_of_chat_requests_are_written_once() {
+    use crate::chat::Losses;
+    use crate::codec::{To, VendorCodec};
+    let once = |mut chat: ChatRequest| {
+        chat.stream = true;
+        let to = To { model: "m", kind: 1, default_max_output: 9 };
+        let text = crate::dialect::openai_chat::OpenAiChat
+            .write_request(&chat, &to, &mut Losses::default())
+            .unwrap();
+        Members::of_body(text.as_bytes()).expect("every member once");
+        text
+    };
+    for name in ["messages", "top_logprobs"] {
+        let error = read(&json!({ "model": "m", "prompt": "p", name: 1 })).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some(name));
+    }
+    let text = once(read(&json!({ "model": "m", "prompt": "p", "max_completion_tokens": 50 })).unwrap());
+    assert!(text.contains(r#""max_completion_tokens":50"#), "{text}");
+    let edit = json!({
+        "model": "m", "instruction": "shout", "stream": true, "stream_options": { "include_usage": true }, "user": "u",
+        "safety_identifier": "s", "max_completion_tokens": 5, "safety_level": 1,
+    });
+    let text = once(Edits.read_request(edit.to_string().as_bytes(), None).unwrap());
+    assert!(text.contains(r#""safety_level":1"#), "{text}");
+}
+
 fn echo() -> Echo {
     Echo { model: "m".into(), request_id: "r".into(), created: 7, wants_usage: true, request: None }
 }
