@@ -33,8 +33,16 @@ class Dialect:
             f'key = "{self.key}"\n[channels.model_mapping]\n"{name}" = "{self.model}"\n'
         )
 
+    def sent(self, exchange, body):
+        """A recorded body as this vendor would send it to the gateway, which asks Gemini for events: without `alt=sse`, its
+        streams are lists.
+        """
+        if self.read is not recorded.gemini or not exchange["stream"] or not body.startswith(b"["):
+            return body
+        return "".join(f"data: {json.dumps(value)}\r\n\r\n" for value in json.loads(body)).encode()
+
     def facts(self, exchange, body):
-        """The facts of a recording; `None` where its bytes are no whole answer with one choice."""
+        """The facts of a recording; `None` where its bytes are no whole answer."""
         if exchange["response"].get("status") != 200:
             return None
         if exchange["vendor"] == "snowflake" and not exchange["stream"]:

@@ -7,7 +7,7 @@ import OpenAI from "openai";
 import { createInterface } from "node:readline";
 
 const hi = [{ role: "user", content: "hi" }];
-const nothing = () => ({ text: "", reasoning: "", calls: [], stop: null, usage: null });
+const nothing = () => ({ text: "", reasoning: "", calls: [], stop: null, usage: null, others: {} });
 
 const once = new Map();
 function client(Kind, options) {
@@ -36,6 +36,12 @@ async function chat(asked) {
     if (value.usage) found.usage = value.usage;
     for (const choice of value.choices ?? []) {
       const said = (asked.stream ? choice.delta : choice.message) ?? {};
+      if (choice.index) {
+        const other = nothing();
+        content(other, said.content);
+        found.others[choice.index] = (found.others[choice.index] ?? "") + other.text;
+        continue;
+      }
       content(found, said.content);
       found.text += said.refusal ?? "";
       const details = (said.reasoning_details ?? []).map((one) => one.text || one.summary || "").join("");
@@ -103,6 +109,11 @@ async function generateContent(asked) {
   for await (const value of got) {
     found.usage = { ...found.usage, ...value.usageMetadata };
     for (const candidate of value.candidates ?? []) {
+      if (candidate.index) {
+        const said = (candidate.content?.parts ?? []).filter((part) => !part.thought).map((part) => part.text ?? "");
+        found.others[candidate.index] = (found.others[candidate.index] ?? "") + said.join("");
+        continue;
+      }
       for (const part of candidate.content?.parts ?? []) {
         if (part.functionCall) found.calls.push([part.functionCall.name, part.functionCall.args ?? {}]);
         else found[part.thought ? "reasoning" : "text"] += part.text ?? "";

@@ -28,7 +28,8 @@ def chat_usage(usage):
 
 def chat(answer, stream):
     found, calls = facts(), {}
-    if stream and len({value.get("id") or None for value in answer} - {None}) > 1:
+    ends = [choice for value in answer if stream for choice in value.get("choices") or [] if choice.get("finish_reason")]
+    if len({choice.get("index") for choice in ends}) < len(ends) and len({value.get("id") for value in answer}) > 1:
         return None  # several answers in one recording
     for value in answer if stream else [answer]:
         if value.get("error"):
@@ -37,10 +38,11 @@ def chat(answer, stream):
         if usage:
             found["input"], found["output"] = chat_usage(usage)
         for choice in value.get("choices") or []:
-            if choice.get("index"):
-                return None
             said = choice.get("delta" if stream else "message") or {}
             text, reasoning = words(said.get("content"))
+            if other := choice.get("index"):
+                found["others"][str(other)] = found["others"].get(str(other), "") + text
+                continue
             found["text"] += text + (said.get("refusal") or "")
             details = "".join(d.get("text") or d.get("summary") or "" for d in said.get("reasoning_details") or [])
             found["reasoning"] += (said.get("reasoning_content") or said.get("reasoning") or details) + reasoning

@@ -14,7 +14,8 @@ CUT = "arguments that broke off"  # every SDK completes these in its own way
 
 
 def facts():
-    return {"text": "", "reasoning": "", "calls": [], "stop": None, "input": None, "output": None}
+    """Of the first candidate; `others` are the texts of further ones, by their index."""
+    return {"text": "", "reasoning": "", "calls": [], "stop": None, "input": None, "output": None, "others": {}}
 
 
 def finish(found):

@@ -5,11 +5,16 @@ from .facts import facts, finish
 def gemini(answer, stream):
     found, usage = facts(), {}
     for value in answer if stream else [answer]:
-        if "error" in value or len(value.get("candidates") or []) > 1:
+        if "error" in value:
             return None
         usage.update(value.get("usageMetadata") or {})
         for candidate in value.get("candidates") or []:
-            for part in (candidate.get("content") or {}).get("parts") or []:
+            parts = (candidate.get("content") or {}).get("parts") or []
+            if other := candidate.get("index"):
+                said = "".join(part.get("text") or "" for part in parts if not part.get("thought"))
+                found["others"][str(other)] = found["others"].get(str(other), "") + said
+                continue
+            for part in parts:
                 if any(name in part for name in ("executableCode", "codeExecutionResult", "inlineData")):
                     return None  # other dialects say these in their own way
                 if part.get("thought"):
