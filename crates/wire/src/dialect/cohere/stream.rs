@@ -61,6 +61,7 @@ impl EventReader for Reader {
             // The body of an error where events were awaited.
             _ if delta.is_none() && (m.peek("message").is_some() || m.peek("error").is_some()) => {
                 self.failed = true;
+                self.close(out);
                 out.push(Event::Fault(read_fault(200, &frame.data)));
                 return Ok(());
             }

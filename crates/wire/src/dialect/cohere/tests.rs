@@ -317,6 +317,20 @@ fn errors_with_status_200_are_errors() {
     }
 }
 
+/// Found by fuzzing: the reasoning that was open was ended after the error.
+#[test]
+fn nothing_follows_an_error_in_the_middle() {
+    let stream = concat!(
+        "data: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"thinking\":\"hm\"}}}}\n\n",
+        "data: {\"message\":\"overloaded\"}\n\n",
+    );
+    let (events, _) = events(&Cohere, &Asked::default(), stream);
+    let [.., Event::ReasoningEnd { .. }, Event::Fault(fault)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(fault.message, "overloaded");
+}
+
 #[test]
 fn a_custom_tools_text_comes_whole() {
     let mut request = chat(vec![user("u")]);
