@@ -1,29 +1,9 @@
 //! A caller's request, read and written for every vendor.
 
 use crate::must_be_json;
-use magic_wire::chat::{Dialect, Losses};
+use magic_wire::chat::Losses;
 use magic_wire::codec::{FaceCodec, To};
 use magic_wire::dialect;
-
-pub const DIALECTS: &[Dialect] = &[
-    Dialect::OpenAiChat,
-    Dialect::OpenAiResponses,
-    Dialect::Anthropic,
-    Dialect::Gemini,
-    Dialect::BedrockConverse,
-    Dialect::Cohere,
-    Dialect::Ollama,
-    Dialect::Tgi,
-    Dialect::DashScope,
-    Dialect::Baidu,
-    Dialect::Tencent,
-    Dialect::Xunfei,
-    Dialect::Palm,
-    Dialect::Coze,
-    Dialect::DeepL,
-    Dialect::Replicate,
-    Dialect::AiProxyLibrary,
-];
 
 /// Models and channel types that writers tell apart.
 const MODELS: &[(&str, u16)] = &[
@@ -50,7 +30,7 @@ pub fn check(codec: &dyn FaceCodec, body: &[u8]) {
     let sum = body.iter().fold(0usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
     let (model, kind) = MODELS[sum % MODELS.len()];
     let to = To { model, kind, default_max_output: 4096 };
-    for dialect in DIALECTS {
+    for dialect in dialect::VENDOR_DIALECTS {
         let Some(vendor) = dialect::vendor(*dialect) else { continue };
         // At home a request may be one that goes nowhere else.
         let home = chat.origin == Some(*dialect);

@@ -15,27 +15,6 @@ use magic_wire::codec::To;
 use magic_wire::dialect;
 use serde_json::Value;
 
-/// The dialects that vendors speak.
-const VENDORS: &[Dialect] = &[
-    Dialect::OpenAiChat,
-    Dialect::OpenAiResponses,
-    Dialect::Anthropic,
-    Dialect::Gemini,
-    Dialect::BedrockConverse,
-    Dialect::Cohere,
-    Dialect::Ollama,
-    Dialect::Tgi,
-    Dialect::DashScope,
-    Dialect::Baidu,
-    Dialect::Tencent,
-    Dialect::Xunfei,
-    Dialect::Palm,
-    Dialect::Coze,
-    Dialect::DeepL,
-    Dialect::Replicate,
-    Dialect::AiProxyLibrary,
-];
-
 fn written(dialect: Dialect, chat: &ChatRequest, model: &str) -> (String, Losses) {
     let mut lost = Losses::default();
     let to = To { model, kind: 1, default_max_output: 4096 };

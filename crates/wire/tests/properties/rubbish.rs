@@ -1,6 +1,5 @@
 //! No bytes make a codec panic: rubbish, JSON of any shape, and samples of every dialect with bytes changed.
 
-use crate::VENDORS;
 use bytes::Bytes;
 use magic_domain::endpoint::Endpoint;
 use magic_wire::chat::{Dialect, Event, Losses};
@@ -47,12 +46,12 @@ fn run(body: &[u8]) {
             continue;
         };
         let _ = dialect::abroad(&mut chat);
-        for vendor in VENDORS {
+        for vendor in dialect::VENDOR_DIALECTS {
             let to = To { model: "m", kind: 1, default_max_output: 4096 };
             let _ = dialect::vendor(*vendor).unwrap().write_request(&chat, &to, &mut Losses::default());
         }
     }
-    for vendor in VENDORS {
+    for vendor in dialect::VENDOR_DIALECTS {
         let codec = dialect::vendor(*vendor).unwrap();
         if let Ok(reply) = codec.read_reply(body, &Asked::default()) {
             for (face, endpoint) in FACES {
