@@ -1,6 +1,7 @@
 //! Turns and what they are made of.
 
 use super::Dialect;
+use crate::WireError;
 use crate::json::Json;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +121,18 @@ pub struct Call {
     pub custom: bool,
     /// What the vendor wants back with the call (Gemini's thought signature).
     pub seal: Option<Seal>,
+}
+
+impl Call {
+    /// For vendors that parse a call's arguments: an error at `path` where they are no JSON.
+    pub fn check_arguments(&self, path: impl std::fmt::Display) -> Result<(), WireError> {
+        let free = self.custom || self.arguments.trim().is_empty();
+        if free || Json::from_text(self.arguments.as_str()).is_ok() {
+            return Ok(());
+        }
+        let message = format!("the arguments of the call {:?} are no valid JSON", self.id);
+        Err(WireError::at(message, path.to_string()))
+    }
 }
 
 /// What a tool gave.

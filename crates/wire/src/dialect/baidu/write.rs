@@ -135,11 +135,7 @@ fn push<'c>(messages: &mut Vec<Said<'c>>, turn: &'c Turn<'_>, lost: &mut Losses)
     for (part, path) in &turn.parts {
         match &part.body {
             Body::Call(call) => {
-                let empty = call.arguments.trim().is_empty();
-                if !call.custom && !empty && Json::from_text(call.arguments.as_str()).is_err() {
-                    let message = format!("the arguments of the call {:?} are no valid JSON", call.id);
-                    return Err(WireError::at(message, path.as_str()));
-                }
+                call.check_arguments(path)?;
                 calls.push(call);
             }
             Body::Result(result) => {

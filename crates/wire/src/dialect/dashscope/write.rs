@@ -6,7 +6,7 @@ use crate::chat::{
 };
 use crate::codec::To;
 use crate::dialect::plain;
-use crate::json::{Json, List, Object, object};
+use crate::json::{List, Object, object};
 
 /// What is appended to a model's name to have it search the web.
 const SEARCHES: &str = "-internet";
@@ -206,11 +206,7 @@ fn write_message(
         let path = format!("{path}.content[{index}]");
         match &part.body {
             Body::Call(call) => {
-                let whole = call.custom || call.arguments.trim().is_empty();
-                if !whole && Json::from_text(call.arguments.as_str()).is_err() {
-                    let message = format!("the arguments of the call {:?} are no valid JSON", call.id);
-                    return Err(WireError::at(message, path));
-                }
+                call.check_arguments(&path)?;
                 calls.push(call);
             }
             Body::Result(result) => {

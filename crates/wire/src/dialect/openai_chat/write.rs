@@ -7,7 +7,7 @@ use crate::chat::{
     ReasoningAsk, Role, Tool, ToolChoice, ToolResult,
 };
 use crate::codec::To;
-use crate::json::{Json, List, Object, object};
+use crate::json::{List, Object, object};
 
 /// Stop sequences that OpenAI and most others take.
 const STOPS: usize = 4;
@@ -463,13 +463,8 @@ fn write_assistant(
 }
 
 fn write_call(l: &mut List<'_>, call: &Call, path: &str, failed: &mut Option<WireError>) {
-    if !call.custom && !call.arguments.trim().is_empty() && Json::from_text(call.arguments.as_str()).is_err()
-    {
-        let path = format!("{path}.tool_calls");
-        failed.get_or_insert(WireError::at(
-            format!("the arguments of the call {:?} are no valid JSON", call.id),
-            path,
-        ));
+    if let Err(error) = call.check_arguments(format_args!("{path}.tool_calls")) {
+        failed.get_or_insert(error);
     }
     l.object(|o| super::reply::call_members(o, call));
 }

@@ -4,7 +4,7 @@ use crate::WireError;
 use crate::chat::{Body, Call, ChatRequest, Effort, Losses, Part, Role, ToolChoice};
 use crate::codec::To;
 use crate::dialect::plain::{self, Turn};
-use crate::json::{Json, List, Object, object};
+use crate::json::{List, Object, object};
 use std::borrow::Cow;
 
 const SAID: &[&str] =
@@ -96,11 +96,7 @@ fn write_turn(l: &mut List<'_>, turn: &Turn<'_>, lost: &mut Losses) -> Result<()
     for (part, path) in &turn.parts {
         match &part.body {
             Body::Call(call) => {
-                let empty = call.arguments.trim().is_empty();
-                if !call.custom && !empty && Json::from_text(call.arguments.as_str()).is_err() {
-                    let message = format!("the arguments of the call {:?} are no valid JSON", call.id);
-                    return Err(WireError::at(message, path.as_str()));
-                }
+                call.check_arguments(path)?;
                 calls.push(call);
             }
             Body::Result(result) => {
