@@ -64,61 +64,11 @@ impl From<String> for Broken {
 
 type Outcome = Result<Answer, Broken>;
 
-async fn chat(
+async fn answer(
     request: HttpRequest,
     asked: web::Query<Asked>,
     body: Bytes,
     shared: Data<Gateway>,
-) -> HttpResponse {
-    answer(request, asked.into_inner().model, body, shared, |call| async move {
-        match call.channel.kind {
-            18 => spark::chat(call).await,
-            46 => replicate::chat(call).await,
-            _ => Err(Broken("no such bridge".into())),
-        }
-    })
-    .await
-}
-
-async fn pictures(
-    request: HttpRequest,
-    asked: web::Query<Asked>,
-    body: Bytes,
-    shared: Data<Gateway>,
-) -> HttpResponse {
-    answer(request, asked.into_inner().model, body, shared, |call| async move {
-        match call.channel.kind {
-            17 => dashscope::images(call).await,
-            24 | 42 | 54 => google::images(call).await,
-            46 => replicate::images(call).await,
-            _ => Err(Broken("no such bridge".into())),
-        }
-    })
-    .await
-}
-
-async fn speeches(
-    request: HttpRequest,
-    asked: web::Query<Asked>,
-    body: Bytes,
-    shared: Data<Gateway>,
-) -> HttpResponse {
-    answer(request, asked.into_inner().model, body, shared, |call| async move {
-        match call.channel.kind {
-            27 => minimax::speech(call).await,
-            24 | 42 | 54 => google::speech(call).await,
-            _ => Err(Broken("no such bridge".into())),
-        }
-    })
-    .await
-}
-
-async fn answer<F: Future<Output = Outcome>>(
-    request: HttpRequest,
-    model: String,
-    body: Bytes,
-    shared: Data<Gateway>,
-    work: impl FnOnce(Call) -> F,
 ) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     if header("x-magic-edge") != shared.edge_secret {
@@ -130,8 +80,19 @@ async fn answer<F: Future<Output = Outcome>>(
         return broken("the channel is gone");
     };
     let stream = header("x-magic-stream") == "1";
-    let call = Call { gateway: shared.into_inner(), channel, model, stream, body };
-    match work(call).await {
+    let (task, kind) = (request.path(), channel.kind);
+    let call = Call { gateway: shared.into_inner(), channel, model: asked.into_inner().model, stream, body };
+    let outcome: Outcome = match (task, kind) {
+        ("/chat", 18) => spark::chat(call).await,
+        ("/chat", 46) => replicate::chat(call).await,
+        ("/images", 17) => dashscope::images(call).await,
+        ("/images", 24 | 42 | 54) => google::images(call).await,
+        ("/images", 46) => replicate::images(call).await,
+        ("/speech", 27) => minimax::speech(call).await,
+        ("/speech", 24 | 42 | 54) => google::speech(call).await,
+        _ => Err(Broken("no such bridge".into())),
+    };
+    match outcome {
         Ok(Answer::Whole { status, body }) => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             HttpResponse::build(status).content_type("application/json").body(body)
@@ -163,9 +124,9 @@ pub fn start(gateway: Arc<Gateway>, socket: &Path) -> std::io::Result<Running> {
                 actix_web::App::new()
                     .app_data(shared.clone())
                     .app_data(web::PayloadConfig::new(BODY_MAX))
-                    .route("/chat", web::post().to(chat))
-                    .route("/speech", web::post().to(speeches))
-                    .route("/images", web::post().to(pictures))
+                    .route("/chat", web::post().to(answer))
+                    .route("/speech", web::post().to(answer))
+                    .route("/images", web::post().to(answer))
             };
             let bound = actix_web::HttpServer::new(build)
                 .workers(1)
