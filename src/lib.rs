@@ -22,6 +22,7 @@ pub mod limits;
 pub mod live;
 pub mod logging;
 pub mod metrics;
+pub mod outward;
 pub mod principals;
 pub mod probe;
 pub mod proxy;

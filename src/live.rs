@@ -256,6 +256,10 @@ impl Live for LiveGateway {
         self.gateway.routing.load().table.models_of(group).into_iter().map(str::to_owned).collect()
     }
 
+    async fn outward(&self, call: magic_admin::Outward) -> Result<magic_admin::OutwardAnswer, String> {
+        crate::outward::call(&self.gateway, call).await
+    }
+
     fn unpriced(&self) -> Vec<String> {
         let snapshot = self.gateway.routing.load();
         let mut names = std::collections::BTreeSet::new();

@@ -52,6 +52,26 @@ pub trait Live: Send + Sync {
     fn models_of(&self, group: &str) -> Vec<String>;
     /// Models that are offered and have no price.
     fn unpriced(&self) -> Vec<String>;
+    /// Calls a service outside that root has configured (or that we know), within ten seconds.
+    async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
+}
+
+/// A call to a service outside.
+#[derive(Debug, Clone, Default)]
+pub struct Outward {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    pub url: String,
+    /// A `content-type` here wins over the usual `application/json`.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+/// What it answered, whatever the status.
+#[derive(Debug, Clone)]
+pub struct OutwardAnswer {
+    pub status: u16,
+    pub body: Vec<u8>,
 }
 
 /// What a test of a channel gave.
