@@ -1,5 +1,7 @@
 //! The handlers, one file per kind of object.
 
+pub mod audit;
+pub mod billing;
 pub mod channels;
 pub mod conformance;
 pub mod groups;
@@ -8,3 +10,4 @@ pub mod options;
 pub mod site;
 pub mod tokens;
 pub mod users;
+pub mod vouchers;

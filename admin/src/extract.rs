@@ -18,6 +18,12 @@ pub fn object(body: &web::Bytes) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
+/// A parameter of the query, decoded; the first of several.
+pub fn parameter(request: &HttpRequest, name: &str) -> Option<String> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string()).ok()?;
+    pairs.into_inner().into_iter().find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
 /// Typed access to the members of an object; null is absent.
 pub trait Members {
     fn text(&self, key: &str) -> Result<Option<String>, ApiError>;

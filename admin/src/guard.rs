@@ -6,7 +6,7 @@ use crate::limit::{Limiter, network};
 use crate::{Deps, error};
 use actix_web::dev::Payload;
 use actix_web::http::Method;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use magic_domain::principal::{Role, user_status};
 use magic_domain::secret::Secret;
 use magic_store::users::UserRow;
@@ -72,15 +72,25 @@ fn same_origin(request: &HttpRequest) -> bool {
     }
 }
 
+fn without_scheme(text: &str) -> &str {
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
+        _ => text,
+    }
+}
+
+/// The bare text of `Authorization`, with or without `Bearer`.
+pub fn bearer(request: &HttpRequest) -> Option<String> {
+    let text = request.headers().get("authorization")?.to_str().ok()?;
+    Some(without_scheme(text).trim().to_owned()).filter(|text| (1..=256).contains(&text.len()))
+}
+
 async fn identify(request: HttpRequest, needed: Role) -> Result<(UserRow, Option<Secret>), ApiError> {
     let Some(deps) = request.app_data::<web::Data<Deps>>() else { return Err(unauthorised()) };
     let authorization =
         request.headers().get("authorization").map(|value| value.to_str().unwrap_or("").to_owned());
     let (user, session) = if let Some(text) = authorization {
-        let token = match text.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token,
-            _ => text.as_str(),
-        };
+        let token = without_scheme(&text);
         if token.is_empty() || token.len() > 256 {
             return Err(unauthorised());
         }
@@ -115,6 +125,19 @@ async fn identify(request: HttpRequest, needed: Role) -> Result<(UserRow, Option
     Ok((user, session))
 }
 
+/// Who a request turned out to come from; kept with it for the audit trail.
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub id: i64,
+    pub username: String,
+}
+
+impl From<&UserRow> for Who {
+    fn from(user: &UserRow) -> Self {
+        Who { id: user.id.0, username: user.username.clone() }
+    }
+}
+
 impl<N: Needs> FromRequest for Caller<N> {
     type Error = ApiError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
@@ -122,7 +145,8 @@ impl<N: Needs> FromRequest for Caller<N> {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let (user, session) = identify(request, N::ROLE).await?;
+            let (user, session) = identify(request.clone(), N::ROLE).await?;
+            request.extensions_mut().insert(Who::from(&user));
             Ok(Caller { user, session, _needs: PhantomData })
         })
     }
@@ -145,4 +169,13 @@ pub fn critical(request: &HttpRequest, limiter: &Limiter) -> Result<(), ApiError
         return limiter.take("critical", &client, 200, 1200).map_err(too_many);
     }
     limiter.take("critical", &network(&client), 20, 1200).map_err(too_many)
+}
+
+/// The `Idempotency-Key` of a money route.
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=200).contains(&key.len()) => Ok(Some(key.to_owned())),
+        _ => Err(error::bad_request("Idempotency-Key has 1 to 200 characters")),
+    }
 }

@@ -2,6 +2,8 @@
 //! knows the database and, through [`Live`], the running proxy; it knows neither Pingora nor the wire.
 
 mod api;
+mod audit;
+mod csv;
 mod error;
 mod extract;
 mod guard;

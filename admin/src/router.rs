@@ -1,7 +1,9 @@
 //! Every route on one page, with the role it needs; a test walks it and proves that nothing answers without.
 
 use crate::Deps;
-use crate::api::{channels, conformance, groups, logs, options, site, tokens, users};
+use crate::api::{
+    audit, billing, channels, conformance, groups, logs, options, site, tokens, users, vouchers,
+};
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
 use crate::guard;
@@ -11,7 +13,7 @@ use actix_web::middleware::{self, Next};
 use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError, body::MessageBody, web};
 use std::sync::Arc;
 
-/// Method, path, and who may call: `public`, `user`, `admin` or `root`.
+/// Method, path, and who may call: `public`, `token` (a relay key), `user`, `admin` or `root`.
 pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/status", "public"),
     ("GET", "/api/notice", "public"),
@@ -34,7 +36,21 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/api/user/manage", "admin"),
     ("GET", "/api/user/{id}", "admin"),
     ("DELETE", "/api/user/{id}", "admin"),
+    ("POST", "/api/user/topup", "user"),
     ("POST", "/api/topup", "admin"),
+    ("GET", "/api/redemption", "admin"),
+    ("POST", "/api/redemption", "admin"),
+    ("PUT", "/api/redemption", "admin"),
+    ("GET", "/api/redemption/search", "admin"),
+    ("GET", "/api/redemption/export", "admin"),
+    ("GET", "/api/redemption/{id}", "admin"),
+    ("DELETE", "/api/redemption/{id}", "admin"),
+    ("GET", "/api/audit", "root"),
+    ("GET", "/api/audit/verify", "root"),
+    ("GET", "/dashboard/billing/subscription", "token"),
+    ("GET", "/v1/dashboard/billing/subscription", "token"),
+    ("GET", "/dashboard/billing/usage", "token"),
+    ("GET", "/v1/dashboard/billing/usage", "token"),
     ("GET", "/api/token", "user"),
     ("POST", "/api/token", "user"),
     ("PUT", "/api/token", "user"),
@@ -86,12 +102,26 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/user/available_models", get().to(users::available_models))
         .route("/api/user/search", get().to(users::list))
         .route("/api/user/manage", post().to(users::manage))
+        .route("/api/user/topup", post().to(vouchers::redeem))
         .route("/api/user", get().to(users::list))
         .route("/api/user", post().to(users::create))
         .route("/api/user", put().to(users::update))
         .route("/api/user/{id}", get().to(users::one))
         .route("/api/user/{id}", delete().to(users::delete))
         .route("/api/topup", post().to(users::topup))
+        .route("/api/redemption/search", get().to(vouchers::list))
+        .route("/api/redemption/export", get().to(vouchers::export))
+        .route("/api/redemption", get().to(vouchers::list))
+        .route("/api/redemption", post().to(vouchers::create))
+        .route("/api/redemption", put().to(vouchers::update))
+        .route("/api/redemption/{id}", get().to(vouchers::one))
+        .route("/api/redemption/{id}", delete().to(vouchers::delete))
+        .route("/api/audit", get().to(audit::list))
+        .route("/api/audit/verify", get().to(audit::verify))
+        .route("/dashboard/billing/subscription", get().to(billing::subscription))
+        .route("/v1/dashboard/billing/subscription", get().to(billing::subscription))
+        .route("/dashboard/billing/usage", get().to(billing::usage))
+        .route("/v1/dashboard/billing/usage", get().to(billing::usage))
         .route("/api/token/search", get().to(tokens::list))
         .route("/api/token", get().to(tokens::list))
         .route("/api/token", post().to(tokens::create))
@@ -172,6 +202,7 @@ pub fn app(
         .app_data(web::Data::new(deps))
         .app_data(web::Data::new(limiter))
         .app_data(web::PayloadConfig::new(BODY_MAX))
+        .wrap(middleware::from_fn(crate::audit::note))
         .wrap(middleware::from_fn(admit))
         .wrap(headers)
         // `/api/token/` and `/api/token` are the same; scripts of one-api use both.

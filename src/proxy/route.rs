@@ -85,6 +85,9 @@ pub fn route(method: &Method, path: &str) -> Route {
     if let Some(rest) = rest.strip_prefix("responses/") {
         return kept(method, rest);
     }
+    if rest.starts_with("dashboard/billing/") {
+        return Route::Admin;
+    }
     if *method == Method::GET {
         return match rest {
             "models" => Route::Models(Dialect::OpenAiChat),

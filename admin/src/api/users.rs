@@ -3,11 +3,11 @@
 use crate::Deps;
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
 use crate::extract::{ListQuery, Members, object};
-use crate::guard::{Admin, AnyUser, COOKIE, Caller, client, critical, is_local};
+use crate::guard::{Admin, AnyUser, COOKIE, Caller, Who, client, critical, idempotency_key, is_local};
 use crate::json;
 use crate::limit::Limiter;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
 use magic_domain::principal::{Role, user_status};
@@ -59,6 +59,7 @@ pub async fn login(
     }
     let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("");
     let (id, csrf) = deps.store.create_session(&user, &client(&request), agent).await?;
+    request.extensions_mut().insert(Who::from(&*user));
     let mut data = json::user_brief(&user);
     data["csrf"] = value!(csrf);
     let mut response = ok(data);
@@ -320,8 +321,13 @@ pub async fn manage(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
     Ok(ok(value!({ "role": i64::from(user.role), "status": user.status })))
 }
 
-/// `{"user_id", "quota", "remark"?}`: for payment systems outside.
-pub async fn topup(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
+/// `{"user_id", "quota", "remark"?}`: for payment systems outside. With an `Idempotency-Key`, once per key.
+pub async fn topup(
+    caller: Caller<Admin>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
     let body = object(&body)?;
     let id = body.int("user_id")?.ok_or_else(|| bad_request("user_id is missing"))?;
     let amount = quota(&body)?
@@ -329,6 +335,14 @@ pub async fn topup(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
         .ok_or_else(|| invalid("quota must be above zero"))?;
     let note = body.text("remark")?.filter(|text| !text.is_empty());
     let note = note.unwrap_or_else(|| format!("topped up by ${}", amount.usd()));
-    deps.store.adjust(UserId(id), Change::By(amount), AdjustKind::TopUp, &note).await?;
+    match idempotency_key(&request)? {
+        Some(key) => {
+            let key = format!("{}:{key}", caller.user.id.0);
+            deps.store.top_up_once(UserId(id), amount, &note, &key).await?;
+        }
+        None => {
+            deps.store.adjust(UserId(id), Change::By(amount), AdjustKind::TopUp, &note).await?;
+        }
+    }
     Ok(ok(Value::Null))
 }

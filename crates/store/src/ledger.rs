@@ -150,6 +150,33 @@ impl Store {
         .await
     }
 
+    /// Adds to a balance once for a key of the caller's choosing: again with the same key and amount changes
+    /// nothing more. Returns whether it was new.
+    ///
+    /// # Errors
+    /// `Invalid` where the key was used for something else; as [`Store::adjust`].
+    pub async fn top_up_once(&self, user: UserId, amount: Nano, note: &str, key: &str) -> Result<bool> {
+        let (note, id) = (note.to_owned(), format!("once-{}", &crate::digest(key)[..32]));
+        let event = id.clone();
+        let done = self
+            .run(move |inner| async move {
+                transaction!(inner.db, |tx| {
+                    adjust(tx, user, Change::By(amount), AdjustKind::TopUp, &note, &event).await?
+                })
+            })
+            .await;
+        let Err(StoreError::Conflict(_)) = done else { return done.map(|_| true) };
+        let before = self.run(move |inner| async move {
+            let sql = "SELECT amount FROM magic_ledger_entries WHERE request_id = ? AND phase = 'topup' AND account = ?";
+            let row = inner.db.one(sql, args![id, format!("user:{}:available", user.0)]).await?;
+            row.map(|row| row.int(0)).transpose()
+        });
+        match before.await? {
+            Some(before) if before == amount.0 => Ok(false),
+            _ => Err(StoreError::Invalid("this Idempotency-Key was used for another payment".into())),
+        }
+    }
+
     /// Changes a user's balance by hand: to `balance`, or by `change`. Returns the new balance.
     pub async fn adjust(&self, user: UserId, change: Change, kind: AdjustKind, note: &str) -> Result<Nano> {
         let note = note.to_owned();
@@ -177,6 +204,8 @@ pub enum AdjustKind {
     TopUp,
     /// A gift of the system (log type 4).
     Gift,
+    /// The user redeemed a voucher (log type 1).
+    Voucher,
 }
 
 pub(crate) async fn adjust(
@@ -207,6 +236,7 @@ pub(crate) async fn adjust(
             AdjustKind::Manual => ("adjust", "adjustment", 3),
             AdjustKind::TopUp => ("topup", "adjustment", 1),
             AdjustKind::Gift => ("gift", "promo", 4),
+            AdjustKind::Voucher => ("voucher", "voucher", 1),
         };
         post_move(tx, id, phase, user.0, delta, account, note).await?;
         crate::logs::write_note(tx, user, &username, log_type, note, delta).await?;

@@ -10,6 +10,7 @@ mod migrate;
 mod notice;
 mod run;
 
+pub mod audit;
 pub mod capabilities;
 pub mod channels;
 pub mod dsn;
@@ -25,6 +26,7 @@ pub mod tokens;
 pub mod users;
 pub mod vault;
 pub mod verify;
+pub mod vouchers;
 
 pub use bootstrap::Bootstrap;
 pub use dsn::Dsn;

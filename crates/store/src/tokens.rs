@@ -228,6 +228,16 @@ impl Store {
         .await
     }
 
+    /// The token of a key (without `sk-`).
+    pub async fn token_by_key(&self, key: &Secret) -> Result<Option<TokenRow>> {
+        let hash = crate::digest(key.expose());
+        self.run(move |inner| async move {
+            let sql = format!("SELECT {COLUMNS} FROM magic_tokens WHERE key_hash = ?");
+            inner.db.one(&sql, args![hash]).await?.as_ref().map(read).transpose()
+        })
+        .await
+    }
+
     /// A user's tokens. `keyword`: the beginning of a name.
     pub async fn tokens(
         &self,

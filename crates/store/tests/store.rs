@@ -1,6 +1,9 @@
 //! Every function of the store on SQLite, MariaDB and PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
+mod common;
+
+use common::{config, each, page};
 use magic_domain::books::{Closing, Opening, Settlement};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::endpoint::Endpoint;
@@ -20,33 +23,6 @@ use magic_store::vault::KeySources;
 use magic_store::{Bootstrap, Config, Dsn, Store, StoreError};
 use magic_testkit::db::{Database, ENGINES, Engine, database};
 use std::path::Path;
-
-fn config(database: &Database) -> Config {
-    Config {
-        dsn: Dsn::parse(&database.dsn, Path::new("unused")).unwrap(),
-        log_dsn: None,
-        max_connections: 10,
-        redis: None,
-        keys: KeySources { file: Some(database.dir.path().join("master.key")), ..KeySources::default() },
-        bootstrap: Bootstrap { root_token: Some(Secret::new("sk-initialroottoken")), ..Bootstrap::default() },
-    }
-}
-
-async fn each(test: impl AsyncFn(Store, &Database)) {
-    for engine in ENGINES {
-        let database = database(*engine);
-        let store =
-            Store::open(config(&database)).await.unwrap_or_else(|error| panic!("{engine:?}: {error}"));
-        test(store.clone(), &database).await;
-        let faults: Vec<_> = store.verify().await.unwrap().into_iter().filter(|check| !check.ok).collect();
-        assert!(faults.is_empty(), "{engine:?}: {faults:?}");
-        store.close().await;
-    }
-}
-
-fn page() -> Page {
-    Page { offset: 0, limit: 10, order: String::new() }
-}
 
 async fn user(store: &Store, balance: i64) -> UserId {
     let new = NewUser { username: format!("u{balance}"), balance: Nano(balance), ..NewUser::default() };
