@@ -15,3 +15,4 @@ mod responses;
 mod rules;
 mod streams;
 mod vendors;
+mod vouchers;
