@@ -207,7 +207,13 @@ pub fn serve(common: &Common) -> Outcome {
         database_up: store.up(),
         disable,
     }));
-    let live = Arc::new(LiveGateway::new(gateway.clone(), store.clone(), common.clone(), settings.clone()));
+    let live = LiveGateway::new(
+        gateway.clone(),
+        store.clone(),
+        common.clone(),
+        settings.clone(),
+        jobs.handle().clone(),
+    );
     jobs.block_on(live.refresh()).map_err(|error| error.to_string())?;
     log::info!(
         "magic {VERSION}: {} channels, {} tokens, {} database",
@@ -246,6 +252,8 @@ pub fn serve(common: &Common) -> Outcome {
             }
         }
     });
+    let rounds =
+        jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
     let following = jobs.spawn(follow::run(live.clone(), alone));
 
     let exit = Exit {
@@ -263,6 +271,7 @@ pub fn serve(common: &Common) -> Outcome {
     run_server(&settings, gateway, exit)?;
     disabling.abort();
     following.abort();
+    rounds.abort();
     Ok(())
 }
 

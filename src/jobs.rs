@@ -3,3 +3,4 @@
 pub mod follow;
 pub mod post;
 pub mod recover;
+pub mod rounds;

@@ -3,13 +3,14 @@
 use crate::catalogue;
 use crate::cli::Common;
 use crate::gateway::Gateway;
+use crate::jobs::rounds::{self, Round, Rounds};
 use crate::proxy::kept::{Archive, Kept};
 use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
 use crate::{conformance, probe, settings::Faults};
 use async_trait::async_trait;
 use magic_admin::{Checked, Live, TestOutcome};
-use magic_domain::channel::ChannelStatus;
+use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
 use magic_domain::money::Nano;
@@ -19,8 +20,8 @@ use magic_store::ledger::LeaseScope;
 use magic_store::responses::KeptResponse;
 use magic_store::{Store, StoreError};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// The database as the bank of the wallets.
 pub struct StoreBank {
@@ -91,18 +92,69 @@ pub struct LiveGateway {
     builds: AtomicU64,
     /// Builds take turns, so that an older one can't replace a newer one.
     building: tokio::sync::Mutex<()>,
+    rounds: Rounds,
+    /// Where background work runs.
+    runtime: tokio::runtime::Handle,
+    /// Itself, for work that outlives the call that began it.
+    me: Weak<LiveGateway>,
 }
 
 impl LiveGateway {
-    pub fn new(gateway: Arc<Gateway>, store: Store, common: Common, settings: Settings) -> Self {
-        Self {
+    pub fn new(
+        gateway: Arc<Gateway>,
+        store: Store,
+        common: Common,
+        settings: Settings,
+        runtime: tokio::runtime::Handle,
+    ) -> Arc<Self> {
+        let rounds = Rounds::new(settings.polling_interval);
+        Arc::new_cyclic(|me| Self {
             gateway,
             store,
             common,
             settings: arc_swap::ArcSwap::from_pointee(settings),
             builds: AtomicU64::new(0),
             building: tokio::sync::Mutex::new(()),
+            rounds,
+            runtime,
+            me: me.clone(),
+        })
+    }
+
+    pub fn rounds(&self) -> &Rounds {
+        &self.rounds
+    }
+
+    pub fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.runtime
+    }
+
+    fn start_round(&self, round: Round) -> bool {
+        self.me.upgrade().is_some_and(|me| rounds::start(me, round))
+    }
+
+    /// Enables a channel that was disabled automatically and has passed a test, where the options say so.
+    pub async fn enable_after_test(&self, id: ChannelId, ok: bool) {
+        let snapshot = self.gateway.routing.load();
+        let was_auto =
+            snapshot.table.channel(id).is_some_and(|channel| channel.status == ChannelStatus::AutoDisabled);
+        if ok && was_auto && snapshot.table.options.bool("AutomaticEnableChannelEnabled") {
+            match self.store.auto_enable_channel(id).await {
+                Ok(true) => {
+                    log::info!("channel {id} passed its test and is enabled again");
+                    if let Err(error) = self.reload().await {
+                        log::warn!("the routing table could not be built: {error}");
+                    }
+                }
+                Ok(false) => {}
+                Err(error) => log::warn!("channel {id} could not be enabled: {error}"),
+            }
         }
+    }
+
+    fn channel(&self, id: ChannelId) -> Result<Arc<Channel>, String> {
+        let found = self.gateway.routing.load().table.channel(id).cloned();
+        found.ok_or_else(|| "the channel's secrets can't be opened".to_owned())
     }
 
     pub fn store(&self) -> &Store {
@@ -185,21 +237,7 @@ impl Live for LiveGateway {
 
     async fn test_channel(&self, id: ChannelId, model: Option<String>) -> TestOutcome {
         let outcome = probe::test(&self.gateway, id, model).await;
-        let snapshot = self.gateway.routing.load();
-        let was_auto =
-            snapshot.table.channel(id).is_some_and(|channel| channel.status == ChannelStatus::AutoDisabled);
-        if outcome.ok && was_auto && snapshot.table.options.bool("AutomaticEnableChannelEnabled") {
-            match self.store.auto_enable_channel(id).await {
-                Ok(true) => {
-                    log::info!("channel {id} passed its test and is enabled again");
-                    if let Err(error) = self.reload().await {
-                        log::warn!("the routing table could not be built: {error}");
-                    }
-                }
-                Ok(false) => {}
-                Err(error) => log::warn!("channel {id} could not be enabled: {error}"),
-            }
-        }
+        self.enable_after_test(id, outcome.ok).await;
         outcome
     }
 
@@ -254,6 +292,24 @@ impl Live for LiveGateway {
 
     fn models_of(&self, group: &str) -> Vec<String> {
         self.gateway.routing.load().table.models_of(group).into_iter().map(str::to_owned).collect()
+    }
+
+    fn start_tests(&self, scope: &str) -> Option<bool> {
+        rounds::scope(scope).map(|round| self.start_round(round))
+    }
+
+    fn start_balances(&self) -> bool {
+        self.start_round(Round::Balances)
+    }
+
+    async fn balance(&self, id: ChannelId) -> Result<f64, String> {
+        let channel = self.channel(id)?;
+        rounds::update_balance(self, &channel).await
+    }
+
+    async fn vendor_models(&self, id: ChannelId) -> Result<Vec<String>, String> {
+        let channel = self.channel(id)?;
+        crate::accounts::models(&self.gateway, &channel).await
     }
 
     async fn outward(&self, call: magic_admin::Outward) -> Result<magic_admin::OutwardAnswer, String> {

@@ -50,6 +50,11 @@ pub struct Settings {
     pub reserve_bytes: u64,
     /// Requests to the management API per address and three minutes; 0: no limit.
     pub api_rate: u32,
+    /// Minutes between two rounds of tests, and of balances; off without.
+    pub test_minutes: Option<u64>,
+    pub balance_minutes: Option<u64>,
+    /// Between two channels of a round.
+    pub polling_interval: Duration,
     pub owned: Owned,
     /// The file it was read from.
     pub file: Option<PathBuf>,
@@ -210,6 +215,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         segment_bytes,
         fsync_every,
         reserve_bytes,
+        test_minutes: number("CHANNEL_TEST_FREQUENCY"),
+        balance_minutes: number("CHANNEL_UPDATE_FREQUENCY"),
+        polling_interval: Duration::from_secs(number("POLLING_INTERVAL").unwrap_or(0)),
         api_rate: number("GLOBAL_API_RATE_LIMIT").map_or(480, |rate| u32::try_from(rate).unwrap_or(u32::MAX)),
         owned,
         file: None,

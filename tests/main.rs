@@ -14,5 +14,6 @@ mod money;
 mod responses;
 mod rules;
 mod streams;
+mod upkeep;
 mod vendors;
 mod vouchers;

@@ -9,5 +9,6 @@ pub mod logs;
 pub mod options;
 pub mod site;
 pub mod tokens;
+pub mod upkeep;
 pub mod users;
 pub mod vouchers;

@@ -54,6 +54,15 @@ pub trait Live: Send + Sync {
     fn models_of(&self, group: &str) -> Vec<String>;
     /// Models that are offered and have no price.
     fn unpriced(&self) -> Vec<String>;
+    /// Begins to test all channels, or with `disabled` those that are. `None`: no such scope; false: a round is
+    /// under way.
+    fn start_tests(&self, scope: &str) -> Option<bool>;
+    /// Begins to ask for all balances; false: a round is under way.
+    fn start_balances(&self) -> bool;
+    /// Asks a channel's vendor for the account's balance, in the vendor's currency, and keeps it.
+    async fn balance(&self, id: ChannelId) -> Result<f64, String>;
+    /// The models that a channel's vendor offers to the account.
+    async fn vendor_models(&self, id: ChannelId) -> Result<Vec<String>, String>;
     /// Calls a service outside that root has configured (or that we know), within ten seconds.
     async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
 }

@@ -2,7 +2,7 @@
 
 use crate::Deps;
 use crate::api::{
-    audit, billing, channels, conformance, groups, logs, options, site, tokens, users, vouchers,
+    audit, billing, channels, conformance, groups, logs, options, site, tokens, upkeep, users, vouchers,
 };
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
@@ -63,7 +63,13 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/channel/search", "admin"),
     ("GET", "/api/channel/models", "admin"),
     ("GET", "/api/channel/types", "admin"),
+    ("GET", "/api/channel/test", "admin"),
     ("GET", "/api/channel/test/{id}", "admin"),
+    ("GET", "/api/channel/update_balance", "admin"),
+    ("GET", "/api/channel/update_balance/{id}", "admin"),
+    ("POST", "/api/channel/batch", "admin"),
+    ("POST", "/api/channel/{id}/copy", "admin"),
+    ("GET", "/api/channel/{id}/vendor_models", "admin"),
     ("DELETE", "/api/channel/disabled", "admin"),
     ("GET", "/api/channel/{id}", "admin"),
     ("DELETE", "/api/channel/{id}", "admin"),
@@ -131,6 +137,12 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/channel/search", get().to(channels::list))
         .route("/api/channel/models", get().to(channels::openai_models))
         .route("/api/channel/types", get().to(channels::types))
+        .route("/api/channel/test", get().to(upkeep::test_all))
+        .route("/api/channel/update_balance", get().to(upkeep::balances))
+        .route("/api/channel/update_balance/{id}", get().to(upkeep::balance))
+        .route("/api/channel/batch", post().to(upkeep::batch))
+        .route("/api/channel/{id}/copy", post().to(upkeep::copy))
+        .route("/api/channel/{id}/vendor_models", get().to(upkeep::vendor_models))
         .route("/api/channel/test/{id}", get().to(channels::test))
         .route("/api/channel/disabled", delete().to(channels::delete_disabled))
         .route("/api/channel", get().to(channels::list))

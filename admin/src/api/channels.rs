@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 /// Channels made by one call at most.
 const BULK_MAX: usize = 1000;
 
-fn shown(deps: &Deps, row: &ChannelRow) -> Value {
+pub(super) fn shown(deps: &Deps, row: &ChannelRow) -> Value {
     json::channel(row, deps.live.health(row.channel.id))
 }
 
@@ -32,7 +32,7 @@ pub async fn list(
     Ok(error::list(rows.iter().map(|row| shown(&deps, row)).collect::<Vec<_>>(), total, i64::MAX))
 }
 
-async fn find(deps: &Deps, id: i64) -> Result<ChannelRow> {
+pub(super) async fn find(deps: &Deps, id: i64) -> Result<ChannelRow> {
     deps.store.channel(ChannelId(id)).await?.ok_or_else(|| not_found("channel"))
 }
 
@@ -66,7 +66,7 @@ fn nested<T: DeserializeOwned + Default>(body: &Map<String, Value>, key: &str) -
 }
 
 /// Applies a body to a channel; only what it names changes.
-fn apply(deps: &Deps, body: &Map<String, Value>, new: &mut NewChannel) -> Result<()> {
+pub(super) fn apply(deps: &Deps, body: &Map<String, Value>, new: &mut NewChannel) -> Result<()> {
     let channel = &mut new.channel;
     if let Some(kind) = body.int("type")? {
         channel.kind = u16::try_from(kind)

@@ -321,6 +321,15 @@ impl Store {
         .await
     }
 
+    /// Remembers a balance that the vendor told, in the vendor's currency.
+    pub async fn channel_balance(&self, id: ChannelId, balance: f64) -> Result<()> {
+        self.run(move |inner| async move {
+            let sql = "UPDATE magic_channels SET balance = ?, balance_updated_time = ? WHERE id = ?";
+            inner.db.exec(sql, args![balance, now(), id.0]).await.map(|_| ())
+        })
+        .await
+    }
+
     pub async fn delete_channel(&self, id: ChannelId) -> Result<()> {
         self.run(move |inner| async move {
             transaction!(inner.db, |tx| {

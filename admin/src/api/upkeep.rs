@@ -1,0 +1,174 @@
+//! Keeping many channels: rounds of tests and balances, the vendors' lists of models, copies, changes of many.
+
+use crate::Deps;
+use crate::api::channels::{apply, find, shown};
+use crate::error::{ApiError, Result, bad_request, conflict, invalid, ok};
+use crate::extract::{object, parameter};
+use crate::guard::{Admin, Caller};
+use actix_web::{HttpRequest, HttpResponse, web};
+use magic_domain::channel::Channel;
+use magic_domain::ids::ChannelId;
+use magic_store::FILE;
+use magic_store::channels::{ChannelRow, NewChannel};
+use magic_store::users::Page;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// Channels of one change at most.
+const BATCH_MAX: usize = 10_000;
+/// What a change of many may set: nothing that ties a key to a host.
+const BATCH_FIELDS: &[&str] = &[
+    "status",
+    "priority",
+    "weight",
+    "group",
+    "models",
+    "tags",
+    "model_mapping",
+    "limits",
+    "timeouts",
+    "system_prompt",
+    "params",
+];
+
+fn vendor_fails(message: String) -> ApiError {
+    ApiError { status: 502, code: "vendor_error", message, retry_after: None }
+}
+
+/// Begins to test all channels in the background; `?scope=disabled`: those that are disabled.
+pub async fn test_all(
+    _caller: Caller<Admin>,
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+) -> Result<HttpResponse> {
+    match deps.live.start_tests(&parameter(&request, "scope").unwrap_or_default()) {
+        Some(true) => Ok(ok(Value::Null)),
+        Some(false) => Err(conflict("a test of the channels is under way")),
+        None => Err(invalid("scope must be all or disabled")),
+    }
+}
+
+/// Begins to ask for the balances of all enabled channels in the background.
+pub async fn balances(_caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+    match deps.live.start_balances() {
+        true => Ok(ok(Value::Null)),
+        false => Err(conflict("the balances are being asked for")),
+    }
+}
+
+/// The balance stands beside the envelope's members, as in one-api.
+pub async fn balance(
+    _caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse> {
+    find(&deps, *id).await?;
+    let balance = deps.live.balance(ChannelId(*id)).await.map_err(vendor_fails)?;
+    Ok(HttpResponse::Ok()
+        .json(json!({ "success": true, "message": "", "data": balance, "balance": balance })))
+}
+
+/// What the vendor offers now, against what the channel does: `{models, added, removed}`. A mapped name counts
+/// by what it is mapped to. Nothing is changed: accept with `PUT /api/channel`.
+pub async fn vendor_models(
+    _caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+) -> Result<HttpResponse> {
+    let row = find(&deps, *id).await?;
+    let models = deps.live.vendor_models(ChannelId(*id)).await.map_err(vendor_fails)?;
+    let theirs: BTreeSet<&str> = models.iter().map(String::as_str).collect();
+    let ours: BTreeSet<&str> = row.channel.offered().map(|model| row.channel.upstream_model(model)).collect();
+    let added: Vec<&&str> = theirs.difference(&ours).collect();
+    let removed: Vec<&&str> = ours.difference(&theirs).collect();
+    Ok(ok(json!({ "models": models, "added": added, "removed": removed })))
+}
+
+/// A copy under another name (`{"name"}`, else "… (copy)"), disabled until somebody enables it.
+pub async fn copy(
+    _caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+    body: web::Bytes,
+) -> Result<HttpResponse> {
+    let row = find(&deps, *id).await?;
+    let body = if body.is_empty() { Map::new() } else { object(&body)? };
+    let name = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let mut channel = with_secrets(&deps, row.channel.id).await?;
+    channel.name = name.map_or_else(|| format!("{} (copy)", row.channel.name), str::to_owned);
+    channel.status = magic_domain::channel::ChannelStatus::Disabled;
+    let ids = deps.store.create_channels(vec![NewChannel { channel, other: row.other }]).await?;
+    deps.live.reload().await?;
+    let made = ids.first().copied().unwrap_or_default();
+    Ok(ok(shown(&deps, &find(&deps, made.0).await?)))
+}
+
+/// The channel with what is sealed: it goes back into the vault, and nowhere else.
+async fn with_secrets(deps: &Deps, id: ChannelId) -> Result<Channel> {
+    let loaded = deps.store.load().await?;
+    let found = loaded.channels.into_iter().find(|channel| channel.id == id);
+    found.ok_or_else(|| conflict("the channel's secrets can't be opened"))
+}
+
+async fn chosen(deps: &Deps, body: &Map<String, Value>) -> Result<Vec<ChannelRow>> {
+    let page = Page { offset: 0, limit: BATCH_MAX as i64 + 1, order: String::new() };
+    let (rows, _) = deps.store.channels(page, None).await?;
+    let ids: Option<BTreeSet<i64>> = match body.get("ids") {
+        Some(Value::Array(ids)) => Some(ids.iter().filter_map(Value::as_i64).collect()),
+        None | Some(Value::Null) => None,
+        Some(_) => return Err(bad_request("ids must be a list of numbers")),
+    };
+    let tag = body.get("tag").and_then(Value::as_str).filter(|tag| !tag.is_empty());
+    if ids.is_none() && tag.is_none() {
+        return Err(bad_request("ids or tag is missing"));
+    }
+    let wanted = |row: &ChannelRow| {
+        ids.as_ref().is_none_or(|ids| ids.contains(&row.channel.id.0))
+            && tag.is_none_or(|tag| row.channel.tags.iter().any(|own| own == tag))
+    };
+    let rows: Vec<ChannelRow> = rows.into_iter().filter(wanted).collect();
+    match rows.len() {
+        0 => Err(crate::error::not_found("such a channel")),
+        count if count > BATCH_MAX => Err(invalid(format!("{BATCH_MAX} channels at most"))),
+        _ => Ok(rows),
+    }
+}
+
+/// `{"ids": […] and/or "tag": …, "set": {…}}` changes many channels at once; `"delete": true` deletes them. Those
+/// that the configuration file declares are left alone. Answers with the ids of both.
+pub async fn batch(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
+    let body = object(&body)?;
+    let delete = body.get("delete") == Some(&Value::Bool(true));
+    let set = match body.get("set") {
+        Some(Value::Object(set)) => set.clone(),
+        None if delete => Map::new(),
+        _ => return Err(bad_request("set must be an object")),
+    };
+    if let Some(other) = set.keys().find(|name| !BATCH_FIELDS.contains(&name.as_str())) {
+        return Err(invalid(format!(
+            "{other} can't be set for many; possible are {}",
+            BATCH_FIELDS.join(", ")
+        )));
+    }
+    let (owned, rows): (Vec<_>, Vec<_>) =
+        chosen(&deps, &body).await?.into_iter().partition(|row| row.owner == FILE);
+    let ids = |rows: &[ChannelRow]| rows.iter().map(|row| row.channel.id.0).collect::<Vec<_>>();
+    // All are checked before the first is changed.
+    let mut changes = Vec::new();
+    let loaded = deps.store.load().await?;
+    for row in &rows {
+        let mut new = NewChannel { other: row.other.clone(), channel: row.channel.clone() };
+        let secret = loaded.channels.iter().find(|channel| channel.id == row.channel.id);
+        new.channel.proxy = secret.and_then(|channel| channel.proxy.clone());
+        apply(&deps, &set, &mut new)?;
+        changes.push((row.channel.id, new));
+    }
+    for (id, new) in changes {
+        match delete {
+            true => deps.store.delete_channel(id).await?,
+            false => deps.store.update_channel(id, new).await.map(|_| ())?,
+        }
+    }
+    deps.live.reload().await?;
+    Ok(ok(json!({ "ids": ids(&rows), "owned_by_file": ids(&owned) })))
+}
