@@ -10,6 +10,7 @@ mod edge;
 mod failover;
 mod fleet;
 mod harness;
+mod logs;
 mod money;
 mod responses;
 mod rules;

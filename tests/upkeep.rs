@@ -107,10 +107,7 @@ async fn balances_and_models_are_asked_for() {
     assert_eq!(diff["added"], json!(["new-model"]), "{diff}");
     assert_eq!(diff["removed"], json!(["new-model-2", "old-model"]));
     let asked = vendor.seen();
-    assert!(
-        asked.iter().all(|seen| seen.headers["authorization"] == "Bearer sk-a"),
-        "the channel's own key"
-    );
+    assert!(asked.iter().all(|seen| seen.headers["authorization"] == "Bearer sk-a"), "the channel's own key");
 }
 
 #[tokio::test]

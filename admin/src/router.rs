@@ -85,6 +85,11 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/log", "admin"),
     ("DELETE", "/api/log", "root"),
     ("GET", "/api/log/stat", "admin"),
+    ("GET", "/api/log/search", "admin"),
+    ("GET", "/api/log/export", "admin"),
+    ("GET", "/api/log/self/search", "user"),
+    ("GET", "/api/log/self/export", "user"),
+    ("GET", "/api/log/explain/{id}", "user"),
     ("GET", "/api/log/self", "user"),
     ("GET", "/api/log/self/stat", "user"),
 ];
@@ -162,6 +167,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/log", get().to(logs::all))
         .route("/api/log", delete().to(logs::delete))
         .route("/api/log/stat", get().to(logs::stat))
+        .route("/api/log/search", get().to(logs::search))
+        .route("/api/log/export", get().to(logs::export_all))
+        .route("/api/log/self/search", get().to(logs::my_search))
+        .route("/api/log/self/export", get().to(logs::export_mine))
+        .route("/api/log/explain/{id}", get().to(logs::explain))
         .route("/api/log/self", get().to(logs::mine))
         .route("/api/log/self/stat", get().to(logs::my_stat));
 }

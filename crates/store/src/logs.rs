@@ -58,13 +58,18 @@ pub struct LogFilter {
     pub model_name: String,
     pub channel: i64,
     pub request_id: String,
-    /// Rows before this id: keyset paging.
+    /// Rows older than the one with this id: keyset paging.
     pub before: i64,
+    /// The beginning of a text, or a type's number; looked for in the newest [`SEARCH_MAX`] rows.
+    pub keyword: String,
 }
 
 const COLUMNS: &str = "user_id, created_at, type, content, username, token_name, model_name, quota, cost, prompt_tokens, \
      completion_tokens, channel_id, request_id, elapsed_time, is_stream, system_prompt_reset, mark, status, error, endpoint, detail";
 const COUNT: usize = 21;
+
+/// Texts are looked for in so many of the newest rows: no index helps there.
+pub const SEARCH_MAX: i64 = 100_000;
 
 /// Totals are counted up to here; more is "10,000+".
 pub const TOTAL_MAX: i64 = 10_000;
@@ -208,6 +213,18 @@ pub(crate) async fn write_note(
 }
 
 impl LogFilter {
+    /// A name that somebody has now stands for the account, so that its index finds the rows.
+    async fn settle(mut self, db: &Db) -> Result<Self> {
+        if self.user_id.is_none() && !self.username.is_empty() {
+            let row = db.one("SELECT id FROM magic_users WHERE username = ?", args![&self.username]).await?;
+            if let Some(row) = row {
+                self.user_id = Some(UserId(row.int(0)?));
+                self.username.clear();
+            }
+        }
+        Ok(self)
+    }
+
     fn condition(&self) -> (String, Vec<Arg>) {
         let mut parts = vec!["1 = 1"];
         let mut args: Vec<Arg> = Vec::new();
@@ -226,22 +243,86 @@ impl LogFilter {
         add(!self.model_name.is_empty(), "model_name = ?", Arg::from(&self.model_name));
         add(self.channel != 0, "channel_id = ?", Arg::Int(self.channel));
         add(!self.request_id.is_empty(), "request_id = ?", Arg::from(&self.request_id));
-        add(self.before > 0, "id < ?", Arg::Int(self.before));
         (parts.join(" AND "), args)
     }
+}
+
+/// Rows of a condition, newest first, from where the filter's walk stands.
+async fn page(
+    logs: &Db,
+    filter: &LogFilter,
+    mut condition: String,
+    mut args: Vec<Arg>,
+    offset: i64,
+    limit: i64,
+) -> Result<Vec<LogRow>> {
+    if filter.before > 0 {
+        let sql = "SELECT created_at FROM magic_logs WHERE id = ?";
+        match logs.one(sql, args![filter.before]).await? {
+            Some(row) => {
+                let at = row.int(0)?;
+                condition.push_str(" AND created_at <= ? AND (created_at < ? OR id < ?)");
+                args.extend(args![at, at, filter.before]);
+            }
+            // Deleted meanwhile: its id still tells where it was, but for rows taken over from elsewhere.
+            None => {
+                condition.push_str(" AND id < ?");
+                args.push(Arg::Int(filter.before));
+            }
+        }
+    }
+    args.extend(args![limit, offset]);
+    let sql = format!(
+        "SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
+    );
+    logs.fetch(&sql, args).await?.iter().map(read).collect()
 }
 
 impl Store {
     /// A page of the log, newest first, and how many rows there are (counted up to [`TOTAL_MAX`]).
     pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let (condition, mut args) = filter.condition();
+            let filter = filter.settle(&inner.db).await?;
+            let (mut condition, mut args) = filter.condition();
+            if !filter.keyword.is_empty() {
+                let newest = inner.logs.one("SELECT MAX(id) FROM magic_logs", vec![]).await?;
+                let newest = newest.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+                condition.push_str(" AND id > ? AND (content LIKE ? ESCAPE '!' OR request_id = ? OR type = ?)");
+                let like = format!("{}%", crate::users::escape_like(&filter.keyword));
+                let number = filter.keyword.parse::<i64>().unwrap_or(-1);
+                args.extend(args![newest - SEARCH_MAX, like, &filter.keyword, number]);
+            }
             let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {condition} LIMIT {TOTAL_MAX}) AS counted");
             let total = inner.logs.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
-            args.extend(args![limit, offset]);
-            let sql = format!("SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?");
-            let rows = inner.logs.fetch(&sql, args).await?;
-            Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
+            Ok((page(&inner.logs, &filter, condition, args, offset, limit).await?, total))
+        })
+        .await
+    }
+
+    /// The next rows of a walk over the log, without counting; `before` is where it stands.
+    pub async fn log_page(&self, filter: LogFilter, limit: i64) -> Result<Vec<LogRow>> {
+        self.run_for(Duration::from_secs(10), move |inner| async move {
+            let filter = filter.settle(&inner.db).await?;
+            let (condition, args) = filter.condition();
+            page(&inner.logs, &filter, condition, args, 0, limit).await
+        })
+        .await
+    }
+
+    /// The ledger's events of a request: phase, milliseconds, and what moved between which accounts.
+    pub async fn ledger_of(&self, request_id: &str) -> Result<Vec<serde_json::Value>> {
+        let id = request_id.to_owned();
+        self.run(move |inner| async move {
+            let sql = "SELECT e.phase, e.at_ms, n.account, n.amount FROM magic_ledger_events e JOIN magic_ledger_entries n \
+                 ON n.request_id = e.request_id AND n.phase = e.phase WHERE e.request_id = ? ORDER BY e.id, n.account";
+            let rows = inner.db.fetch(sql, args![id]).await?;
+            rows.iter()
+                .map(|row| {
+                    Ok(json!({
+                        "phase": row.text(0)?, "at_ms": row.int(1)?, "account": row.text(2)?, "amount_nano": row.int(3)?,
+                    }))
+                })
+                .collect()
         })
         .await
     }
@@ -249,7 +330,8 @@ impl Store {
     /// What calls cost in sum.
     pub async fn log_cost(&self, filter: LogFilter) -> Result<Nano> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let (condition, args) = LogFilter { kind: CONSUME, ..filter }.condition();
+            let (condition, args) =
+                LogFilter { kind: CONSUME, ..filter }.settle(&inner.db).await?.condition();
             let sql = format!("SELECT {} FROM magic_logs WHERE {condition}", inner.logs.engine().sum("cost"));
             let row = inner.logs.one(&sql, args).await?;
             Ok(Nano(row.map(|row| row.int(0)).transpose()?.unwrap_or(0)))

@@ -10,18 +10,21 @@ const SQLITE: &[(i64, &str)] = &[
     (2, include_str!("../../../migrations/sqlite/0002_responses.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/sqlite/0004_vouchers.sql")),
+    (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
     (2, include_str!("../../../migrations/mysql/0002_responses.sql")),
     (3, include_str!("../../../migrations/mysql/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/mysql/0004_vouchers.sql")),
+    (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
     (2, include_str!("../../../migrations/postgres/0002_responses.sql")),
     (3, include_str!("../../../migrations/postgres/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/postgres/0004_vouchers.sql")),
+    (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {
