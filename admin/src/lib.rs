@@ -7,6 +7,7 @@ mod extract;
 mod guard;
 mod json;
 mod limit;
+pub mod mail;
 mod router;
 
 use async_trait::async_trait;
