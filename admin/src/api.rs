@@ -1,10 +1,12 @@
 //! The handlers, one file per kind of object.
 
+pub mod accounts;
 pub mod channels;
 pub mod conformance;
 pub mod groups;
 pub mod logs;
 pub mod options;
+pub mod sessions;
 pub mod site;
 pub mod tokens;
 pub mod users;

@@ -12,7 +12,9 @@ mod run;
 
 pub mod capabilities;
 pub mod channels;
+pub mod codes;
 pub mod dsn;
+pub mod enrol;
 pub mod ledger;
 pub mod load;
 pub mod logs;

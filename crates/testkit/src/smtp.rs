@@ -19,6 +19,35 @@ pub struct Mail {
     pub data: String,
 }
 
+impl Mail {
+    /// The part for readers without HTML, decoded (as it is, or quoted-printable).
+    pub fn text(&self) -> String {
+        let part = self.data.find("Content-Type: text/plain").expect("a plain part");
+        let (head, rest) = self.data[part..].split_once("\r\n\r\n").expect("a head");
+        let body = rest.split("\r\n--").next().unwrap_or(rest);
+        if head.contains("quoted-printable") { unquote(body) } else { body.to_owned() }
+    }
+}
+
+fn unquote(text: &str) -> String {
+    let joined = text.replace("=\r\n", "");
+    let (mut out, mut rest) = (Vec::new(), joined.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
+        match hex.and_then(|pair| u8::from_str_radix(pair, 16).ok()).filter(|_| *first == b'=') {
+            Some(byte) => {
+                out.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// A running mail server.
 pub struct MailServer {
     pub address: SocketAddr,
