@@ -46,13 +46,6 @@ fn cookie_of(answer: &Answer) -> String {
     answer.headers["set-cookie"].split(';').next().unwrap().to_owned()
 }
 
-/// The six digits on a line of their own.
-fn code(mail: &Mail) -> String {
-    let text = mail.text();
-    let mut lines = text.lines().map(str::trim);
-    lines.find(|line| line.len() == 6 && line.bytes().all(|b| b.is_ascii_digit())).unwrap().to_owned()
-}
-
 /// The token of the link.
 fn token(mail: &Mail) -> String {
     let text = mail.text();
@@ -86,7 +79,7 @@ async fn a_proven_address_makes_an_account_and_gets_back_into_it() {
     assert!(mail.tls, "STARTTLS was offered");
     assert_eq!(mail.auth.as_deref(), Some("account:mail secret"));
     assert_eq!(mail.from, "noreply@example.com");
-    let right = code(&mail);
+    let right = mail.code();
     let register = async |name: &str, code: &str| {
         let body = json!({ "username": name, "password": "password 1", "email": "Alice@Example.com",
             "verification_code": code });
@@ -148,7 +141,7 @@ async fn no_answer_tells_whether_an_address_is_known() {
     let notice = server.take("known@example.com").await;
     assert!(notice.text().contains("has an account already"), "{}", notice.text());
     assert!(!notice.tls && notice.auth.is_none());
-    let right = code(&server.take("unknown@example.com").await);
+    let right = server.take("unknown@example.com").await.code();
     let register = async |to: &str, code: &str| {
         let body =
             json!({ "username": "bob", "password": "password 1", "email": to, "verification_code": code });
@@ -205,7 +198,7 @@ async fn an_address_is_bound_by_its_code() {
         server.take(to).await
     };
     let path = |to: &str, code: &str| format!("/api/oauth/email/bind?email={to}&code={code}");
-    let right = code(&ask("alice@example.com").await);
+    let right = ask("alice@example.com").await.code();
     let foreign = [("cookie", cookies[0].as_str()), ("sec-fetch-site", "none")];
     let at = path("alice@example.com", &right);
     assert_eq!(h1(world.gateway.address, "GET", &at, &foreign, b"").await.status, 403, "a link in a mail");
@@ -214,13 +207,13 @@ async fn an_address_is_bound_by_its_code() {
         assert_eq!(answer.status, 422);
     }
     assert_eq!(get(&world, &cookies[0], &at).await.status, 422, "five guesses are all");
-    let right = code(&ask("alice@example.com").await);
+    let right = ask("alice@example.com").await.code();
     assert_eq!(get(&world, &cookies[0], &path("alice@example.com", &right)).await.status, 200);
     assert_eq!(get(&world, &cookies[0], "/api/user/self").await.json()["data"]["email"], "alice@example.com");
     // Bob can't have it: the owner is told, and there is no code.
     assert!(ask("alice@example.com").await.text().contains("has an account already"));
     // Another address: the old one is told.
-    let right = code(&ask("new@example.com").await);
+    let right = ask("new@example.com").await.code();
     assert_eq!(get(&world, &cookies[0], &path("new@example.com", &right)).await.status, 200);
     assert!(server.take("alice@example.com").await.text().contains("another e-mail address"));
     assert_eq!(get(&world, &cookies[1], &path("new@example.com", &right)).await.status, 422);

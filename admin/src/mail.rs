@@ -242,7 +242,6 @@ pub fn domain_allowed(address: &str, list: &str) -> bool {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;

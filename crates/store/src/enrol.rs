@@ -28,9 +28,10 @@ fn draw() -> String {
     random_id()[..8].to_owned()
 }
 
+const IN_USE: &str = "SELECT id FROM magic_users WHERE LOWER(email) = ? AND status <> 3 LIMIT 1";
+
 async fn in_use(tx: &mut Tx, email: &str) -> Result<bool, TxError> {
-    let sql = "SELECT id FROM magic_users WHERE LOWER(email) = ? AND status <> 3 LIMIT 1";
-    Ok(tx.one(sql, args![email]).await?.is_some())
+    Ok(tx.one(IN_USE, args![email]).await?.is_some())
 }
 
 impl Store {
@@ -84,7 +85,7 @@ impl Store {
     /// Whether an account that is not deleted has the address (in lower case).
     pub async fn email_in_use(&self, email: &str) -> Result<bool> {
         let email = email.to_owned();
-        self.run(move |inner| async move { transaction!(inner.db, |tx| { in_use(tx, &email).await? }) }).await
+        self.run(move |inner| async move { Ok(inner.db.one(IN_USE, args![email]).await?.is_some()) }).await
     }
 
     /// The account that a reset by that address is for: the oldest enabled one. None where the configuration

@@ -27,6 +27,14 @@ impl Mail {
         let body = rest.split("\r\n--").next().unwrap_or(rest);
         if head.contains("quoted-printable") { unquote(body) } else { body.to_owned() }
     }
+
+    /// The six digits that stand on a line of their own.
+    pub fn code(&self) -> String {
+        let text = self.text();
+        let mut lines = text.lines().map(str::trim);
+        let digits = |line: &&str| line.len() == 6 && line.bytes().all(|byte| byte.is_ascii_digit());
+        lines.find(digits).expect("a code").to_owned()
+    }
 }
 
 fn unquote(text: &str) -> String {
