@@ -229,6 +229,7 @@ pub fn serve(common: &Common) -> Outcome {
             api_rate: settings.api_rate,
             started: chrono::Utc::now().timestamp(),
             version: VERSION,
+            endpoints: magic_admin::Endpoints::from_env(&|name| std::env::var(name).ok()),
         },
         &socket,
     )

@@ -1,7 +1,9 @@
 //! Two nodes on one database.
 
 use crate::harness::{CUSTOMER_KEY, MODEL, World, customer, good, request};
+use magic_testkit::client::h1;
 use magic_testkit::db::{Engine, database, redis};
+use magic_testkit::smtp::MailServer;
 use magic_testkit::vendor::Proto;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -18,6 +20,35 @@ async fn until(world: &World, wanted: &str) {
         assert!(Instant::now() < end, "{code} instead of {wanted}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// A code that one node has sent is good at the other.
+#[tokio::test]
+async fn a_mailed_code_is_good_on_every_node() {
+    let server = MailServer::start(false);
+    let database = database(Engine::Postgres);
+    let env =
+        vec![("SQL_DSN", database.dsn.clone()), ("SESSION_SECRET", "a secret of both nodes".to_owned())];
+    let (one, other) = (World::with("", false, env.clone()), World::with("", false, env));
+    let port = server.address.port().to_string();
+    for (key, value) in [
+        ("SMTPServer", "localhost"),
+        ("SMTPPort", port.as_str()),
+        ("SMTPFrom", "noreply@example.com"),
+        ("EmailVerificationEnabled", "true"),
+    ] {
+        let set = one.api("PUT", "/api/option/", Some(json!({ "key": key, "value": value }))).await;
+        assert_eq!(set.status, 200, "{}", set.text());
+    }
+    let asked = h1(one.gateway.address, "GET", "/api/verification?email=a@example.com", &[], b"").await;
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    let code = server.take("a@example.com").await.code();
+    let body = json!({ "username": "alice", "password": "password 1", "email": "a@example.com",
+        "verification_code": code });
+    let path = "/api/user/register";
+    let made = h1(other.gateway.address, "POST", path, &[], body.to_string().as_bytes()).await;
+    assert_eq!(made.status, 200, "{}", made.text());
+    other.verify();
 }
 
 #[tokio::test]

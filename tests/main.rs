@@ -1,6 +1,7 @@
 //! The gateway from outside: the real binary, real sockets, real databases.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod accounts;
 mod admin;
 mod cli;
 mod conformance;

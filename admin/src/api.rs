@@ -1,5 +1,6 @@
 //! The handlers, one file per kind of object.
 
+pub mod accounts;
 pub mod audit;
 pub mod billing;
 pub mod channels;
@@ -7,6 +8,7 @@ pub mod conformance;
 pub mod groups;
 pub mod logs;
 pub mod options;
+pub mod sessions;
 pub mod site;
 pub mod tokens;
 pub mod upkeep;

@@ -41,6 +41,9 @@ pub fn invalid(message: impl Into<String>) -> ApiError {
 pub fn bad_request(message: impl Into<String>) -> ApiError {
     make(400, "bad_request", message)
 }
+pub fn unavailable(message: impl Into<String>) -> ApiError {
+    ApiError { retry_after: Some(5), ..make(503, "unavailable", message) }
+}
 pub fn too_many(retry_after: u64) -> ApiError {
     ApiError {
         retry_after: Some(retry_after),

@@ -85,6 +85,16 @@ pub fn bearer(request: &HttpRequest) -> Option<String> {
     Some(without_scheme(text).trim().to_owned()).filter(|text| (1..=256).contains(&text.len()))
 }
 
+/// For a `GET` that changes something (one-api has some): a browser may only send it from our own page. Neither
+/// a link in a mail nor another site's picture may.
+pub fn own_page<N: Needs>(caller: &Caller<N>, request: &HttpRequest) -> Result<(), ApiError> {
+    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    if caller.session.is_some() && site.is_some_and(|site| site != "same-origin") {
+        return Err(forbidden("the request does not come from this site"));
+    }
+    Ok(())
+}
+
 async fn identify(request: HttpRequest, needed: Role) -> Result<(UserRow, Option<Secret>), ApiError> {
     let Some(deps) = request.app_data::<web::Data<Deps>>() else { return Err(unauthorised()) };
     let authorization =

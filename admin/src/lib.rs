@@ -9,7 +9,11 @@ mod extract;
 mod guard;
 mod json;
 mod limit;
+mod lockout;
+pub mod mail;
+mod mailroom;
 mod router;
+mod turnstile;
 
 use async_trait::async_trait;
 use magic_domain::feature::Finding;
@@ -118,6 +122,28 @@ pub struct Deps {
     /// Unix seconds.
     pub started: i64,
     pub version: &'static str,
+    pub endpoints: Endpoints,
+}
+
+/// Where services are whose address is no option.
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    /// Where Turnstile's answers are verified.
+    pub turnstile: String,
+}
+
+impl Endpoints {
+    /// As the environment says (`TURNSTILE_VERIFY_URL`), else the services' own.
+    pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let or =
+            |name, known: &str| env(name).filter(|url| !url.is_empty()).unwrap_or_else(|| known.to_owned());
+        Self {
+            turnstile: or(
+                "TURNSTILE_VERIFY_URL",
+                "https://challenges.cloudflare.com/turnstile/v0/siteverify",
+            ),
+        }
+    }
 }
 
 /// A service that runs until it is stopped.
@@ -133,8 +159,8 @@ pub fn start(deps: Deps, socket: &Path) -> std::io::Result<Running> {
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         let system = actix_web::rt::System::new();
         system.block_on(async move {
-            let limiter = Arc::new(limit::Limiter::default());
-            let build = move || router::app(deps.clone(), limiter.clone());
+            let memory = router::Memory::new(&deps);
+            let build = move || router::app(deps.clone(), memory.clone());
             let bound = actix_web::HttpServer::new(build)
                 .workers(1)
                 .disable_signals()

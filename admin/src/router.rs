@@ -2,12 +2,15 @@
 
 use crate::Deps;
 use crate::api::{
-    audit, billing, channels, conformance, groups, logs, options, site, tokens, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, logs, options, sessions, site, tokens, upkeep,
+    users, vouchers,
 };
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
 use crate::guard;
 use crate::limit::Limiter;
+use crate::lockout::Lockout;
+use crate::mailroom::Mailroom;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{self, Next};
 use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError, body::MessageBody, web};
@@ -19,6 +22,11 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/notice", "public"),
     ("GET", "/api/about", "public"),
     ("GET", "/api/home_page_content", "public"),
+    ("GET", "/api/verification", "public"),
+    ("GET", "/api/reset_password", "public"),
+    ("POST", "/api/user/reset", "public"),
+    ("POST", "/api/user/register", "public"),
+    ("GET", "/api/oauth/email/bind", "user"),
     ("POST", "/api/user/login", "public"),
     ("GET", "/api/user/logout", "public"),
     ("GET", "/api/models", "user"),
@@ -28,6 +36,11 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/user/dashboard", "user"),
     ("GET", "/api/user/token", "user"),
     ("POST", "/api/user/token", "user"),
+    ("DELETE", "/api/user/token", "user"),
+    ("GET", "/api/user/aff", "user"),
+    ("GET", "/api/user/sessions", "user"),
+    ("DELETE", "/api/user/sessions", "user"),
+    ("DELETE", "/api/user/sessions/{id}", "user"),
     ("GET", "/api/user/available_models", "user"),
     ("GET", "/api/user", "admin"),
     ("POST", "/api/user", "admin"),
@@ -102,6 +115,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/about", get().to(site::about))
         .route("/api/home_page_content", get().to(site::home))
         .route("/api/models", get().to(channels::known_models))
+        .route("/api/verification", get().to(accounts::verification))
+        .route("/api/reset_password", get().to(accounts::reset_password))
+        .route("/api/user/reset", post().to(accounts::reset))
+        .route("/api/user/register", post().to(accounts::register))
+        .route("/api/oauth/email/bind", get().to(accounts::bind_email))
         .route("/api/user/login", post().to(users::login))
         .route("/api/user/logout", get().to(users::logout))
         .route("/api/user/self", get().to(users::me))
@@ -110,6 +128,11 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/user/dashboard", get().to(logs::dashboard))
         .route("/api/user/token", get().to(users::access_token))
         .route("/api/user/token", post().to(users::access_token))
+        .route("/api/user/token", delete().to(users::revoke_access_token))
+        .route("/api/user/aff", get().to(accounts::aff))
+        .route("/api/user/sessions", get().to(sessions::list))
+        .route("/api/user/sessions", delete().to(sessions::end_others))
+        .route("/api/user/sessions/{id}", delete().to(sessions::end))
         .route("/api/user/available_models", get().to(users::available_models))
         .route("/api/user/search", get().to(users::list))
         .route("/api/user/manage", post().to(users::manage))
@@ -199,10 +222,25 @@ async fn nowhere(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Ok(site::front())
 }
 
+/// What the service remembers between requests; every worker has the same.
+#[derive(Clone)]
+pub struct Memory {
+    limiter: Arc<Limiter>,
+    lockout: Arc<Lockout>,
+    mailroom: Arc<Mailroom>,
+}
+
+impl Memory {
+    pub fn new(deps: &Deps) -> Self {
+        let mailroom = Arc::new(Mailroom::new(deps.store.clone()));
+        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom }
+    }
+}
+
 /// Builds the service.
 pub fn app(
     deps: Deps,
-    limiter: Arc<Limiter>,
+    memory: Memory,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -222,7 +260,9 @@ pub fn app(
         ));
     App::new()
         .app_data(web::Data::new(deps))
-        .app_data(web::Data::new(limiter))
+        .app_data(web::Data::new(memory.limiter))
+        .app_data(web::Data::new(memory.lockout))
+        .app_data(web::Data::new(memory.mailroom))
         .app_data(web::PayloadConfig::new(BODY_MAX))
         .wrap(middleware::from_fn(crate::audit::note))
         .wrap(middleware::from_fn(admit))

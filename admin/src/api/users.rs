@@ -3,15 +3,19 @@
 use crate::Deps;
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
 use crate::extract::{ListQuery, Members, object};
-use crate::guard::{Admin, AnyUser, COOKIE, Caller, Who, client, critical, idempotency_key, is_local};
+use crate::guard::{
+    Admin, AnyUser, COOKIE, Caller, Who, client, critical, idempotency_key, is_local, own_page,
+};
 use crate::json;
 use crate::limit::Limiter;
+use crate::lockout::Lockout;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
 use magic_domain::principal::{Role, user_status};
 use magic_domain::secret::Secret;
+use magic_store::enrol::Enrolled;
 use magic_store::ledger::{AdjustKind, Change};
 use magic_store::users::{NewUser, SignIn, UserChange, UserRow};
 use magic_store::{FILE, password};
@@ -33,6 +37,7 @@ pub async fn login(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
+    lockout: web::Data<Arc<Lockout>>,
     body: web::Bytes,
 ) -> Result<HttpResponse> {
     critical(&request, &limiter)?;
@@ -50,13 +55,20 @@ pub async fn login(
     if !options.bool("PasswordLoginEnabled") {
         return Err(forbidden("signing in with a password is switched off"));
     }
-    let SignIn::Welcome(user) = deps.store.sign_in(&name, Secret::new(password)).await? else {
-        return Err(refused());
+    let attempt = lockout.begin(&name)?;
+    let user = match deps.store.sign_in(&name, Secret::new(password)).await {
+        Ok(SignIn::Welcome(user)) => user,
+        Ok(SignIn::Refused) => return Err(refused()),
+        Err(error) => {
+            attempt.unknown();
+            return Err(error.into());
+        }
     };
     if user.must_change && !is_local(&client(&request)) {
         // The password everybody knows opens nothing from outside.
         return Err(refused());
     }
+    attempt.right();
     let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("");
     let (id, csrf) = deps.store.create_session(&user, &client(&request), agent).await?;
     request.extensions_mut().insert(Who::from(&*user));
@@ -82,15 +94,16 @@ pub async fn me(caller: Caller<AnyUser>) -> Result<HttpResponse> {
     Ok(ok(json::user(&caller.user)))
 }
 
-fn checked_name(name: &str) -> Result<()> {
+/// A name with an `@` could be somebody's address, and take their sign-ins by address.
+pub(super) fn checked_name(name: &str) -> Result<()> {
     let count = name.chars().count();
-    if count == 0 || count > 64 || name.chars().any(char::is_control) {
-        return Err(invalid("a username has 1 to 64 characters"));
+    if count == 0 || count > 64 || name.chars().any(|c| c.is_control() || c == '@') || name.trim() != name {
+        return Err(invalid("a username has 1 to 64 characters, no @, and no blank at either end"));
     }
     Ok(())
 }
 
-fn checked_password(text: Option<String>) -> Result<Option<Secret>> {
+pub(super) fn checked_password(text: Option<String>) -> Result<Option<Secret>> {
     match text.filter(|text| !text.is_empty()) {
         Some(text) if !password::LENGTHS.contains(&text.chars().count()) => {
             Err(invalid("a password has 8 to 256 characters"))
@@ -124,7 +137,7 @@ pub async fn update_me(
         display_name: checked_text(&body, "display_name", 64)?,
         ..UserChange::default()
     };
-    if let Some(name) = &change.username {
+    if let Some(name) = change.username.as_ref().filter(|name| **name != caller.user.username) {
         checked_name(name)?;
     }
     let new_password = change.password.is_some();
@@ -152,11 +165,14 @@ pub async fn access_token(
     request: HttpRequest,
     deps: web::Data<Deps>,
 ) -> Result<HttpResponse> {
-    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    if caller.session.is_some() && site.is_some_and(|site| site != "same-origin") {
-        return Err(forbidden("the request does not come from this site"));
-    }
+    own_page(&caller, &request)?;
     Ok(ok(deps.store.new_access_token(caller.user.id).await?.expose()))
+}
+
+/// The access token is dead; sessions live on.
+pub async fn revoke_access_token(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+    deps.store.revoke_access_token(caller.user.id).await?;
+    Ok(ok(Value::Null))
 }
 
 pub async fn available_models(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
@@ -212,12 +228,26 @@ pub async fn create(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
         email: checked_text(&body, "email", 100)?.unwrap_or_default(),
         group: body.text("group")?.unwrap_or_default(),
         balance: Nano::from_quota(options.int("QuotaForNewUser")),
-        inviter_id: 0,
+        default_token: true,
+        ..NewUser::default()
     };
-    let id = deps.store.create_user(new).await?;
-    let user = deps.store.user(id).await?.ok_or_else(|| not_found("user"))?;
+    let (user, key) = enrolled(&deps, deps.store.enrol(new, None).await?).await?;
+    let mut data = json::user(&user);
+    data["default_token"] = value!(key);
+    Ok(ok(data))
+}
+
+/// Puts a new account and its first token in force; the row, and the token's key.
+pub async fn enrolled(deps: &Deps, made: Option<Enrolled>) -> Result<(UserRow, Option<String>)> {
+    let made = made.ok_or_else(|| not_found("user"))?;
+    let user = deps.store.user(made.id).await?.ok_or_else(|| not_found("user"))?;
     deps.live.put_user(user.principal());
-    Ok(ok(json::user(&user)))
+    let key = made.token.map(|(token, key)| {
+        let (hash, principal) = token.principal();
+        deps.live.put_token(hash, principal);
+        format!("sk-{}", key.expose())
+    });
+    Ok((user, key))
 }
 
 fn quota(body: &Map<String, Value>) -> Result<Option<Nano>> {

@@ -10,6 +10,7 @@ const SQLITE: &[(i64, &str)] = &[
     (2, include_str!("../../../migrations/sqlite/0002_responses.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/sqlite/0004_vouchers.sql")),
+    (5, include_str!("../../../migrations/sqlite/0005_accounts.sql")),
     (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
@@ -17,6 +18,7 @@ const MYSQL: &[(i64, &str)] = &[
     (2, include_str!("../../../migrations/mysql/0002_responses.sql")),
     (3, include_str!("../../../migrations/mysql/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/mysql/0004_vouchers.sql")),
+    (5, include_str!("../../../migrations/mysql/0005_accounts.sql")),
     (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
@@ -24,6 +26,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (2, include_str!("../../../migrations/postgres/0002_responses.sql")),
     (3, include_str!("../../../migrations/postgres/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/postgres/0004_vouchers.sql")),
+    (5, include_str!("../../../migrations/postgres/0005_accounts.sql")),
     (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
 ];
 

@@ -20,6 +20,25 @@ pub struct Session {
     pub csrf: String,
 }
 
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// Its [`mark`].
+    pub id: String,
+    pub ip: String,
+    pub agent: String,
+    pub created_time: i64,
+    pub seen_time: i64,
+}
+
+/// Hex digits of a mark.
+const MARK: usize = 16;
+
+/// What a session is called in lists: the beginning of its id's digest, which opens nothing.
+pub fn mark(id: &Secret) -> String {
+    digest(id.expose()).chars().take(MARK).collect()
+}
+
 fn random() -> Result<Secret> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|_| StoreError::Internal("no randomness".into()))?;
@@ -74,6 +93,53 @@ impl Store {
         let hash = digest(id.expose());
         self.run(move |inner| async move {
             inner.db.exec("DELETE FROM magic_sessions WHERE id_hash = ?", args![hash]).await.map(|_| ())
+        })
+        .await
+    }
+    /// The sessions of an account that live, the latest first.
+    pub async fn sessions(&self, user: &UserRow) -> Result<Vec<SessionRow>> {
+        let (user, epoch) = (user.id.0, user.epoch);
+        self.run(move |inner| async move {
+            let sql = "SELECT id_hash, ip, agent, created_time, seen_time FROM magic_sessions \
+                       WHERE user_id = ? AND epoch = ? AND created_time >= ? AND seen_time >= ? \
+                       ORDER BY seen_time DESC, id_hash LIMIT 200";
+            let rows = inner.db.fetch(sql, args![user, epoch, now() - LIFETIME, now() - IDLE]).await?;
+            let read = |row: &crate::db::Row| {
+                Ok(SessionRow {
+                    id: row.text(0)?.chars().take(MARK).collect(),
+                    ip: row.text(1)?,
+                    agent: row.text(2)?,
+                    created_time: row.int(3)?,
+                    seen_time: row.int(4)?,
+                })
+            };
+            rows.iter().map(read).collect()
+        })
+        .await
+    }
+
+    /// Ends the session of an account with that [`mark`]. `NotFound`: it has none such.
+    pub async fn delete_session_of(&self, user: UserId, mark: &str) -> Result<()> {
+        if mark.len() != MARK || !mark.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(StoreError::NotFound("session"));
+        }
+        let like = format!("{}%", mark.to_ascii_lowercase());
+        self.run(move |inner| async move {
+            let sql = "DELETE FROM magic_sessions WHERE user_id = ? AND id_hash LIKE ?";
+            match inner.db.exec(sql, args![user.0, like]).await? {
+                0 => Err(StoreError::NotFound("session")),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Ends every session of an account but one; how many.
+    pub async fn delete_other_sessions(&self, user: UserId, keep: Option<&Secret>) -> Result<u64> {
+        let keep = keep.map(|id| digest(id.expose())).unwrap_or_default();
+        self.run(move |inner| async move {
+            let sql = "DELETE FROM magic_sessions WHERE user_id = ? AND id_hash <> ?";
+            inner.db.exec(sql, args![user.0, keep]).await
         })
         .await
     }

@@ -204,16 +204,21 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewToken, owner: &str) -> Result<(
     Ok((id, key))
 }
 
+/// [`insert`] of a user's own, with the row as it is then.
+pub(crate) async fn create(tx: &mut Tx, new: &NewToken) -> Result<(TokenRow, Secret), TxError> {
+    let (id, key) = insert(tx, new, DB).await?;
+    let row = tx.one(&format!("SELECT {COLUMNS} FROM magic_tokens WHERE id = ?"), args![id]).await?;
+    Ok((read(&row.ok_or(StoreError::NotFound("token"))?)?, key))
+}
+
 impl Store {
     /// Makes a token. The key is returned once and never again.
     pub async fn create_token(&self, new: NewToken) -> Result<(TokenRow, Secret)> {
         self.run(move |inner| async move {
             transaction!(inner.db, |tx| {
-                let (id, key) = insert(tx, &new, DB).await?;
+                let made = create(tx, &new).await?;
                 bump(tx).await?;
-                let row =
-                    tx.one(&format!("SELECT {COLUMNS} FROM magic_tokens WHERE id = ?"), args![id]).await?;
-                (read(&row.ok_or(StoreError::NotFound("token"))?)?, key)
+                made
             })
         })
         .await

@@ -4,7 +4,7 @@ use crate::db::{Arg, Row, args};
 use crate::error::{Result, StoreError};
 use crate::ledger::{AdjustKind, Change};
 use crate::run::{Store, bump, transaction};
-use crate::{DB, digest, now, password, random_id};
+use crate::{digest, password, random_id};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
 use magic_domain::principal::{Role, User, user_status};
@@ -36,10 +36,10 @@ pub struct UserRow {
     pub created_time: i64,
 }
 
-const COLUMNS: &str = "id, username, display_name, role, status, email, github_id, wechat_id, lark_id, oidc_id, \
+pub(crate) const COLUMNS: &str = "id, username, display_name, role, status, email, github_id, wechat_id, lark_id, oidc_id, \
      access_token_tail, balance, used, request_count, grp, aff_code, inviter_id, epoch, must_change, owner, created_time";
 
-fn read(row: &Row) -> Result<UserRow> {
+pub(crate) fn read(row: &Row) -> Result<UserRow> {
     Ok(UserRow {
         id: UserId(row.int(0)?),
         username: row.text(1)?,
@@ -87,8 +87,15 @@ pub struct NewUser {
     pub role: i64,
     pub email: String,
     pub group: String,
+    /// A gift of the system.
     pub balance: Nano,
-    pub inviter_id: i64,
+    /// The inviter's code. One that nobody has, or a disabled account, is no inviter.
+    pub invited_by: String,
+    /// What an inviter brings to the new account, and what the inviter is given.
+    pub invitee_gift: Nano,
+    pub inviter_gift: Nano,
+    /// With a token called `default`, unlimited, that never expires (oneapi.md §2.7).
+    pub default_token: bool,
 }
 
 /// What may change in an account; `None` stays. Zero and empty are values.
@@ -172,50 +179,11 @@ impl Store {
     }
 
     /// Hashes a password off the event loops, a few at a time.
-    async fn hash(&self, password: Secret) -> Result<String> {
+    pub(crate) async fn hash(&self, password: Secret) -> Result<String> {
         self.run(move |inner| async move {
             let _place = inner.hashing.acquire().await;
             let work = tokio::task::spawn_blocking(move || password::hash(password.expose()));
             work.await.map_err(|_| StoreError::Internal("hashing was cut off".into()))?
-        })
-        .await
-    }
-
-    pub async fn create_user(&self, new: NewUser) -> Result<UserId> {
-        let hash = match &new.password {
-            Some(password) => self.hash(password.clone()).await?,
-            None => String::new(),
-        };
-        self.run(move |inner| async move {
-            let note = random_id();
-            transaction!(inner.db, |tx| {
-                let id = tx
-                    .insert(
-                        "INSERT INTO magic_users (username, password_hash, display_name, role, status, email, github_id, wechat_id, \
-                         lark_id, oidc_id, access_token_hash, access_token_tail, balance, grp, aff_code, inviter_id, owner, created_time) \
-                         VALUES (?, ?, ?, ?, 1, ?, '', '', '', '', ?, '', 0, ?, ?, ?, ?, ?)",
-                        args![
-                            &new.username,
-                            &hash,
-                            &new.display_name,
-                            if new.role == 0 { 1 } else { new.role },
-                            &new.email,
-                            Option::<String>::None,
-                            if new.group.is_empty() { "default" } else { new.group.as_str() },
-                            random_id()[..8].to_owned(),
-                            new.inviter_id,
-                            DB,
-                            now()
-                        ],
-                    )
-                    .await?;
-                if new.balance.is_positive() {
-                    let by = Change::By(new.balance);
-                    crate::ledger::adjust(tx, UserId(id), by, AdjustKind::Gift, "new account", &note).await?;
-                }
-                bump(tx).await?;
-                UserId(id)
-            })
         })
         .await
     }
@@ -239,7 +207,7 @@ impl Store {
                 };
                 set("username = ?", change.username.as_ref().map(Arg::from));
                 set("display_name = ?", change.display_name.as_ref().map(Arg::from));
-                set("email = ?", change.email.as_ref().map(Arg::from));
+                set("email = ?", change.email.as_ref().map(|email| Arg::Text(email.to_lowercase())));
                 set("grp = ?", change.group.as_ref().map(Arg::from));
                 set("role = ?", change.role.map(|role| Arg::Int(role.into())));
                 set("status = ?", change.status.map(Arg::Int));
@@ -298,6 +266,15 @@ impl Store {
         Ok(token)
     }
 
+    /// The access token is dead; there is none until another is made.
+    pub async fn revoke_access_token(&self, id: UserId) -> Result<()> {
+        self.run(move |inner| async move {
+            let sql = "UPDATE magic_users SET access_token_hash = ?, access_token_tail = '' WHERE id = ?";
+            inner.db.exec(sql, args![Option::<String>::None, id.0]).await.map(|_| ())
+        })
+        .await
+    }
+
     /// Checks a name (or address) and a password. Takes as long for names nobody has.
     pub async fn sign_in(&self, name: &str, password: Secret) -> Result<SignIn> {
         let name = name.to_owned();
@@ -308,9 +285,9 @@ impl Store {
                 let mut row = inner.db.one(&sql, args![&name]).await?;
                 if row.is_none() && name.contains('@') {
                     let sql = format!(
-                        "SELECT {COLUMNS}, password_hash FROM magic_users WHERE email = ? ORDER BY id LIMIT 1"
+                        "SELECT {COLUMNS}, password_hash FROM magic_users WHERE LOWER(email) = ? AND status <> 3 ORDER BY id LIMIT 1"
                     );
-                    row = inner.db.one(&sql, args![&name]).await?;
+                    row = inner.db.one(&sql, args![name.to_lowercase()]).await?;
                 }
                 let found = row.map(|row| Ok::<_, StoreError>((read(&row)?, row.text(21)?))).transpose()?;
                 let stored = match &found {

@@ -14,6 +14,7 @@ use magic_domain::principal::Role;
 use magic_domain::secret::Secret;
 use magic_domain::usage::{Bucket, Mark, Usage};
 use magic_store::channels::NewChannel;
+use magic_store::codes::Purpose;
 use magic_store::ledger::{AdjustKind, Change, LeaseScope, Posted};
 use magic_store::logs::LogFilter;
 use magic_store::owned::{Owned, OwnedToken, OwnedUser};
@@ -584,6 +585,124 @@ async fn findings_belong_to_the_account_they_were_made_with() {
         store.replace_capabilities(&own, "gpt-4o", all).await.unwrap();
         store.apply_owned(Owned::default()).await.unwrap();
         assert!(store.capabilities(own.id).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_works_once_and_stands_few_guesses() {
+    each(async |store, _| {
+        let mail = "a@example.com";
+        let wrong = |code: &Secret| if code.expose() == "000000" { "000001" } else { "000000" };
+        let first = store.issue_code(Purpose::Address, mail).await.unwrap();
+        let code = loop {
+            // The one time in a million that they are equal, the old one rightly works.
+            let code = store.issue_code(Purpose::Address, mail).await.unwrap();
+            if code != first {
+                break code;
+            }
+        };
+        assert!(!store.take_code(Purpose::Address, mail, first.expose()).await.unwrap(), "replaced");
+        assert!(!store.take_code(Purpose::Reset, mail, code.expose()).await.unwrap(), "another purpose");
+        assert!(!store.take_code(Purpose::Address, "b@example.com", code.expose()).await.unwrap());
+        assert!(store.take_code(Purpose::Address, mail, code.expose()).await.unwrap());
+        assert!(!store.take_code(Purpose::Address, mail, code.expose()).await.unwrap(), "used");
+        let code = store.issue_code(Purpose::Address, mail).await.unwrap();
+        for _ in 0..5 {
+            assert!(!store.take_code(Purpose::Address, mail, wrong(&code)).await.unwrap());
+        }
+        assert!(!store.take_code(Purpose::Address, mail, code.expose()).await.unwrap(), "guessed at");
+        let code = store.issue_code(Purpose::Address, mail).await.unwrap();
+        let tries = futures_of(8, || store.take_code(Purpose::Address, mail, code.expose())).await;
+        assert_eq!(tries.into_iter().filter(|taken| matches!(taken, Ok(true))).count(), 1);
+    })
+    .await;
+}
+
+async fn futures_of<F: Future>(count: usize, make: impl Fn() -> F) -> Vec<F::Output> {
+    futures::future::join_all((0..count).map(|_| make())).await
+}
+
+#[tokio::test]
+async fn an_invited_account_comes_with_everything_or_not_at_all() {
+    each(async |store, _| {
+        let inviter = user(&store, 1_000).await;
+        let root = store.user_by_name("root").await.unwrap().unwrap();
+        assert_eq!(root.aff_code, "");
+        let made = store.aff_code(root.id).await.unwrap();
+        assert_eq!((made.len(), store.aff_code(root.id).await.unwrap()), (8, made));
+        let new = |name: &str, invited_by: &str| NewUser {
+            username: name.into(),
+            email: "New@Example.com".into(),
+            balance: Nano(10),
+            invited_by: invited_by.into(),
+            invitee_gift: Nano(20),
+            inviter_gift: Nano(30),
+            default_token: true,
+            ..NewUser::default()
+        };
+        let code = store.issue_code(Purpose::Address, "new@example.com").await.unwrap();
+        let aff = store.aff_code(inviter).await.unwrap();
+        let wrong = Some(Secret::new("wrong"));
+        assert_eq!(store.enrol(new("alice", &aff), wrong).await.unwrap(), None);
+        let taken = store.enrol(new("root", &aff), Some(code.clone())).await;
+        assert!(matches!(taken, Err(StoreError::Conflict(_))), "{taken:?}");
+        assert_eq!(store.user(inviter).await.unwrap().unwrap().balance, Nano(1_000));
+        let made = store.enrol(new("alice", &aff), Some(code)).await.unwrap().unwrap();
+        let alice = store.user(made.id).await.unwrap().unwrap();
+        assert_eq!((alice.balance, alice.inviter_id), (Nano(30), inviter.0));
+        assert_eq!(
+            (alice.email.as_str(), store.email_in_use("new@example.com").await.unwrap()),
+            ("new@example.com", true)
+        );
+        assert_eq!(store.user(inviter).await.unwrap().unwrap().balance, Nano(1_030));
+        let (token, _) = made.token.unwrap();
+        assert_eq!((token.name.as_str(), token.unlimited, token.expired_time), ("default", true, -1));
+        // The address has an owner now: a code for it makes no second account, and binds nothing.
+        let code = store.issue_code(Purpose::Address, "new@example.com").await.unwrap();
+        assert_eq!(store.enrol(new("bob", ""), Some(code)).await.unwrap(), None);
+        let code = store.issue_code(Purpose::Address, "new@example.com").await.unwrap();
+        assert!(!store.bind_email(inviter, "new@example.com", code.expose()).await.unwrap());
+        let code = store.issue_code(Purpose::Address, "other@example.com").await.unwrap();
+        assert!(store.bind_email(inviter, "other@example.com", code.expose()).await.unwrap());
+        // A disabled account invites nobody.
+        let change = UserChange { status: Some(2), ..UserChange::default() };
+        store.update_user(inviter, change).await.unwrap();
+        let made = store.enrol(new("carol", &aff), None).await.unwrap().unwrap();
+        let carol = store.user(made.id).await.unwrap().unwrap();
+        assert_eq!((carol.balance, carol.inviter_id), (Nano(10), 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reset_is_for_the_oldest_enabled_account() {
+    each(async |store, _| {
+        let mut ids = Vec::new();
+        for name in ["gone", "banned", "first", "second"] {
+            let new = NewUser { username: name.into(), email: "X@example.com".into(), ..NewUser::default() };
+            ids.push(store.create_user(new).await.unwrap());
+        }
+        store.delete_user(ids[0]).await.unwrap();
+        let ban = UserChange { status: Some(2), ..UserChange::default() };
+        store.update_user(ids[1], ban).await.unwrap();
+        let first = store.user(ids[2]).await.unwrap().unwrap();
+        let (session, _) = store.create_session(&first, "127.0.0.1", "test").await.unwrap();
+        let (mine, other) = (store.sessions(&first).await.unwrap(), user(&store, 1).await);
+        assert_eq!((mine.len(), mine[0].id.clone()), (1, magic_store::sessions::mark(&session)));
+        assert!(store.delete_session_of(other, &mine[0].id).await.is_err(), "another's session");
+        assert!(store.delete_session_of(first.id, "%").await.is_err());
+        let token = store.issue_code(Purpose::Reset, "x@example.com").await.unwrap();
+        let reset = async |token: &str| {
+            store.reset_password("x@example.com", token, Secret::new("a new password")).await
+        };
+        assert_eq!(reset("wrong").await.unwrap(), None);
+        assert_eq!(reset(token.expose()).await.unwrap().unwrap().id, ids[2]);
+        assert_eq!(reset(token.expose()).await.unwrap(), None);
+        assert!(store.session(&session).await.unwrap().is_none());
+        let signed = store.sign_in("first", Secret::new("a new password")).await.unwrap();
+        assert!(matches!(signed, SignIn::Welcome(_)));
+        assert_eq!(store.sign_in("second", Secret::new("a new password")).await.unwrap(), SignIn::Refused);
     })
     .await;
 }

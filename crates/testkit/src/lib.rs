@@ -10,4 +10,5 @@ pub mod corpus;
 pub mod db;
 pub mod process;
 pub mod relay;
+pub mod smtp;
 pub mod vendor;

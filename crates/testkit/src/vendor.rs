@@ -153,7 +153,7 @@ pub fn provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-fn acceptor(alpn: &[u8]) -> TlsAcceptor {
+pub(crate) fn acceptor(alpn: &[u8]) -> TlsAcceptor {
     provider();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate().signing_key.serialize_der()));
     let mut config = rustls::ServerConfig::builder()
