@@ -244,6 +244,7 @@ pub fn serve(common: &Common) -> Outcome {
             match keeper.store().auto_disable_channel(id, &why).await {
                 Ok(true) => {
                     log::warn!("channel {id} is disabled: {why}");
+                    crate::notices::tell_root(keeper.clone(), crate::notices::Notice::Disabled(id, why));
                     if let Err(error) = keeper.reload().await {
                         log::warn!("the routing table could not be built: {error}");
                     }
@@ -255,6 +256,7 @@ pub fn serve(common: &Common) -> Outcome {
     });
     let rounds =
         jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
+    let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
 
     let exit = Exit {
@@ -273,6 +275,7 @@ pub fn serve(common: &Common) -> Outcome {
     disabling.abort();
     following.abort();
     rounds.abort();
+    reminding.abort();
     Ok(())
 }
 

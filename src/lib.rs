@@ -23,6 +23,7 @@ pub mod limits;
 pub mod live;
 pub mod logging;
 pub mod metrics;
+pub mod notices;
 pub mod outward;
 pub mod principals;
 pub mod probe;

@@ -142,6 +142,9 @@ impl LiveGateway {
             match self.store.auto_enable_channel(id).await {
                 Ok(true) => {
                     log::info!("channel {id} passed its test and is enabled again");
+                    if let Some(me) = self.me.upgrade() {
+                        crate::notices::tell_root(me, crate::notices::Notice::Enabled(id));
+                    }
                     if let Err(error) = self.reload().await {
                         log::warn!("the routing table could not be built: {error}");
                     }

@@ -1,6 +1,7 @@
 //! Keeping many channels: tests and balances in rounds, vendors' lists of models, copies, changes of many.
 
 use crate::harness::{MODEL, World, answer};
+use magic_testkit::smtp::MailServer;
 use magic_testkit::vendor::{Proto, Script, Vendor};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -145,4 +146,43 @@ async fn many_are_changed_at_once_and_copied_with_their_keys() {
     let gone = batch(json!({ "ids": [ids[0], twin], "delete": true })).await.json();
     assert_eq!(gone["data"]["ids"].as_array().unwrap().len(), 2, "{gone}");
     assert_eq!(world.api("GET", &format!("/api/channel/{twin}"), None).await.status, 404);
+}
+
+#[tokio::test]
+async fn root_is_told_by_the_pusher_or_else_by_mail() {
+    let vendor = vendor();
+    let pusher = Vendor::start(Proto::H1, |_| Script::json(200, r#"{"success":true,"message":""}"#));
+    let mail = MailServer::start(false);
+    let world = World::new("");
+    for (key, value) in [
+        ("AutomaticDisableChannelEnabled", "true"),
+        ("MessagePusherAddress", &format!("{}/push/root", pusher.base_url())),
+        ("MessagePusherToken", "pusher-token"),
+        ("SMTPServer", "localhost"),
+        ("SMTPPort", &mail.address.port().to_string()),
+        ("SMTPFrom", "noreply@example.com"),
+    ] {
+        option(&world, key, value).await;
+    }
+    let root = json!({ "id": 1, "email": "root@example.com" });
+    assert_eq!(world.api("PUT", "/api/user/", Some(root)).await.status, 200);
+    let first = make(&world, &vendor, "first", "sk-dead", json!({})).await;
+    assert_eq!(world.api("GET", "/api/channel/test", None).await.status, 200);
+    until(&world, first, |row| row["status"] == 3).await;
+    let end = Instant::now() + Duration::from_secs(20);
+    while pusher.hits() == 0 {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let told = pusher.seen()[0].json();
+    assert_eq!(told["token"], "pusher-token");
+    assert!(told["title"].as_str().unwrap().contains("first"), "{told}");
+    option(&world, "MessagePusherAddress", "").await;
+    let second = make(&world, &vendor, "second", "sk-dead", json!({})).await;
+    while world.api("GET", "/api/channel/test", None).await.status == 409 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until(&world, second, |row| row["status"] == 3).await;
+    let letter = mail.take("root@example.com").await;
+    assert!(letter.text().contains("second"), "{}", letter.text());
 }

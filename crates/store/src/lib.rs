@@ -21,6 +21,7 @@ pub mod load;
 pub mod logs;
 pub mod owned;
 pub mod password;
+pub mod reminders;
 pub mod responses;
 pub mod sessions;
 pub mod settings;

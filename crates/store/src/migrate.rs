@@ -12,6 +12,7 @@ const SQLITE: &[(i64, &str)] = &[
     (4, include_str!("../../../migrations/sqlite/0004_vouchers.sql")),
     (5, include_str!("../../../migrations/sqlite/0005_accounts.sql")),
     (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
+    (9, include_str!("../../../migrations/sqlite/0009_reminders.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
@@ -20,6 +21,7 @@ const MYSQL: &[(i64, &str)] = &[
     (4, include_str!("../../../migrations/mysql/0004_vouchers.sql")),
     (5, include_str!("../../../migrations/mysql/0005_accounts.sql")),
     (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
+    (9, include_str!("../../../migrations/mysql/0009_reminders.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -28,6 +30,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (4, include_str!("../../../migrations/postgres/0004_vouchers.sql")),
     (5, include_str!("../../../migrations/postgres/0005_accounts.sql")),
     (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
+    (9, include_str!("../../../migrations/postgres/0009_reminders.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {

@@ -9,6 +9,7 @@ use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
 use magic_store::audit::{AuditFilter, Entry};
+use magic_store::ledger::{AdjustKind, Change};
 use magic_store::tokens::{NewToken, TokenChange};
 use magic_store::users::{NewUser, Page};
 use magic_store::vouchers::{NewVouchers, VoucherChange, VoucherFilter, VoucherRow, voucher_status};
@@ -122,6 +123,37 @@ async fn a_batch_and_a_payment_with_a_key_are_made_once() {
         let other = store.top_up_once(id, Nano(10), "paid", "p1").await;
         assert!(matches!(other, Err(StoreError::Invalid(_))), "{other:?}");
         assert_eq!(balance(&store, id).await, Nano(9));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_low_balance_is_told_once_until_it_is_filled_up() {
+    each(async |store, database| {
+        for (name, email) in [("poor", "poor@example.com"), ("rich", "rich@example.com"), ("mute", "")] {
+            let new = NewUser {
+                username: name.into(),
+                email: email.into(),
+                balance: Nano(50),
+                ..NewUser::default()
+            };
+            store.create_user(new).await.unwrap();
+        }
+        let names = async || {
+            let taken = store.take_reminders(Nano(100)).await.unwrap();
+            taken.into_iter().map(|reminder| reminder.email).collect::<Vec<_>>()
+        };
+        assert!(names().await.is_empty(), "who has spent nothing is not reminded");
+        sql(database, "UPDATE magic_users SET used = 1").await;
+        let poor = store.user_by_name("poor").await.unwrap().unwrap().id;
+        let rich = store.user_by_name("rich").await.unwrap().unwrap().id;
+        store.top_up_once(rich, Nano(50), "", "r").await.unwrap();
+        assert_eq!(names().await, ["poor@example.com"]);
+        assert!(names().await.is_empty());
+        store.top_up_once(poor, Nano(60), "", "p").await.unwrap();
+        assert!(names().await.is_empty());
+        store.adjust(poor, Change::By(Nano(-100)), AdjustKind::Manual, "").await.unwrap();
+        assert_eq!(names().await, ["poor@example.com"]);
     })
     .await;
 }
