@@ -107,6 +107,21 @@ pub fn verify(common: &Common) -> Outcome {
     if broken > 0 { Err(format!("{broken} of {} invariants do not hold", checks.len())) } else { Ok(()) }
 }
 
+/// `magic import one-api`: the report, on the standard output.
+pub fn import_one_api(common: &Common, args: &cli::import::OneApi) -> Outcome {
+    let plan = args.plan()?;
+    let settings = load(common)?;
+    settings::prepare_dir(&settings.data_dir)?;
+    let report = runtime()?.block_on(async {
+        let store = open_store(&settings).await?;
+        let report = store.import_one_api(plan).await.map_err(|error| error.to_string());
+        store.close().await;
+        report
+    })?;
+    args.report(&report).lines().for_each(say);
+    Ok(())
+}
+
 /// `magic conformance`. The access token is taken from `MAGIC_ACCESS_TOKEN`: flags are seen by others.
 pub fn conformance(args: &cli::conformance::Conformance) -> Outcome {
     let token = std::env::var("MAGIC_ACCESS_TOKEN").ok().map(|token| Secret::new(token.trim()));

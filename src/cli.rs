@@ -1,6 +1,7 @@
 //! The command line.
 
 pub mod conformance;
+pub mod import;
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -42,11 +43,22 @@ pub enum Command {
     Conformance(conformance::Conformance),
     /// Set a new password for root, read from the terminal's input
     ResetRootPassword,
+    /// Take over another installation
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
     /// The books
     Ledger {
         #[command(subcommand)]
         command: LedgerCommand,
     },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ImportCommand {
+    /// Users, tokens, channels, vouchers, options and logs of a one-api database; may be run again
+    OneApi(import::OneApi),
 }
 
 #[derive(Debug, Clone, Subcommand)]

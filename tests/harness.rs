@@ -111,7 +111,7 @@ impl World {
         assert_eq!(code, 0, "{out}{err}");
     }
 
-    fn env_refs(&self) -> Vec<(&str, &str)> {
+    pub fn env_refs(&self) -> Vec<(&str, &str)> {
         self.env.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 }

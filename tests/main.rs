@@ -11,6 +11,7 @@ mod edge;
 mod failover;
 mod fleet;
 mod harness;
+mod import;
 mod logs;
 mod money;
 mod responses;

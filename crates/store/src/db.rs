@@ -176,6 +176,20 @@ impl Db {
         Ok(Db { pool: Self::connect(dsn, connections).await?, changed })
     }
 
+    /// Somebody else's database, to be read and left as it is.
+    pub async fn open_foreign(dsn: &Dsn) -> Result<Db> {
+        let pool = match dsn {
+            Dsn::Sqlite(path) => {
+                // Neither made nor switched to another journal mode: it is not ours.
+                let options = SqliteConnectOptions::new().filename(path).read_only(true);
+                let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+                Pool::Sqlite { write: pool.clone(), read: pool }
+            }
+            _ => Self::connect(dsn, 2).await?,
+        };
+        Ok(Db { pool, changed: Arc::default() })
+    }
+
     async fn connect(dsn: &Dsn, connections: u32) -> Result<Pool> {
         let acquire = Duration::from_secs(3);
         match dsn {

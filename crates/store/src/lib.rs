@@ -16,6 +16,7 @@ pub mod channels;
 pub mod codes;
 pub mod dsn;
 pub mod enrol;
+pub mod import;
 pub mod ledger;
 pub mod load;
 pub mod logs;

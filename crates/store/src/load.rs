@@ -29,7 +29,9 @@ impl Store {
             let rows = inner.db.fetch("SELECT name, value FROM magic_options", vec![]).await?;
             let mut set = BTreeMap::new();
             for row in &rows {
-                set.insert(row.text(0)?, row.text(1)?);
+                let name = row.text(0)?;
+                let value = crate::settings::shown(&inner, &name, row.text(1)?);
+                set.insert(name, value);
             }
             Ok(Loaded {
                 version,

@@ -64,9 +64,9 @@ pub struct LogFilter {
     pub keyword: String,
 }
 
-const COLUMNS: &str = "user_id, created_at, type, content, username, token_name, model_name, quota, cost, prompt_tokens, \
+pub(crate) const COLUMNS: &str = "user_id, created_at, type, content, username, token_name, model_name, quota, cost, prompt_tokens, \
      completion_tokens, channel_id, request_id, elapsed_time, is_stream, system_prompt_reset, mark, status, error, endpoint, detail";
-const COUNT: usize = 21;
+pub(crate) const COUNT: usize = 21;
 
 /// Texts are looked for in so many of the newest rows: no index helps there.
 pub const SEARCH_MAX: i64 = 100_000;

@@ -11,6 +11,7 @@ const SQLITE: &[(i64, &str)] = &[
     (3, include_str!("../../../migrations/sqlite/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/sqlite/0004_vouchers.sql")),
     (5, include_str!("../../../migrations/sqlite/0005_accounts.sql")),
+    (7, include_str!("../../../migrations/sqlite/0007_import.sql")),
     (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/sqlite/0009_reminders.sql")),
 ];
@@ -20,6 +21,7 @@ const MYSQL: &[(i64, &str)] = &[
     (3, include_str!("../../../migrations/mysql/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/mysql/0004_vouchers.sql")),
     (5, include_str!("../../../migrations/mysql/0005_accounts.sql")),
+    (7, include_str!("../../../migrations/mysql/0007_import.sql")),
     (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/mysql/0009_reminders.sql")),
 ];
@@ -29,6 +31,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (3, include_str!("../../../migrations/postgres/0003_capabilities.sql")),
     (4, include_str!("../../../migrations/postgres/0004_vouchers.sql")),
     (5, include_str!("../../../migrations/postgres/0005_accounts.sql")),
+    (7, include_str!("../../../migrations/postgres/0007_import.sql")),
     (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/postgres/0009_reminders.sql")),
 ];

@@ -191,6 +191,10 @@ impl Store {
                 tx.exec("DELETE FROM magic_options WHERE owner = ?", args![FILE]).await?;
                 for (name, value) in &owned.options {
                     let sql = tx.engine().upsert("magic_options", &["name"], &["value", "owner"]);
+                    let value = match magic_domain::options::find(name) {
+                        Some(def) => crate::settings::stored(&inner, def, value)?,
+                        None => value.clone(),
+                    };
                     tx.exec(&sql, args![name, value, FILE]).await?;
                 }
                 tx.exec("DELETE FROM magic_models WHERE owner = ?", args![FILE]).await?;

@@ -2,10 +2,11 @@
 
 use crate::db::args;
 use crate::error::{Result, StoreError};
-use crate::run::{Store, bump, transaction};
+use crate::run::{Inner, Store, bump, transaction};
 use crate::{DB, FILE};
 use magic_domain::options::{self, Options};
 use magic_domain::price::Price;
+use magic_domain::secret::Secret;
 use std::collections::BTreeMap;
 
 /// A model with a price of its own.
@@ -28,7 +29,8 @@ impl Store {
                 if owner == FILE {
                     owned.push(name.clone());
                 }
-                set.insert(name, row.text(1)?);
+                let value = shown(&inner, &name, row.text(1)?);
+                set.insert(name, value);
             }
             Ok((Options::new(set), owned))
         })
@@ -48,7 +50,8 @@ impl Store {
                     );
                 }
                 let sql = tx.engine().upsert("magic_options", &["name"], &["value", "owner"]);
-                tx.exec(&sql, args![&name, &value, DB]).await?;
+                let def = options::find(&name).ok_or(StoreError::NotFound("option"))?;
+                tx.exec(&sql, args![&name, stored(&inner, def, &value)?, DB]).await?;
                 bump(tx).await?;
             })
         })
@@ -93,6 +96,34 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+fn place(name: &str) -> String {
+    format!("magic_options/value/{name}")
+}
+
+/// A value as it is kept: secrets are sealed (SR-21).
+pub(crate) fn stored(inner: &Inner, def: &options::Def, value: &str) -> Result<String> {
+    match def.secret {
+        true => inner.vault.seal(&Secret::new(value), &place(def.key)),
+        false => Ok(value.to_owned()),
+    }
+}
+
+/// A kept value as it is used; a secret that does not open is as good as none.
+pub(crate) fn shown(inner: &Inner, name: &str, value: String) -> String {
+    if !options::find(name).is_some_and(|def| def.secret) {
+        return value;
+    }
+    match inner.vault.open(&value, &place(name)) {
+        Ok(secret) => secret.expose().to_owned(),
+        // From before secrets were sealed.
+        Err(_) if !value.starts_with("v1:") => value,
+        Err(_) => {
+            log::error!("the secret of the option {name} can't be opened");
+            String::new()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{config, each, page, sql};
+use common::{config, each, page};
 use futures::future::join_all;
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
@@ -14,7 +14,7 @@ use magic_store::tokens::{NewToken, TokenChange};
 use magic_store::users::{NewUser, Page};
 use magic_store::vouchers::{NewVouchers, VoucherChange, VoucherFilter, VoucherRow, voucher_status};
 use magic_store::{Store, StoreError};
-use magic_testkit::db::{Engine, database};
+use magic_testkit::db::{Engine, database, sql};
 use proptest::prelude::*;
 
 async fn user(store: &Store, name: &str) -> UserId {

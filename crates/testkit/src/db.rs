@@ -1,10 +1,13 @@
 //! Private database servers on free ports: started once per test process (or given by the environment, as
 //! `cargo xtask test` does), a fresh database for every test, everything gone at the end.
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, SqliteConnection};
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -273,5 +276,26 @@ fn run(command: &mut Command) {
         let _ = err.write_all(&output.stdout);
         let _ = err.write_all(&output.stderr);
         panic!("{command:?} failed");
+    }
+}
+
+/// What somebody with the database's password does behind our back: statements, one after another.
+pub async fn sql(database: &Database, statements: &str) {
+    let query = || sqlx::raw_sql(AssertSqlSafe(statements.to_owned()));
+    match database.engine {
+        Engine::Sqlite => {
+            let options =
+                SqliteConnectOptions::from_str(&database.dsn).expect("a DSN").create_if_missing(true);
+            let mut on = SqliteConnection::connect_with(&options).await.expect("a connection");
+            query().execute(&mut on).await.expect("a statement");
+        }
+        Engine::MySql => {
+            let mut on = MySqlConnection::connect(&database.dsn).await.expect("a connection");
+            query().execute(&mut on).await.expect("a statement");
+        }
+        Engine::Postgres => {
+            let mut on = PgConnection::connect(&database.dsn).await.expect("a connection");
+            query().execute(&mut on).await.expect("a statement");
+        }
     }
 }

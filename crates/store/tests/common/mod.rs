@@ -5,8 +5,7 @@ use magic_domain::secret::Secret;
 use magic_store::users::Page;
 use magic_store::vault::KeySources;
 use magic_store::{Bootstrap, Config, Dsn, Store};
-use magic_testkit::db::{Database, ENGINES, Engine, database};
-use sqlx::{Connection, Executor};
+use magic_testkit::db::{Database, ENGINES, database};
 use std::path::Path;
 
 pub fn config(database: &Database) -> Config {
@@ -34,19 +33,4 @@ pub async fn each(test: impl AsyncFn(Store, &Database)) {
 
 pub fn page() -> Page {
     Page { offset: 0, limit: 10, order: String::new() }
-}
-
-/// What somebody with the database's password does behind our back.
-pub async fn sql(database: &Database, statement: &'static str) {
-    match database.engine {
-        Engine::Sqlite => {
-            sqlx::SqliteConnection::connect(&database.dsn).await.unwrap().execute(statement).await.unwrap();
-        }
-        Engine::MySql => {
-            sqlx::MySqlConnection::connect(&database.dsn).await.unwrap().execute(statement).await.unwrap();
-        }
-        Engine::Postgres => {
-            sqlx::PgConnection::connect(&database.dsn).await.unwrap().execute(statement).await.unwrap();
-        }
-    }
 }

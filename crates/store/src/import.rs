@@ -1,0 +1,213 @@
+//! Taking over a one-api database (or a fork's whose tables match): users with their passwords, tokens whose keys
+//! stay valid, channels, vouchers, options and logs. Each object is written with its row in `magic_imports` in one
+//! transaction, so that an import that broke off goes on where it stopped, and one that is run again changes
+//! nothing. Balances enter the ledger as opening entries.
+
+mod objects;
+mod source;
+
+use crate::db::{Engine, Tx, TxError, args};
+use crate::dsn::Dsn;
+use crate::error::{Result, StoreError};
+use crate::run::{Inner, Store, bump, transaction};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use source::{Form, Source};
+
+/// What is to be taken over, and how.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub from: Dsn,
+    /// A database of their own for the logs.
+    pub logs_from: Option<Dsn>,
+    pub with_logs: bool,
+    /// Nothing is written.
+    pub dry_run: bool,
+}
+
+/// How many objects of a kind there were, and what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Count {
+    pub found: u64,
+    pub imported: u64,
+    /// Taken over by an earlier run.
+    pub already: u64,
+    pub skipped: u64,
+}
+
+/// Something a person should know; never a secret.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    pub kind: &'static str,
+    pub id: i64,
+    pub name: String,
+    pub what: String,
+}
+
+/// What an import found and did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    pub counts: BTreeMap<&'static str, Count>,
+    pub findings: Vec<Finding>,
+}
+
+/// One run.
+pub(crate) struct Run {
+    inner: Arc<Inner>,
+    source: Source,
+    dry: bool,
+    report: Report,
+    /// What has been taken over, of all runs: kind and old id to the new one.
+    map: HashMap<(&'static str, i64), i64>,
+}
+
+/// Kinds, in the order in which they depend on each other.
+pub(crate) const KINDS: &[&str] = &["user", "token", "channel", "voucher", "option", "log"];
+/// The longest an import may take: ten million rows of logs.
+const DEADLINE: Duration = Duration::from_secs(6 * 3600);
+
+impl Store {
+    /// Takes the database over.
+    ///
+    /// # Errors
+    /// `Invalid`: it is no one-api database. Others as everywhere; what was taken over before an error stays, and
+    /// the next run goes on from there.
+    pub async fn import_one_api(&self, plan: Plan) -> Result<Report> {
+        self.run_for(DEADLINE, move |inner| async move {
+            let source = Source::open(&plan.from).await?;
+            if !source.has("users").await? || !source.has("tokens").await? || !source.has("channels").await? {
+                return Err(StoreError::Invalid(
+                    "this is no one-api database: the tables users, tokens and channels are missing".into(),
+                ));
+            }
+            let map = known(&inner, &source.name).await?;
+            let mut run = Run { inner, source, dry: plan.dry_run, report: Report::default(), map };
+            run.users().await?;
+            run.tokens().await?;
+            run.channels().await?;
+            run.vouchers().await?;
+            run.options().await?;
+            if plan.with_logs {
+                match &plan.logs_from {
+                    Some(dsn) => {
+                        let logs = Source::open(dsn).await?;
+                        run.logs(&logs).await?;
+                        logs.close().await;
+                    }
+                    None => {
+                        let logs = Source::open(&plan.from).await?;
+                        run.logs(&logs).await?;
+                        logs.close().await;
+                    }
+                }
+            }
+            if !run.dry {
+                sequences(&run.inner).await?;
+                let done: Result<()> = transaction!(run.inner.db, |tx| { bump(tx).await? });
+                done?;
+            }
+            run.source.close().await;
+            Ok(run.report)
+        })
+        .await
+    }
+}
+
+async fn known(inner: &Inner, source: &str) -> Result<HashMap<(&'static str, i64), i64>> {
+    let sql = "SELECT kind, old_id, new_id FROM magic_imports WHERE source = ?";
+    let mut map = HashMap::new();
+    for row in inner.db.fetch(sql, args![source]).await? {
+        let kind = row.text(0)?;
+        if let Some(kind) = KINDS.iter().find(|known| **known == kind) {
+            map.insert((*kind, row.int(1)?), row.int(2)?);
+        }
+    }
+    Ok(map)
+}
+
+/// Rows that kept their ids are above what the engines' counters know: new rows must come after them.
+async fn sequences(inner: &Inner) -> Result<()> {
+    for table in ["magic_users", "magic_tokens", "magic_channels", "magic_vouchers"] {
+        match inner.db.engine() {
+            // Takes the largest id of the table into account by itself.
+            Engine::Sqlite => {}
+            Engine::Postgres => {
+                let sql = format!(
+                    "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {table}))"
+                );
+                inner.db.fetch(&sql, vec![]).await?;
+            }
+            Engine::MySql => {
+                let row =
+                    inner.db.one(&format!("SELECT COALESCE(MAX(id), 0) + 1 FROM {table}"), vec![]).await?;
+                let next = row.map(|row| row.int(0)).transpose()?.unwrap_or(1);
+                inner.db.exec(&format!("ALTER TABLE {table} AUTO_INCREMENT = {next}"), vec![]).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Run {
+    fn count(&mut self, kind: &'static str) -> &mut Count {
+        self.report.counts.entry(kind).or_default()
+    }
+
+    fn find(&mut self, kind: &'static str, id: i64, name: &str, what: impl Into<String>) {
+        self.report.findings.push(Finding { kind, id, name: name.to_owned(), what: what.into() });
+    }
+
+    /// Counts an object; true: it has been taken over before.
+    fn seen(&mut self, kind: &'static str, id: i64) -> bool {
+        self.count(kind).found += 1;
+        let already = self.map.contains_key(&(kind, id));
+        if already {
+            self.count(kind).already += 1;
+        }
+        already
+    }
+
+    fn skip(&mut self, kind: &'static str, id: i64, name: &str, what: impl Into<String>) {
+        self.count(kind).skipped += 1;
+        self.find(kind, id, name, what);
+    }
+
+    fn done(&mut self, kind: &'static str, old: i64, new: i64) {
+        self.map.insert((kind, old), new);
+        self.count(kind).imported += 1;
+    }
+}
+
+/// Gives a fresh row its old id back where nobody has it, and notes it in the map; the id it has then.
+pub(crate) async fn settle(
+    tx: &mut Tx,
+    source: &str,
+    kind: &str,
+    table: &str,
+    old: i64,
+    new: i64,
+) -> Result<i64, TxError> {
+    let mut id = new;
+    if old > 0 && old != new {
+        let free = tx.one(&format!("SELECT id FROM {table} WHERE id = ?"), args![old]).await?.is_none();
+        if free {
+            tx.exec(&format!("UPDATE {table} SET id = ? WHERE id = ?"), args![old, new]).await?;
+            id = old;
+        }
+    }
+    remember(tx, source, kind, old, id).await?;
+    Ok(id)
+}
+
+pub(crate) async fn remember(
+    tx: &mut Tx,
+    source: &str,
+    kind: &str,
+    old: i64,
+    new: i64,
+) -> Result<(), TxError> {
+    let sql = "INSERT INTO magic_imports (source, kind, old_id, new_id) VALUES (?, ?, ?, ?)";
+    tx.exec(sql, args![source, kind, old, new]).await.map(|_| ())
+}

@@ -1,0 +1,93 @@
+//! `magic import one-api`.
+
+use clap::{Args, ValueEnum};
+use magic_store::Dsn;
+use magic_store::import::{Plan, Report};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Flags of `magic import one-api`.
+#[derive(Debug, Clone, Args)]
+pub struct OneApi {
+    /// one-api's database: the path of its SQLite file (sqlite:one-api.db), or its SQL_DSN
+    #[arg(long, value_name = "DSN", env = "MAGIC_IMPORT_FROM", hide_env_values = true)]
+    from: String,
+    /// Its LOG_SQL_DSN, where the logs have a database of their own
+    #[arg(long, value_name = "DSN", env = "MAGIC_IMPORT_LOGS_FROM", hide_env_values = true)]
+    logs_from: Option<String>,
+    /// Leave the logs where they are
+    #[arg(long)]
+    no_logs: bool,
+    /// Write nothing; report what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+fn dsn(text: &str) -> Result<Dsn, String> {
+    // A bare path is what people type.
+    let dsn = match Path::new(text).is_file() {
+        true => Dsn::Sqlite(text.into()),
+        false => Dsn::parse(text, Path::new("one-api.db")).map_err(|error| error.to_string())?,
+    };
+    match &dsn {
+        Dsn::Sqlite(path) if !path.is_file() => Err(format!("{} is no file", path.display())),
+        _ => Ok(dsn),
+    }
+}
+
+impl OneApi {
+    /// # Errors
+    /// A DSN that can't be read, or a file that is not there.
+    pub fn plan(&self) -> Result<Plan, String> {
+        Ok(Plan {
+            from: dsn(&self.from)?,
+            logs_from: self.logs_from.as_deref().map(dsn).transpose()?,
+            with_logs: !self.no_logs,
+            dry_run: self.dry_run,
+        })
+    }
+
+    /// The report for people, or for programs.
+    pub fn report(&self, report: &Report) -> String {
+        match self.format {
+            Format::Json => serde_json::to_string_pretty(report).unwrap_or_default(),
+            Format::Text => text(report, self.dry_run),
+        }
+    }
+}
+
+fn text(report: &Report, dry: bool) -> String {
+    let mut out = String::new();
+    let verb = if dry { "to import" } else { "imported" };
+    let _ = writeln!(out, "{:<10}{:>10}{:>12}{:>16}{:>10}", "", "found", verb, "already there", "skipped");
+    for (kind, c) in &report.counts {
+        let _ = writeln!(
+            out,
+            "{:<10}{:>10}{:>12}{:>16}{:>10}",
+            format!("{kind}s"),
+            c.found,
+            c.imported,
+            c.already,
+            c.skipped
+        );
+    }
+    for finding in &report.findings {
+        let id = if finding.id == 0 { String::new() } else { format!(" {}", finding.id) };
+        let name = if finding.name.is_empty() { String::new() } else { format!(" ({})", finding.name) };
+        let _ = writeln!(out, "{}{id}{name}: {}", finding.kind, finding.what);
+    }
+    if dry {
+        out.push_str("nothing was written\n");
+    }
+    out.trim_end().to_owned()
+}
