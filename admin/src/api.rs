@@ -4,6 +4,7 @@ pub mod channels;
 pub mod conformance;
 pub mod groups;
 pub mod logs;
+pub mod oauth;
 pub mod options;
 pub mod site;
 pub mod tokens;

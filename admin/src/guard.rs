@@ -72,6 +72,27 @@ fn same_origin(request: &HttpRequest) -> bool {
     }
 }
 
+/// For a `GET` that changes something: a browser may only send it from our own page.
+pub fn own_page(request: &HttpRequest) -> Result<(), ApiError> {
+    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    match site {
+        Some("same-origin") | None => Ok(()),
+        Some(_) => Err(forbidden("the request does not come from this site")),
+    }
+}
+
+/// The caller of a public route, if they are signed in. A session that has ended is nobody.
+pub async fn visitor(request: &HttpRequest) -> Result<Option<UserRow>, ApiError> {
+    if request.headers().get("authorization").is_none() && request.cookie(COOKIE).is_none() {
+        return Ok(None);
+    }
+    match identify(request.clone(), Role::User).await {
+        Ok((user, _)) => Ok(Some(user)),
+        Err(error) if error.status == 401 => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 async fn identify(request: HttpRequest, needed: Role) -> Result<(UserRow, Option<Secret>), ApiError> {
     let Some(deps) = request.app_data::<web::Data<Deps>>() else { return Err(unauthorised()) };
     let authorization =

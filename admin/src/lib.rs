@@ -2,11 +2,14 @@
 //! knows the database and, through [`Live`], the running proxy; it knows neither Pingora nor the wire.
 
 mod api;
+pub mod endpoints;
 mod error;
 mod extract;
 mod guard;
 mod json;
 mod limit;
+mod oidc;
+mod provider;
 mod router;
 
 use async_trait::async_trait;
@@ -107,6 +110,8 @@ pub struct Deps {
     /// Unix seconds.
     pub started: i64,
     pub version: &'static str,
+    /// Where the services are that signing in depends on.
+    pub endpoints: endpoints::Endpoints,
 }
 
 /// A service that runs until it is stopped.

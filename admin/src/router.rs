@@ -1,7 +1,7 @@
 //! Every route on one page, with the role it needs; a test walks it and proves that nothing answers without.
 
 use crate::Deps;
-use crate::api::{channels, conformance, groups, logs, options, site, tokens, users};
+use crate::api::{channels, conformance, groups, logs, oauth, options, site, tokens, users};
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
 use crate::guard;
@@ -19,6 +19,13 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/home_page_content", "public"),
     ("POST", "/api/user/login", "public"),
     ("GET", "/api/user/logout", "public"),
+    ("GET", "/api/oauth/state", "public"),
+    ("GET", "/api/oauth/oidc/start", "public"),
+    ("GET", "/api/oauth/github", "public"),
+    ("GET", "/api/oauth/oidc", "public"),
+    ("GET", "/api/oauth/lark", "public"),
+    ("GET", "/api/oauth/wechat", "public"),
+    ("GET", "/api/oauth/wechat/bind", "user"),
     ("GET", "/api/models", "user"),
     ("GET", "/api/user/self", "user"),
     ("PUT", "/api/user/self", "user"),
@@ -74,6 +81,13 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/notice", get().to(site::notice))
         .route("/api/about", get().to(site::about))
         .route("/api/home_page_content", get().to(site::home))
+        .route("/api/oauth/state", get().to(oauth::state))
+        .route("/api/oauth/oidc/start", get().to(oauth::oidc_start))
+        .route("/api/oauth/github", get().to(oauth::github))
+        .route("/api/oauth/oidc", get().to(oauth::oidc))
+        .route("/api/oauth/lark", get().to(oauth::lark))
+        .route("/api/oauth/wechat", get().to(oauth::wechat))
+        .route("/api/oauth/wechat/bind", get().to(oauth::wechat_bind))
         .route("/api/models", get().to(channels::known_models))
         .route("/api/user/login", post().to(users::login))
         .route("/api/user/logout", get().to(users::logout))

@@ -3,7 +3,7 @@
 use crate::Deps;
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
 use crate::extract::{ListQuery, Members, object};
-use crate::guard::{Admin, AnyUser, COOKIE, Caller, client, critical, is_local};
+use crate::guard::{Admin, AnyUser, COOKIE, Caller, client, critical, is_local, own_page};
 use crate::json;
 use crate::limit::Limiter;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
@@ -57,12 +57,17 @@ pub async fn login(
         // The password everybody knows opens nothing from outside.
         return Err(refused());
     }
+    welcome(&request, &deps, &user).await
+}
+
+/// A new session for an account that has proved itself: the cookie, and what a sign-in tells.
+pub(crate) async fn welcome(request: &HttpRequest, deps: &Deps, user: &UserRow) -> Result<HttpResponse> {
     let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("");
-    let (id, csrf) = deps.store.create_session(&user, &client(&request), agent).await?;
-    let mut data = json::user_brief(&user);
+    let (id, csrf) = deps.store.create_session(user, &client(request), agent).await?;
+    let mut data = json::user_brief(user);
     data["csrf"] = value!(csrf);
     let mut response = ok(data);
-    response.add_cookie(&cookie(&request, id.expose())).map_err(|_| bad_request("cookie"))?;
+    response.add_cookie(&cookie(request, id.expose())).map_err(|_| bad_request("cookie"))?;
     Ok(response)
 }
 
@@ -151,9 +156,8 @@ pub async fn access_token(
     request: HttpRequest,
     deps: web::Data<Deps>,
 ) -> Result<HttpResponse> {
-    let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    if caller.session.is_some() && site.is_some_and(|site| site != "same-origin") {
-        return Err(forbidden("the request does not come from this site"));
+    if caller.session.is_some() {
+        own_page(&request)?;
     }
     Ok(ok(deps.store.new_access_token(caller.user.id).await?.expose()))
 }

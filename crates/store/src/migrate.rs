@@ -9,16 +9,19 @@ const SQLITE: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/sqlite/0001_first.sql")),
     (2, include_str!("../../../migrations/sqlite/0002_responses.sql")),
     (3, include_str!("../../../migrations/sqlite/0003_capabilities.sql")),
+    (6, include_str!("../../../migrations/sqlite/0006_signin.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
     (2, include_str!("../../../migrations/mysql/0002_responses.sql")),
     (3, include_str!("../../../migrations/mysql/0003_capabilities.sql")),
+    (6, include_str!("../../../migrations/mysql/0006_signin.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
     (2, include_str!("../../../migrations/postgres/0002_responses.sql")),
     (3, include_str!("../../../migrations/postgres/0003_capabilities.sql")),
+    (6, include_str!("../../../migrations/postgres/0006_signin.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {

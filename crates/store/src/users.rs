@@ -1,6 +1,6 @@
 //! Accounts.
 
-use crate::db::{Arg, Row, args};
+use crate::db::{Arg, Row, Tx, TxError, args};
 use crate::error::{Result, StoreError};
 use crate::ledger::{AdjustKind, Change};
 use crate::run::{Store, bump, transaction};
@@ -36,10 +36,10 @@ pub struct UserRow {
     pub created_time: i64,
 }
 
-const COLUMNS: &str = "id, username, display_name, role, status, email, github_id, wechat_id, lark_id, oidc_id, \
+pub(crate) const COLUMNS: &str = "id, username, display_name, role, status, email, github_id, wechat_id, lark_id, oidc_id, \
      access_token_tail, balance, used, request_count, grp, aff_code, inviter_id, epoch, must_change, owner, created_time";
 
-fn read(row: &Row) -> Result<UserRow> {
+pub(crate) fn read(row: &Row) -> Result<UserRow> {
     Ok(UserRow {
         id: UserId(row.int(0)?),
         username: row.text(1)?,
@@ -188,34 +188,7 @@ impl Store {
         };
         self.run(move |inner| async move {
             let note = random_id();
-            transaction!(inner.db, |tx| {
-                let id = tx
-                    .insert(
-                        "INSERT INTO magic_users (username, password_hash, display_name, role, status, email, github_id, wechat_id, \
-                         lark_id, oidc_id, access_token_hash, access_token_tail, balance, grp, aff_code, inviter_id, owner, created_time) \
-                         VALUES (?, ?, ?, ?, 1, ?, '', '', '', '', ?, '', 0, ?, ?, ?, ?, ?)",
-                        args![
-                            &new.username,
-                            &hash,
-                            &new.display_name,
-                            if new.role == 0 { 1 } else { new.role },
-                            &new.email,
-                            Option::<String>::None,
-                            if new.group.is_empty() { "default" } else { new.group.as_str() },
-                            random_id()[..8].to_owned(),
-                            new.inviter_id,
-                            DB,
-                            now()
-                        ],
-                    )
-                    .await?;
-                if new.balance.is_positive() {
-                    let by = Change::By(new.balance);
-                    crate::ledger::adjust(tx, UserId(id), by, AdjustKind::Gift, "new account", &note).await?;
-                }
-                bump(tx).await?;
-                UserId(id)
-            })
+            transaction!(inner.db, |tx| { insert(tx, &new, &hash, &note).await? })
         })
         .await
     }
@@ -280,6 +253,7 @@ impl Store {
                 )
                 .await?;
                 tx.exec("DELETE FROM magic_sessions WHERE user_id = ?", args![id.0]).await?;
+                crate::totp::forget(tx, id).await?;
                 bump(tx).await?;
             })
         })
@@ -367,8 +341,40 @@ impl Store {
         let root = root.await?.ok_or(StoreError::NotFound("root account"))?;
         let change =
             UserChange { password: Some(password), status: Some(user_status::ENABLED), ..Default::default() };
+        // Whoever may write the database is root already; a lost second factor must not lock the owner out.
+        self.totp_remove(root.id).await?;
         self.update_user(root.id, change).await.map(|user| user.username)
     }
+}
+
+/// Writes a new account and its first balance; nodes are told with the commit.
+pub(crate) async fn insert(tx: &mut Tx, new: &NewUser, hash: &str, note: &str) -> Result<UserId, TxError> {
+    let id = tx
+        .insert(
+            "INSERT INTO magic_users (username, password_hash, display_name, role, status, email, github_id, wechat_id, \
+             lark_id, oidc_id, access_token_hash, access_token_tail, balance, grp, aff_code, inviter_id, owner, created_time) \
+             VALUES (?, ?, ?, ?, 1, ?, '', '', '', '', ?, '', 0, ?, ?, ?, ?, ?)",
+            args![
+                &new.username,
+                hash,
+                &new.display_name,
+                if new.role == 0 { 1 } else { new.role },
+                &new.email,
+                Option::<String>::None,
+                if new.group.is_empty() { "default" } else { new.group.as_str() },
+                random_id()[..8].to_owned(),
+                new.inviter_id,
+                DB,
+                now()
+            ],
+        )
+        .await?;
+    if new.balance.is_positive() {
+        let by = Change::By(new.balance);
+        crate::ledger::adjust(tx, UserId(id), by, AdjustKind::Gift, "new account", note).await?;
+    }
+    bump(tx).await?;
+    Ok(UserId(id))
 }
 
 /// Escapes `%`, `_` and the escape itself, for `LIKE … ESCAPE '!'`.
