@@ -8,4 +8,5 @@ pub mod oauth;
 pub mod options;
 pub mod site;
 pub mod tokens;
+pub mod totp;
 pub mod users;

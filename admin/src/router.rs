@@ -1,7 +1,7 @@
 //! Every route on one page, with the role it needs; a test walks it and proves that nothing answers without.
 
 use crate::Deps;
-use crate::api::{channels, conformance, groups, logs, oauth, options, site, tokens, users};
+use crate::api::{channels, conformance, groups, logs, oauth, options, site, tokens, totp, users};
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
 use crate::guard;
@@ -26,6 +26,12 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/oauth/lark", "public"),
     ("GET", "/api/oauth/wechat", "public"),
     ("GET", "/api/oauth/wechat/bind", "user"),
+    ("POST", "/api/oauth/totp", "public"),
+    ("GET", "/api/user/totp", "user"),
+    ("POST", "/api/user/totp", "user"),
+    ("DELETE", "/api/user/totp", "user"),
+    ("POST", "/api/user/totp/confirm", "user"),
+    ("DELETE", "/api/user/{id}/totp", "admin"),
     ("GET", "/api/models", "user"),
     ("GET", "/api/user/self", "user"),
     ("PUT", "/api/user/self", "user"),
@@ -88,6 +94,12 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/oauth/lark", get().to(oauth::lark))
         .route("/api/oauth/wechat", get().to(oauth::wechat))
         .route("/api/oauth/wechat/bind", get().to(oauth::wechat_bind))
+        .route("/api/oauth/totp", post().to(totp::redeem))
+        .route("/api/user/totp", get().to(totp::status))
+        .route("/api/user/totp", post().to(totp::begin))
+        .route("/api/user/totp", delete().to(totp::remove))
+        .route("/api/user/totp/confirm", post().to(totp::confirm))
+        .route("/api/user/{id}/totp", delete().to(totp::reset))
         .route("/api/models", get().to(channels::known_models))
         .route("/api/user/login", post().to(users::login))
         .route("/api/user/logout", get().to(users::logout))

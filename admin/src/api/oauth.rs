@@ -1,10 +1,11 @@
 //! Signing in, or binding an account, by GitHub, OIDC, Lark or WeChat. A flow belongs to the browser that
 //! began it: its state is good once, for ten minutes, with the cookie that came with it.
 
+use crate::api::{totp, users};
 use crate::error::{ApiError, Result, banned, conflict, forbidden, ok, unauthorised};
 use crate::guard::{AnyUser, Caller, client, critical, is_local, own_page, visitor};
 use crate::limit::Limiter;
-use crate::{Deps, api::users, oidc, provider};
+use crate::{Deps, oidc, provider};
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::money::Nano;
@@ -214,6 +215,9 @@ async fn finish(
     };
     if user.status != user_status::ENABLED || (user.must_change && !is_local(&client(request))) {
         return Err(banned());
+    }
+    if let Some(asked) = totp::ticket(request, deps, &user).await? {
+        return Ok(asked);
     }
     users::welcome(request, deps, &user).await
 }

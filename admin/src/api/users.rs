@@ -1,6 +1,7 @@
 //! Sign-in, the own account, and (for administrators) everybody's.
 
 use crate::Deps;
+use crate::api::totp;
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
 use crate::extract::{ListQuery, Members, object};
 use crate::guard::{Admin, AnyUser, COOKIE, Caller, client, critical, is_local, own_page};
@@ -57,6 +58,7 @@ pub async fn login(
         // The password everybody knows opens nothing from outside.
         return Err(refused());
     }
+    totp::second_factor(&deps, user.id, body.text("totp")?).await?;
     welcome(&request, &deps, &user).await
 }
 
@@ -177,7 +179,7 @@ pub async fn list(
 }
 
 /// The account, if the caller may act on it: their own, or one of lesser rights; root may act on all.
-async fn reach(caller: &UserRow, deps: &Deps, id: UserId) -> Result<UserRow> {
+pub(crate) async fn reach(caller: &UserRow, deps: &Deps, id: UserId) -> Result<UserRow> {
     let user = deps.store.user(id).await?.filter(|user| user.status != user_status::DELETED);
     let user = user.ok_or_else(|| not_found("user"))?;
     if caller.role != Role::Root && user.role >= caller.role && user.id != caller.id {
