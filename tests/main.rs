@@ -13,5 +13,6 @@ mod harness;
 mod money;
 mod responses;
 mod rules;
+mod signin;
 mod streams;
 mod vendors;
