@@ -57,7 +57,7 @@ fn others() -> Vendor {
                 let code = seen.path.split("code=").nth(1).unwrap();
                 json!({ "success": true, "message": "", "data": if code == "bad" { "" } else { code } })
             }
-            other => panic!("{other}"),
+            other => return Script::json(404, json!({ "unknown": other }).to_string()),
         };
         Script::json(200, body.to_string())
     })
