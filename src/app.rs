@@ -11,6 +11,7 @@ use crate::proxy::Edge;
 use crate::settings::{self, Listen, Settings};
 use crate::wallet::Wallets;
 use async_trait::async_trait;
+use magic_admin::endpoints::Endpoints;
 use magic_admin::{Deps, Live};
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
@@ -244,7 +245,7 @@ pub fn serve(common: &Common) -> Outcome {
             api_rate: settings.api_rate,
             started: chrono::Utc::now().timestamp(),
             version: VERSION,
-            endpoints: magic_admin::Endpoints::from_env(&|name| std::env::var(name).ok()),
+            endpoints: Endpoints::from_env(&|name| std::env::var(name).ok()),
         },
         &socket,
     )

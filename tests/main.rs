@@ -16,6 +16,7 @@ mod logs;
 mod money;
 mod responses;
 mod rules;
+mod signin;
 mod streams;
 mod upkeep;
 mod vendors;

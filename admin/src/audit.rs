@@ -13,7 +13,17 @@ use serde_json::{Map, Value, json};
 /// Longest detail of an entry, in bytes of JSON; what is longer is only told by its digest.
 const DETAIL_MAX: usize = 4096;
 /// The reads of one-api that change something.
-const CHANGING_READS: &[&str] = &["/api/user/token", "/api/user/logout"];
+const CHANGING_READS: &[&str] = &[
+    "/api/user/token",
+    "/api/user/logout",
+    "/api/user/aff",
+    "/api/oauth/github",
+    "/api/oauth/oidc",
+    "/api/oauth/lark",
+    "/api/oauth/wechat",
+    "/api/oauth/wechat/bind",
+    "/api/oauth/email/bind",
+];
 
 fn changes(request: &ServiceRequest) -> bool {
     match *request.method() {
@@ -113,6 +123,8 @@ fn is_secret(name: &str) -> bool {
         "proxy",
         "totp",
         "turnstile",
+        "state",
+        "ticket",
         "headers",
         "config",
     ];

@@ -85,14 +85,25 @@ pub fn bearer(request: &HttpRequest) -> Option<String> {
     Some(without_scheme(text).trim().to_owned()).filter(|text| (1..=256).contains(&text.len()))
 }
 
-/// For a `GET` that changes something (one-api has some): a browser may only send it from our own page. Neither
-/// a link in a mail nor another site's picture may.
-pub fn own_page<N: Needs>(caller: &Caller<N>, request: &HttpRequest) -> Result<(), ApiError> {
+/// For a `GET` that changes something: a browser may only send it from our own page.
+pub fn own_page(request: &HttpRequest) -> Result<(), ApiError> {
     let site = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
-    if caller.session.is_some() && site.is_some_and(|site| site != "same-origin") {
-        return Err(forbidden("the request does not come from this site"));
+    match site {
+        Some("same-origin") | None => Ok(()),
+        Some(_) => Err(forbidden("the request does not come from this site")),
     }
-    Ok(())
+}
+
+/// The caller of a public route, if they are signed in. A session that has ended is nobody.
+pub async fn visitor(request: &HttpRequest) -> Result<Option<UserRow>, ApiError> {
+    if request.headers().get("authorization").is_none() && request.cookie(COOKIE).is_none() {
+        return Ok(None);
+    }
+    match identify(request.clone(), Role::User).await {
+        Ok((user, _)) => Ok(Some(user)),
+        Err(error) if error.status == 401 => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 async fn identify(request: HttpRequest, needed: Role) -> Result<(UserRow, Option<Secret>), ApiError> {

@@ -4,6 +4,7 @@
 mod api;
 mod audit;
 mod csv;
+pub mod endpoints;
 mod error;
 mod extract;
 mod guard;
@@ -12,6 +13,8 @@ mod limit;
 mod lockout;
 pub mod mail;
 mod mailroom;
+mod oidc;
+mod provider;
 mod router;
 mod turnstile;
 
@@ -122,28 +125,8 @@ pub struct Deps {
     /// Unix seconds.
     pub started: i64,
     pub version: &'static str,
-    pub endpoints: Endpoints,
-}
-
-/// Where services are whose address is no option.
-#[derive(Debug, Clone)]
-pub struct Endpoints {
-    /// Where Turnstile's answers are verified.
-    pub turnstile: String,
-}
-
-impl Endpoints {
-    /// As the environment says (`TURNSTILE_VERIFY_URL`), else the services' own.
-    pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Self {
-        let or =
-            |name, known: &str| env(name).filter(|url| !url.is_empty()).unwrap_or_else(|| known.to_owned());
-        Self {
-            turnstile: or(
-                "TURNSTILE_VERIFY_URL",
-                "https://challenges.cloudflare.com/turnstile/v0/siteverify",
-            ),
-        }
-    }
+    /// Where the services are that signing in depends on.
+    pub endpoints: endpoints::Endpoints,
 }
 
 /// A service that runs until it is stopped.

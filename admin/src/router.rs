@@ -2,8 +2,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, logs, options, sessions, site, tokens, upkeep,
-    users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, sessions, site, tokens,
+    totp, upkeep, users, vouchers,
 };
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
@@ -29,6 +29,19 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/api/oauth/email/bind", "user"),
     ("POST", "/api/user/login", "public"),
     ("GET", "/api/user/logout", "public"),
+    ("GET", "/api/oauth/state", "public"),
+    ("GET", "/api/oauth/oidc/start", "public"),
+    ("GET", "/api/oauth/github", "public"),
+    ("GET", "/api/oauth/oidc", "public"),
+    ("GET", "/api/oauth/lark", "public"),
+    ("GET", "/api/oauth/wechat", "public"),
+    ("GET", "/api/oauth/wechat/bind", "user"),
+    ("POST", "/api/oauth/totp", "public"),
+    ("GET", "/api/user/totp", "user"),
+    ("POST", "/api/user/totp", "user"),
+    ("DELETE", "/api/user/totp", "user"),
+    ("POST", "/api/user/totp/confirm", "user"),
+    ("DELETE", "/api/user/{id}/totp", "admin"),
     ("GET", "/api/models", "user"),
     ("GET", "/api/user/self", "user"),
     ("PUT", "/api/user/self", "user"),
@@ -114,6 +127,19 @@ fn routes(config: &mut web::ServiceConfig) {
         .route("/api/notice", get().to(site::notice))
         .route("/api/about", get().to(site::about))
         .route("/api/home_page_content", get().to(site::home))
+        .route("/api/oauth/state", get().to(oauth::state))
+        .route("/api/oauth/oidc/start", get().to(oauth::oidc_start))
+        .route("/api/oauth/github", get().to(oauth::github))
+        .route("/api/oauth/oidc", get().to(oauth::oidc))
+        .route("/api/oauth/lark", get().to(oauth::lark))
+        .route("/api/oauth/wechat", get().to(oauth::wechat))
+        .route("/api/oauth/wechat/bind", get().to(oauth::wechat_bind))
+        .route("/api/oauth/totp", post().to(totp::redeem))
+        .route("/api/user/totp", get().to(totp::status))
+        .route("/api/user/totp", post().to(totp::begin))
+        .route("/api/user/totp", delete().to(totp::remove))
+        .route("/api/user/totp/confirm", post().to(totp::confirm))
+        .route("/api/user/{id}/totp", delete().to(totp::reset))
         .route("/api/models", get().to(channels::known_models))
         .route("/api/verification", get().to(accounts::verification))
         .route("/api/reset_password", get().to(accounts::reset_password))

@@ -208,7 +208,9 @@ pub async fn bind_email(
     query: web::Query<AddressQuery>,
 ) -> Result<HttpResponse> {
     critical(&request, &limiter)?;
-    own_page(&caller, &request)?;
+    if caller.session.is_some() {
+        own_page(&request)?;
+    }
     if caller.user.owner == FILE {
         return Err(conflict("this account is declared in the configuration file"));
     }

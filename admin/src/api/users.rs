@@ -1,6 +1,7 @@
 //! Sign-in, the own account, and (for administrators) everybody's.
 
 use crate::Deps;
+use crate::api::totp;
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
 use crate::extract::{ListQuery, Members, object};
 use crate::guard::{
@@ -69,13 +70,19 @@ pub async fn login(
         return Err(refused());
     }
     attempt.right();
+    totp::second_factor(&deps, user.id, body.text("totp")?).await?;
+    welcome(&request, &deps, &user).await
+}
+
+/// A new session for an account that has proved itself: the cookie, and what a sign-in tells.
+pub(crate) async fn welcome(request: &HttpRequest, deps: &Deps, user: &UserRow) -> Result<HttpResponse> {
     let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("");
-    let (id, csrf) = deps.store.create_session(&user, &client(&request), agent).await?;
-    request.extensions_mut().insert(Who::from(&*user));
-    let mut data = json::user_brief(&user);
+    let (id, csrf) = deps.store.create_session(user, &client(request), agent).await?;
+    request.extensions_mut().insert(Who::from(user));
+    let mut data = json::user_brief(user);
     data["csrf"] = value!(csrf);
     let mut response = ok(data);
-    response.add_cookie(&cookie(&request, id.expose())).map_err(|_| bad_request("cookie"))?;
+    response.add_cookie(&cookie(request, id.expose())).map_err(|_| bad_request("cookie"))?;
     Ok(response)
 }
 
@@ -165,7 +172,9 @@ pub async fn access_token(
     request: HttpRequest,
     deps: web::Data<Deps>,
 ) -> Result<HttpResponse> {
-    own_page(&caller, &request)?;
+    if caller.session.is_some() {
+        own_page(&request)?;
+    }
     Ok(ok(deps.store.new_access_token(caller.user.id).await?.expose()))
 }
 
@@ -190,7 +199,7 @@ pub async fn list(
 }
 
 /// The account, if the caller may act on it: their own, or one of lesser rights; root may act on all.
-async fn reach(caller: &UserRow, deps: &Deps, id: UserId) -> Result<UserRow> {
+pub(crate) async fn reach(caller: &UserRow, deps: &Deps, id: UserId) -> Result<UserRow> {
     let user = deps.store.user(id).await?.filter(|user| user.status != user_status::DELETED);
     let user = user.ok_or_else(|| not_found("user"))?;
     if caller.role != Role::Root && user.role >= caller.role && user.id != caller.id {

@@ -155,7 +155,13 @@ impl Store {
     }
 }
 
-async fn insert(tx: &mut Tx, new: &NewUser, hash: &str, ids: &[String; 3]) -> Result<Enrolled, TxError> {
+/// Writes an account and all that comes with it; `ids` are the ledger events of its gifts.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    new: &NewUser,
+    hash: &str,
+    ids: &[String; 3],
+) -> Result<Enrolled, TxError> {
     let inviter = if new.invited_by.is_empty() {
         None
     } else {

@@ -39,7 +39,8 @@ pub fn mark(id: &Secret) -> String {
     digest(id.expose()).chars().take(MARK).collect()
 }
 
-fn random() -> Result<Secret> {
+/// 64 hex digits of chance.
+pub(crate) fn random() -> Result<Secret> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|_| StoreError::Internal("no randomness".into()))?;
     Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))

@@ -248,6 +248,7 @@ impl Store {
                 )
                 .await?;
                 tx.exec("DELETE FROM magic_sessions WHERE user_id = ?", args![id.0]).await?;
+                crate::totp::forget(tx, id).await?;
                 bump(tx).await?;
             })
         })
@@ -344,6 +345,8 @@ impl Store {
         let root = root.await?.ok_or(StoreError::NotFound("root account"))?;
         let change =
             UserChange { password: Some(password), status: Some(user_status::ENABLED), ..Default::default() };
+        // Whoever may write the database is root already; a lost second factor must not lock the owner out.
+        self.totp_remove(root.id).await?;
         self.update_user(root.id, change).await.map(|user| user.username)
     }
 }

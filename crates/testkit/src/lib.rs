@@ -8,6 +8,7 @@
 pub mod client;
 pub mod corpus;
 pub mod db;
+pub mod oidc;
 pub mod process;
 pub mod relay;
 pub mod smtp;
