@@ -19,10 +19,9 @@ use magic_store::ledger::{AdjustKind, Change, LeaseScope, Posted};
 use magic_store::logs::LogFilter;
 use magic_store::owned::{Owned, OwnedToken, OwnedUser};
 use magic_store::tokens::{NewToken, TokenChange};
-use magic_store::users::{NewUser, Page, SignIn, UserChange};
-use magic_store::vault::KeySources;
-use magic_store::{Bootstrap, Config, Dsn, Store, StoreError};
-use magic_testkit::db::{Database, ENGINES, Engine, database};
+use magic_store::users::{NewUser, SignIn, UserChange};
+use magic_store::{Config, Dsn, Store, StoreError};
+use magic_testkit::db::{Engine, database};
 use std::path::Path;
 
 async fn user(store: &Store, balance: i64) -> UserId {

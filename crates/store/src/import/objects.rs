@@ -177,7 +177,7 @@ impl Run {
         let new: Result<i64> = transaction!(self.inner.db, |tx| {
             let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
             let mut values: Vec<Arg> = columns.iter().map(|(_, value)| value.clone()).collect();
-            let new = match replaced {
+            match replaced {
                 Some(here) => {
                     let row = tx.one("SELECT balance FROM magic_users WHERE id = ?", args![here]).await?;
                     let before = row.map(|row| row.int(0)).transpose()?.unwrap_or(0);
@@ -209,8 +209,7 @@ impl Run {
                     }
                     new
                 }
-            };
-            new
+            }
         });
         let new = new?;
         if new != id {
