@@ -123,6 +123,17 @@ pub fn import_one_api(common: &Common, args: &cli::import::OneApi) -> Outcome {
     Ok(())
 }
 
+/// `magic export`: the file, on the standard output.
+pub fn export(common: &Common) -> Outcome {
+    let settings = load(common)?;
+    let loaded = runtime()?.block_on(async {
+        let store = open_store(&settings).await?;
+        store.load().await.map_err(|error| error.to_string())
+    })?;
+    crate::export::toml(&loaded).lines().for_each(say);
+    Ok(())
+}
+
 /// `magic conformance`. The access token is taken from `MAGIC_ACCESS_TOKEN`: flags are seen by others.
 pub fn conformance(args: &cli::conformance::Conformance) -> Outcome {
     let token = std::env::var("MAGIC_ACCESS_TOKEN").ok().map(|token| Secret::new(token.trim()));

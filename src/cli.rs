@@ -48,11 +48,23 @@ pub enum Command {
         #[command(subcommand)]
         command: ImportCommand,
     },
+    /// Write channels, models, groups and options as a configuration file, secrets as references
+    Export {
+        /// The form of the file
+        #[arg(long, value_enum, default_value = "toml")]
+        format: ExportFormat,
+    },
     /// The books
     Ledger {
         #[command(subcommand)]
         command: LedgerCommand,
     },
+}
+
+/// Forms that `magic export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    Toml,
 }
 
 #[derive(Debug, Clone, Subcommand)]

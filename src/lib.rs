@@ -15,6 +15,7 @@ pub mod credentials;
 pub mod door;
 pub mod egress;
 pub mod event;
+pub mod export;
 pub mod faults;
 pub mod fetch;
 pub mod gateway;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use magic::app;
-use magic::cli::{Cli, Command, ImportCommand, LedgerCommand};
+use magic::cli::{Cli, Command, ExportFormat, ImportCommand, LedgerCommand};
 use std::process::ExitCode;
 
 #[cfg(feature = "jemalloc")]
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => app::conformance(&args),
         Command::ResetRootPassword => app::reset_root_password(&cli.common),
         Command::Import { command: ImportCommand::OneApi(args) } => app::import_one_api(&cli.common, &args),
+        Command::Export { format: ExportFormat::Toml } => app::export(&cli.common),
         Command::Ledger { command: LedgerCommand::Verify } => app::verify(&cli.common),
     };
     match done {

@@ -4,6 +4,7 @@
 mod owned;
 mod reader;
 
+pub use owned::PRICES;
 pub use owned::check_base as check_base_url;
 pub use reader::Faults;
 

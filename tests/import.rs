@@ -194,3 +194,60 @@ async fn a_one_api_installation_moves_in() {
         world.verify();
     }
 }
+
+/// What is taken out with `magic export` is a file that another installation starts from.
+#[tokio::test]
+async fn an_export_is_a_configuration() {
+    let vendor = good(Proto::H1);
+    let world = World::new("");
+    let channel = json!({
+        "type": 8, "name": "main \"eu\"", "key": "sk-vendor-1", "models": MODEL, "base_url": vendor.base_url(), "priority": 2,
+        "model_mapping": { "alias": MODEL }, "headers": { "x-team": "header-secret" }, "group": "default,vip",
+        "params": { "temperature": 0.5, "stop": ["a", "${b}"] }, "limits": { "rpm": 60 }, "system_prompt": "cost: ${x}",
+    });
+    assert_eq!(world.api("POST", "/api/channel/", Some(channel)).await.status, 200);
+    let price =
+        json!({ "model": "own", "price": { "rates": { "input": 1_500_000_000, "output": 2 }, "tiers": [] } });
+    let priced = world.api("PUT", "/api/price", Some(price)).await;
+    assert_eq!(priced.status, 200, "{}", priced.text());
+    for (key, value) in
+        [("SystemName", "Ours"), ("SMTPToken", "smtp-secret"), ("GroupRatio", "{\"default\":1,\"vip\":0.25}")]
+    {
+        let body = json!({ "key": key, "value": value });
+        assert_eq!(world.api("PUT", "/api/option/", Some(body)).await.status, 200);
+    }
+    let binary = env!("CARGO_BIN_EXE_magic");
+    let (code, out, err) = run(binary, world.dir.path(), &["export", "--format", "toml"], &world.env_refs());
+    assert_eq!(code, 0, "{err}");
+    for secret in ["sk-vendor-1", "header-secret", "smtp-secret"] {
+        assert!(!out.contains(secret), "{out}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("magic.toml"), &out).unwrap();
+    let env: Vec<(String, String)> = out
+        .lines()
+        .filter_map(|line| line.strip_prefix("#   "))
+        .map(|name| (name.to_owned(), if name.ends_with("_KEY") { "sk-vendor-1" } else { "s" }.to_owned()))
+        .collect();
+    assert_eq!(env.len(), 3, "{out}");
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let (code, said, err) = run(binary, dir.path(), &["check-config"], &env);
+    assert_eq!(code, 0, "{said}{err}\n{out}");
+    let owned: Vec<(&'static str, String)> =
+        env.iter().map(|(name, value)| (&*name.to_string().leak(), value.to_string())).collect();
+    let other = World::with(out, false, owned);
+    assert_eq!(other.chat(&request(false)).await.status, 200);
+    let sent = vendor.seen().last().unwrap().clone();
+    assert_eq!(
+        (sent.headers["authorization"].as_str(), sent.json()["stop"][1].as_str()),
+        ("Bearer sk-vendor-1", Some("${b}"))
+    );
+    let prices = other.api("GET", "/api/price", None).await.json();
+    assert_eq!(
+        prices["data"]["models"][0]["price"]["rates"],
+        json!({ "input": 1_500_000_000, "output": 2 }),
+        "{prices}"
+    );
+    let groups = other.api("GET", "/api/group/", None).await.json();
+    assert_eq!(groups["data"], json!(["default", "vip"]));
+}

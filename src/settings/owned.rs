@@ -119,7 +119,7 @@ fn groups(root: &Node<'_>, options: &mut Options) {
 }
 
 /// Keys of a price, what they are a price of, and the units one of them is for.
-const PRICES: &[(&str, Bucket, f64)] = &[
+pub const PRICES: &[(&str, Bucket, f64)] = &[
     ("input", Bucket::Input, 1e9),
     ("output", Bucket::Output, 1e9),
     ("cache_read", Bucket::CacheRead, 1e9),
