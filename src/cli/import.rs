@@ -36,6 +36,8 @@ pub enum Format {
 fn dsn(text: &str) -> Result<Dsn, String> {
     // A bare path is what people type.
     let dsn = match Path::new(text).is_file() {
+        // No DSN has neither: somebody meant a file.
+        false if !text.contains(['@', ':']) => return Err(format!("{text} is no file")),
         true => Dsn::Sqlite(text.into()),
         false => Dsn::parse(text, Path::new("one-api.db")).map_err(|error| error.to_string())?,
     };
