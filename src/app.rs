@@ -283,6 +283,7 @@ pub fn serve(common: &Common) -> Outcome {
     });
     let rounds =
         jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
+    let retaining = jobs.spawn(crate::jobs::retention::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
 
@@ -303,6 +304,7 @@ pub fn serve(common: &Common) -> Outcome {
     following.abort();
     rounds.abort();
     reminding.abort();
+    retaining.abort();
     Ok(())
 }
 

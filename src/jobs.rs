@@ -3,4 +3,5 @@
 pub mod follow;
 pub mod post;
 pub mod recover;
+pub mod retention;
 pub mod rounds;

@@ -2,8 +2,10 @@
 
 use crate::harness::{CUSTOMER_KEY, World, channel, customer, good, request};
 use magic_testkit::client::h1;
+use magic_testkit::db::{Database, Engine, sql};
 use magic_testkit::vendor::Proto;
 use serde_json::Value;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn a_request_is_explained_and_the_log_is_taken_along() {
@@ -61,4 +63,30 @@ async fn a_request_is_explained_and_the_log_is_taken_along() {
         [&ids[2], &ids[1], &ids[0]]
     );
     assert_eq!(world.api("GET", "/api/log/export?format=pdf", None).await.status, 422);
+}
+
+#[tokio::test]
+async fn old_rows_go_when_the_option_says_so() {
+    let vendor = good(Proto::H1);
+    let config = format!("{}{}", channel("a", &vendor, ""), customer(1.0));
+    let mut world = World::new(config);
+    assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
+    world.logs(1).await;
+    let option = serde_json::json!({ "key": "LogRetentionDays", "value": "30" });
+    assert_eq!(world.api("PUT", "/api/option/", Some(option)).await.status, 200);
+    world.restart();
+    assert_eq!(world.logs(1).await.len(), 1, "young rows stay");
+    world.gateway.kill();
+    let file = Database {
+        dsn: format!("sqlite:{}", world.dir.path().join("data/magic.db").display()),
+        engine: Engine::Sqlite,
+        dir: tempfile::tempdir().unwrap(),
+    };
+    sql(&file, "UPDATE magic_logs SET created_at = created_at - 31 * 86400 WHERE type = 2").await;
+    world.restart();
+    let end = Instant::now() + Duration::from_secs(20);
+    while !world.api("GET", "/api/log/?type=2", None).await.json()["data"].as_array().unwrap().is_empty() {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -100,6 +100,8 @@ pub const OPTIONS: &[Def] = &[
     def("GroupRatio", r#"{"default":1,"vip":1,"svip":1}"#, Ratios),
     // Ours. `DefaultModelPrice`: USD per 1M tokens (in and out) of a model without a price; empty: refused.
     def("DefaultModelPrice", "", Text),
+    // Days that rows of the log are kept; 0: for ever. The ledger keeps every bill whatever this says.
+    def("LogRetentionDays", "0", Int),
     // Tokens reserved for the answer of a call that sets no limit, at most (the model's own maximum may be less).
     def("DefaultMaxOutputTokens", "4096", Int),
 ];
