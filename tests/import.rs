@@ -40,6 +40,8 @@ fn old_installation(engine: Engine, vendor: &Vendor) -> String {
          INSERT INTO users VALUES (1, 'root', '{root}', 'Root User', 100, 1, '', '', '', NULL, '{ACCESS}', 500000000000000, 0, 0, 'default', '', 0, NULL),
            (7, 'alice', '{alice}', 'Alice', 1, 1, 'Alice@Example.com', 'alice-hub', '', NULL, NULL, 1000000, 250, 3, 'vip', 'aB3x', 1, 'x'),
            (9, 'bob', '', NULL, 10, 2, NULL, '', '', NULL, '11111111111111111111111111111111', -5, NULL, NULL, NULL, 'cD4y', 0, NULL);
+         INSERT INTO users (id, username, password, role, status, quota, aff_code, inviter_id) VALUES (4, 'dora', '', 1, 1, 5, 'd4', 6), \
+           (5, 'emil', '', 1, 1, 6, 'e5', 0), (6, 'fay', '', 1, 1, 7, 'f6', 0);
          INSERT INTO tokens VALUES (3, 7, '{ALICE_KEY}', 1, 'laptop', 1700000000, 1700000001, -1, 500000, {f}, 10, NULL, NULL),
            (4, 1, '{ROOT_KEY}', 1, 'root', 1700000000, 1700000001, -1, 0, {t_}, 0, '', ''),
            (5, 99, 'orphankey', 1, 'orphan', 0, 0, -1, 0, {t_}, 0, NULL, NULL);
@@ -89,7 +91,7 @@ async fn a_one_api_installation_moves_in() {
         let mut world = World::with("", false, env);
 
         let dry = import(&world, &old, &["--dry-run"]);
-        assert_eq!(dry["counts"]["user"]["imported"], 3, "{dry}");
+        assert_eq!(dry["counts"]["user"]["imported"], 6, "{dry}");
         assert_eq!(login(&world, "alice", "alice password").await.status, 401, "a dry run writes nothing");
 
         let report = import(&world, &old, &[]);
@@ -169,6 +171,12 @@ async fn a_one_api_installation_moves_in() {
             (&rows[3]["request_id"], &rows[3]["quota"], &rows[3]["is_stream"]),
             (&json!("2023x"), &json!(250), &json!(true)),
             "{logs}"
+        );
+        let dora = asked("/api/user/4").await.json()["data"].clone();
+        assert_eq!(
+            (&dora["username"], &dora["inviter_id"]),
+            (&json!("dora"), &json!(6)),
+            "ids are kept: {dora}"
         );
         let azure = asked("/api/channel/43").await.json()["data"].clone();
         assert_eq!(
@@ -250,4 +258,75 @@ async fn an_export_is_a_configuration() {
     );
     let groups = other.api("GET", "/api/group/", None).await.json();
     assert_eq!(groups["data"], json!(["default", "vip"]));
+}
+
+/// Installations of one-api in a file, with one user who has money and a token.
+async fn small(path: &std::path::Path, key: &str, state: &str) -> Database {
+    let file = Database {
+        dsn: format!("sqlite:{}", path.display()),
+        engine: Engine::Sqlite,
+        dir: tempfile::tempdir().unwrap(),
+    };
+    let statements = format!(
+        "CREATE TABLE users (id integer PRIMARY KEY, username text, password text, role int, status int, access_token text, quota integer);
+         CREATE TABLE tokens (id integer PRIMARY KEY, user_id integer, key text, status integer, name text, expired_time integer, unlimited_quota numeric);
+         CREATE TABLE channels (id integer PRIMARY KEY, type integer, key text, status integer, name text, models text);
+         CREATE TABLE logs (id integer PRIMARY KEY, user_id integer, created_at integer, type integer, content text);
+         INSERT INTO users VALUES (1, 'root', '', 100, 1, '{ACCESS}', 100), (2, 'ann', '', 1, 1, '{key}', 5000);
+         INSERT INTO tokens VALUES (2, 2, '{key}', 1, 't', -1, 1);
+         INSERT INTO channels VALUES (1, 1, 'k', {state}, 'c', 'm');
+         INSERT INTO logs VALUES (1, 2, 1700000000, 2, 'x');"
+    );
+    sql(&file, &statements).await;
+    file
+}
+
+#[tokio::test]
+async fn one_installation_under_two_addresses_is_one() {
+    let world = World::new("");
+    let one = small(&world.dir.path().join("one.db"), "firstinstallation", "NULL").await;
+    let report = import(&world, &one, &[]);
+    assert_eq!(
+        (&report["counts"]["user"]["imported"], &report["counts"]["log"]["imported"]),
+        (&json!(2), &json!(1))
+    );
+    assert!(
+        report.to_string().contains("taken as disabled"),
+        "one-api calls no channel without a state: {report}"
+    );
+    std::fs::copy(world.dir.path().join("one.db"), world.dir.path().join("moved.db")).unwrap();
+    let moved = Database {
+        dsn: format!("sqlite:{}", world.dir.path().join("moved.db").display()),
+        engine: Engine::Sqlite,
+        dir: tempfile::tempdir().unwrap(),
+    };
+    let again = import(&world, &moved, &[]);
+    for (kind, count) in again["counts"].as_object().unwrap() {
+        assert_eq!((&count["imported"], &count["already"]), (&json!(0), &count["found"]), "{kind}: {again}");
+    }
+    // Made from the same template, and yet another: it has to be said.
+    let other = small(&world.dir.path().join("other.db"), "secondinstallation", "1").await;
+    sql(&other, "DELETE FROM tokens; DELETE FROM users WHERE id = 2").await;
+    let args = ["import", "one-api", "--from", other.dsn.as_str()];
+    let (code, _, err) = run(env!("CARGO_BIN_EXE_magic"), world.dir.path(), &args, &world.env_refs());
+    assert!(code == 1 && err.contains("--another"), "{err}");
+    assert_eq!(import(&world, &other, &["--another"])["counts"]["user"]["imported"], 1);
+    world.verify();
+}
+
+/// The first start and the old installation were given the same access token: root keeps it.
+#[tokio::test]
+async fn root_keeps_an_access_token_that_both_were_given() {
+    let env = vec![
+        ("INITIAL_ROOT_PASSWORD", String::new()),
+        ("INITIAL_ROOT_TOKEN", String::new()),
+        ("INITIAL_ROOT_ACCESS_TOKEN", ACCESS.to_owned()),
+    ];
+    let world = World::with("", false, env);
+    let old = small(&world.dir.path().join("one.db"), "firstinstallation", "1").await;
+    import(&world, &old, &[]);
+    let bearer = format!("Bearer {ACCESS}");
+    let me = h1(world.gateway.address, "GET", "/api/user/self", &[("authorization", &bearer)], b"").await;
+    assert_eq!((me.status, me.json()["data"]["quota"].as_i64()), (200, Some(100)), "{}", me.text());
+    world.verify();
 }

@@ -18,6 +18,9 @@ pub struct OneApi {
     /// Leave the logs where they are
     #[arg(long)]
     no_logs: bool,
+    /// It is another installation than those taken over before, although it looks like one of them
+    #[arg(long)]
+    another: bool,
     /// Write nothing; report what would be done
     #[arg(long)]
     dry_run: bool,
@@ -56,6 +59,7 @@ impl OneApi {
             logs_from: self.logs_from.as_deref().map(dsn).transpose()?,
             with_logs: !self.no_logs,
             dry_run: self.dry_run,
+            another: self.another,
         })
     }
 

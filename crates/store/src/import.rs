@@ -3,6 +3,7 @@
 //! transaction, so that an import that broke off goes on where it stopped, and one that is run again changes
 //! nothing. Balances enter the ledger as opening entries.
 
+mod identity;
 mod objects;
 mod source;
 
@@ -25,6 +26,8 @@ pub struct Plan {
     pub with_logs: bool,
     /// Nothing is written.
     pub dry_run: bool,
+    /// It is another installation than those taken over before, whatever it looks like.
+    pub another: bool,
 }
 
 /// How many objects of a kind there were, and what became of them.
@@ -76,35 +79,29 @@ impl Store {
     /// the next run goes on from there.
     pub async fn import_one_api(&self, plan: Plan) -> Result<Report> {
         self.run_for(DEADLINE, move |inner| async move {
-            let source = Source::open(&plan.from).await?;
+            let mut source = Source::open(&plan.from).await?;
             if !source.has("users").await? || !source.has("tokens").await? || !source.has("channels").await? {
                 return Err(StoreError::Invalid(
                     "this is no one-api database: the tables users, tokens and channels are missing".into(),
                 ));
             }
+            source.name = identity::name(&inner, &source, plan.another).await?;
             let map = known(&inner, &source.name).await?;
             let mut run = Run { inner, source, dry: plan.dry_run, report: Report::default(), map };
+            if !run.dry {
+                make_room(&run.inner, &run.source).await?;
+            }
             run.users().await?;
             run.tokens().await?;
             run.channels().await?;
             run.vouchers().await?;
             run.options().await?;
             if plan.with_logs {
-                match &plan.logs_from {
-                    Some(dsn) => {
-                        let logs = Source::open(dsn).await?;
-                        run.logs(&logs).await?;
-                        logs.close().await;
-                    }
-                    None => {
-                        let logs = Source::open(&plan.from).await?;
-                        run.logs(&logs).await?;
-                        logs.close().await;
-                    }
-                }
+                let logs = Source::open(plan.logs_from.as_ref().unwrap_or(&plan.from)).await?;
+                run.logs(&logs).await?;
+                logs.close().await;
             }
             if !run.dry {
-                sequences(&run.inner).await?;
                 let done: Result<()> = transaction!(run.inner.db, |tx| { bump(tx).await? });
                 done?;
             }
@@ -127,23 +124,46 @@ async fn known(inner: &Inner, source: &str) -> Result<HashMap<(&'static str, i64
     Ok(map)
 }
 
-/// Rows that kept their ids are above what the engines' counters know: new rows must come after them.
-async fn sequences(inner: &Inner) -> Result<()> {
-    for table in ["magic_users", "magic_tokens", "magic_channels", "magic_vouchers"] {
+/// Where what is taken over goes, and where it comes from.
+const TABLES: &[(&str, &str)] = &[
+    ("magic_users", "users"),
+    ("magic_tokens", "tokens"),
+    ("magic_channels", "channels"),
+    ("magic_vouchers", "redemptions"),
+];
+
+/// Makes fresh rows come after every id that an old row may want to keep: otherwise a counter would hand out
+/// later what a row was moved to before. Counters are never moved backwards.
+async fn make_room(inner: &Inner, source: &Source) -> Result<()> {
+    for (table, old) in TABLES {
+        let highest = source.highest(old).await?;
+        let row = inner.db.one(&format!("SELECT COALESCE(MAX(id), 0) FROM {table}"), vec![]).await?;
+        if highest <= row.map(|row| row.int(0)).transpose()?.unwrap_or(0) {
+            continue;
+        }
         match inner.db.engine() {
-            // Takes the largest id of the table into account by itself.
-            Engine::Sqlite => {}
+            Engine::Sqlite => {
+                let done: Result<()> = transaction!(inner.db, |tx| {
+                    let raise = "UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?";
+                    if tx.exec(raise, args![highest, *table]).await? == 0 {
+                        let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)";
+                        tx.exec(sql, args![*table, highest]).await?;
+                    }
+                });
+                done?;
+            }
             Engine::Postgres => {
+                let sequence = format!("pg_get_serial_sequence('{table}', 'id')");
                 let sql = format!(
-                    "SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT COALESCE(MAX(id), 1) FROM {table}))"
+                    "SELECT setval({sequence}, GREATEST({highest}, COALESCE(pg_sequence_last_value(CAST({sequence} AS regclass)), 1)))"
                 );
                 inner.db.fetch(&sql, vec![]).await?;
             }
             Engine::MySql => {
-                let row =
-                    inner.db.one(&format!("SELECT COALESCE(MAX(id), 0) + 1 FROM {table}"), vec![]).await?;
-                let next = row.map(|row| row.int(0)).transpose()?.unwrap_or(1);
-                inner.db.exec(&format!("ALTER TABLE {table} AUTO_INCREMENT = {next}"), vec![]).await?;
+                inner
+                    .db
+                    .exec(&format!("ALTER TABLE {table} AUTO_INCREMENT = {}", highest + 1), vec![])
+                    .await?;
             }
         }
     }

@@ -4,7 +4,7 @@ use super::source::{Form, Old, Source};
 use super::{Run, remember, settle};
 use crate::channels::{NewChannel, config_of};
 use crate::db::{Arg, args};
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use crate::ledger::{post_move, rows};
 use crate::run::transaction;
 use crate::tokens::NewToken;
@@ -14,7 +14,7 @@ use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::ids::{ChannelId, UserId};
 use magic_domain::money::Nano;
 use magic_domain::options;
-use magic_domain::principal::user_status;
+use magic_domain::principal::{token_status, user_status};
 use magic_domain::secret::Secret;
 use std::collections::BTreeMap;
 
@@ -51,10 +51,24 @@ impl Run {
             ("aff_code", T),
             ("inviter_id", I),
         ];
+        // Who was invited by somebody that comes later.
+        let mut later = Vec::new();
         for old in self.source.all("users", &wanted).await? {
             let id = old.int("id");
-            if !self.seen("user", id) {
-                self.user(id, &old).await?;
+            if self.seen("user", id) {
+                continue;
+            }
+            self.user(id, &old).await?;
+            if old.int("inviter_id") > id {
+                later.push((id, old.int("inviter_id")));
+            }
+        }
+        for (id, inviter) in later {
+            if let (Some(id), Some(inviter), false) =
+                (self.map.get(&("user", id)), self.map.get(&("user", inviter)), self.dry)
+            {
+                let sql = "UPDATE magic_users SET inviter_id = ? WHERE id = ?";
+                self.inner.db.exec(sql, args![*inviter, *id]).await?;
             }
         }
         Ok(())
@@ -66,9 +80,10 @@ impl Run {
         self.inner.db.one(sql, vec![]).await?.map(|row| row.int(0)).transpose()
     }
 
-    async fn taken(&self, column: &str, value: &str) -> Result<bool> {
-        let sql = format!("SELECT id FROM magic_users WHERE {column} = ?");
-        Ok(!value.is_empty() && self.inner.db.one(&sql, args![value]).await?.is_some())
+    /// Whether an account has the value, other than the one that is about to be replaced.
+    async fn taken(&self, column: &str, value: &str, but: Option<i64>) -> Result<bool> {
+        let sql = format!("SELECT id FROM magic_users WHERE {column} = ? AND id <> ?");
+        Ok(!value.is_empty() && self.inner.db.one(&sql, args![value, but.unwrap_or(0)]).await?.is_some())
     }
 
     async fn user(&mut self, id: i64, old: &Old) -> Result<()> {
@@ -95,10 +110,10 @@ impl Run {
             username = format!("user_{id}");
             self.find("user", id, &old_name, format!("no username: called {username}"));
         }
-        if replaced.is_none() && self.taken("username", &username).await? {
+        if self.taken("username", &username, replaced).await? {
             let base = username.clone();
             let mut number = 2;
-            while self.taken("username", &username).await? {
+            while self.taken("username", &username, replaced).await? {
                 username = format!("{base}_{number}");
                 number += 1;
             }
@@ -107,13 +122,13 @@ impl Run {
         let access = old.text("access_token");
         let mut access_hash = (!access.is_empty()).then(|| digest(&access));
         if let Some(hash) = &access_hash
-            && self.taken("access_token_hash", hash).await?
+            && self.taken("access_token_hash", hash, replaced).await?
         {
             self.find("user", id, &old_name, "the access token exists here: left out");
             access_hash = None;
         }
         let mut aff_code = old.text("aff_code");
-        if self.taken("aff_code", &aff_code).await? {
+        if self.taken("aff_code", &aff_code, replaced).await? {
             aff_code = String::new();
             self.find(
                 "user",
@@ -142,7 +157,12 @@ impl Run {
             );
         }
         let status = old.int("status");
-        let status = if matches!(status, 1..=3) { status } else { user_status::ENABLED };
+        let status = if matches!(status, 1..=3) {
+            status
+        } else {
+            self.find("user", id, &old_name, format!("the state {status} is unknown: taken as disabled"));
+            user_status::BANNED
+        };
         if self.dry {
             self.done("user", id, id);
             return Ok(());
@@ -286,8 +306,17 @@ impl Run {
             let made: Result<i64> = transaction!(self.inner.db, |tx| {
                 let (fresh, _) = crate::tokens::insert(tx, &new, DB).await?;
                 let sql = "UPDATE magic_tokens SET status = ?, used = ?, created_time = ?, accessed_time = ? WHERE id = ?";
-                tx.exec(sql, args![if status == 0 { 1 } else { status }, used.0, times.0, times.1, fresh])
-                    .await?;
+                tx.exec(
+                    sql,
+                    args![
+                        if matches!(status, 1..=4) { status } else { token_status::DISABLED },
+                        used.0,
+                        times.0,
+                        times.1,
+                        fresh
+                    ],
+                )
+                .await?;
                 settle(tx, &source, "token", "magic_tokens", id, fresh).await?
             });
             self.done("token", id, made?);
@@ -370,10 +399,20 @@ impl Run {
             if groups.is_empty() {
                 groups.push("default".into());
             }
+            // one-api calls only what is 1.
             let status = match old.int("status") {
+                1 => ChannelStatus::Enabled,
                 2 => ChannelStatus::Disabled,
                 3 => ChannelStatus::AutoDisabled,
-                _ => ChannelStatus::Enabled,
+                other => {
+                    self.find(
+                        "channel",
+                        id,
+                        &name,
+                        format!("the state {other} is unknown: taken as disabled"),
+                    );
+                    ChannelStatus::Disabled
+                }
             };
             let new = NewChannel {
                 other,
@@ -554,11 +593,14 @@ impl Run {
             ("is_stream", I),
             ("system_prompt_reset", I),
         ];
-        let state = format!("import-logs:{}", from.name);
+        let state = format!("import-logs:{}", self.source.name);
         let db = self.inner.logs.clone();
         let row = db.one("SELECT value FROM magic_state WHERE name = ?", args![&state]).await?;
-        let mut after =
-            row.map(|row| row.text(0)).transpose()?.and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut mark = row.map(|row| row.text(0)).transpose()?;
+        let mut after = mark.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let before = u64::try_from(from.count("logs", after).await?).unwrap_or(0);
+        self.count("log").found += before;
+        self.count("log").already += before;
         loop {
             let old = from.rows("logs", &wanted, after, LOG_BATCH).await?;
             let Some(last) = old.last() else { return Ok(()) };
@@ -570,13 +612,27 @@ impl Run {
                 continue;
             }
             let values: Vec<Arg> = old.iter().flat_map(|old| self.log(old)).collect();
-            let upsert = db.engine().upsert("magic_state", &["name"], &["value"]);
+            let next = after.to_string();
             let made: Result<()> = transaction!(db, |tx| {
                 let into = format!("magic_logs ({})", crate::logs::COLUMNS);
                 rows(tx, &into, crate::logs::COUNT, values.clone()).await?;
-                tx.exec(&upsert, args![&state, after.to_string()]).await?;
+                // Only from where this run has read: another that runs beside it must not write the same rows.
+                let moved = match &mark {
+                    Some(mark) => {
+                        let sql = "UPDATE magic_state SET value = ? WHERE name = ? AND value = ?";
+                        tx.exec(sql, args![&next, &state, mark]).await?
+                    }
+                    None => {
+                        let sql = "INSERT INTO magic_state (value, name) VALUES (?, ?)";
+                        tx.exec(sql, args![&next, &state]).await?
+                    }
+                };
+                if moved == 0 {
+                    return Err(StoreError::Conflict("another import is under way".into()).into());
+                }
             });
             made?;
+            mark = Some(next);
         }
     }
 

@@ -134,6 +134,25 @@ impl Source {
         Ok(rows.into_iter().map(|row| Old { row, places: places.clone() }).collect())
     }
 
+    /// The highest id of a table; 0 where it has none.
+    pub async fn highest(&self, table: &str) -> Result<i64> {
+        self.number(table, "MAX(id)", i64::MAX).await
+    }
+
+    /// How many rows have an id up to that one.
+    pub async fn count(&self, table: &str, upto: i64) -> Result<i64> {
+        self.number(table, "COUNT(*)", upto).await
+    }
+
+    async fn number(&self, table: &str, what: &str, upto: i64) -> Result<i64> {
+        if !self.columns(table).await?.contains_key("id") {
+            return Ok(0);
+        }
+        let cast = if self.db.engine() == Engine::MySql { "SIGNED" } else { "BIGINT" };
+        let sql = format!("SELECT CAST(COALESCE({what}, 0) AS {cast}) FROM {table} WHERE id <= ?");
+        self.db.one(&sql, args![upto]).await?.map(|row| row.int(0)).transpose().map(Option::unwrap_or_default)
+    }
+
     /// Every row of a table that is not large.
     pub async fn all(&self, table: &str, wanted: &[(&'static str, Form)]) -> Result<Vec<Old>> {
         let mut all = Vec::new();
