@@ -2,7 +2,6 @@
 //!
 //! A request's way is told in `ARCHITECTURE.md`; the filters are in [`proxy`], in the order they run.
 
-pub mod accounts;
 pub mod app;
 pub mod ask;
 pub mod books;
@@ -37,4 +36,5 @@ pub mod tls;
 pub mod tokens;
 pub mod tuning;
 pub mod tunnel;
+pub mod vendor_account;
 pub mod wallet;

@@ -312,7 +312,7 @@ impl Live for LiveGateway {
 
     async fn vendor_models(&self, id: ChannelId) -> Result<Vec<String>, String> {
         let channel = self.channel(id)?;
-        crate::accounts::models(&self.gateway, &channel).await
+        crate::vendor_account::models(&self.gateway, &channel).await
     }
 
     async fn outward(&self, call: magic_admin::Outward) -> Result<magic_admin::OutwardAnswer, String> {

@@ -5,6 +5,7 @@ use clap::Args;
 use http::Method;
 use magic_domain::feature::{Feature, Finding, Verdict};
 use magic_domain::secret::Secret;
+use magic_wire::sign::encoded;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -88,14 +89,6 @@ async fn find(remote: &Remote, wanted: &str) -> Result<i64, String> {
             Err(format!("several channels are called {wanted:?}: name one by its id ({})", ids.join(", ")))
         }
     }
-}
-
-/// Text as it may stand in a query.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 fn table(checked: &Checked) -> String {

@@ -3,7 +3,7 @@
 //! runs at a time; what a person disabled is tested, never enabled.
 
 use crate::live::LiveGateway;
-use crate::{accounts, probe};
+use crate::{probe, vendor_account};
 use magic_domain::channel::{Channel, ChannelStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,7 +84,7 @@ pub fn start(live: Arc<LiveGateway>, round: Round) -> bool {
 
 /// Asks for a balance and keeps it; an account with nothing left is disabled, where channels may be.
 pub async fn update_balance(live: &LiveGateway, channel: &Channel) -> Result<f64, String> {
-    let balance = accounts::balance(live.gateway(), channel).await?;
+    let balance = vendor_account::balance(live.gateway(), channel).await?;
     live.store().channel_balance(channel.id, balance).await.map_err(|error| error.public())?;
     let options = &live.gateway().routing.load().table.options;
     if balance <= 0.0 && options.bool("AutomaticDisableChannelEnabled") {

@@ -28,8 +28,15 @@ fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// A text as it may stand in a query, or as one segment of a path.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    percent(text.as_bytes(), false, &mut out);
+    out
+}
+
 /// Percent-encodes all but letters, digits and `-_.~` (and slashes, where a whole path is encoded).
-pub(crate) fn percent(bytes: &[u8], slashes: bool, out: &mut String) {
+fn percent(bytes: &[u8], slashes: bool, out: &mut String) {
     for byte in bytes {
         if byte.is_ascii_alphanumeric()
             || matches!(byte, b'-' | b'_' | b'.' | b'~')

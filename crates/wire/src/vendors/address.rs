@@ -6,6 +6,7 @@ use crate::WireError;
 use crate::chat::ChatRequest;
 use crate::dialect::bedrock::model::model_id;
 use crate::dialect::dashscope;
+use crate::sign::encoded;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 
@@ -218,7 +219,7 @@ fn place(
             false => {
                 let account = setting(channel, &["user_id", "account_id"])
                     .ok_or_else(|| WireError::new("the channel needs the account's id in its settings"))?;
-                format!("/client/v4/accounts/{}/ai{path}", encode(account))
+                format!("/client/v4/accounts/{}/ai{path}", encoded(account))
             }
         },
         // Azure's newer API is OpenAI's, below `/openai/v1`.
@@ -244,7 +245,7 @@ fn own_path(
     let Asked { channel, outbound, model, stream, .. } = *call;
     let endpoint = outbound.endpoint;
     if bridged(family, endpoint) {
-        *query = format!("model={}", encode(model));
+        *query = format!("model={}", encoded(model));
         let path = match endpoint {
             Endpoint::Chat => "/chat",
             Endpoint::Speech => "/speech",
@@ -272,13 +273,13 @@ fn own_path(
             vertex(google, "google", model, method)
         }
         (Family::Bedrock | Family::Converse, Endpoint::Embeddings) => {
-            format!("/model/{}/invoke", encode(model_id(model)))
+            format!("/model/{}/invoke", encoded(model_id(model)))
         }
         (Family::Tgi, Endpoint::Embeddings) => "/embed".to_owned(),
         (Family::Tgi, Endpoint::Rerank) => "/rerank".to_owned(),
         (Family::Baidu, Endpoint::Rerank) => {
             let slug = crate::dialect::baidu::slug(model);
-            format!("/rpc/2.0/ai_custom/v1/wenxinworkshop/reranker/{}", encode(&slug))
+            format!("/rpc/2.0/ai_custom/v1/wenxinworkshop/reranker/{}", encoded(&slug))
         }
         (Family::Vertex, Endpoint::Chat) => {
             let Signing::Google(google) = signing else { return None };
@@ -302,7 +303,7 @@ fn own_path(
                 (false, true) => "converse-stream",
                 (false, false) => "converse",
             };
-            format!("/model/{}/{method}", encode(model_id(model)))
+            format!("/model/{}/{method}", encoded(model_id(model)))
         }
         (Family::Cohere, Endpoint::Chat) => "/v2/chat".to_owned(),
         (Family::Cohere, Endpoint::Embeddings) => "/v2/embed".to_owned(),
@@ -325,10 +326,10 @@ fn own_path(
         (Family::Baidu, Endpoint::Chat | Endpoint::Embeddings) => {
             let kind = if endpoint == Endpoint::Chat { "chat" } else { "embeddings" };
             let slug = crate::dialect::baidu::slug(model);
-            format!("/rpc/2.0/ai_custom/v1/wenxinworkshop/{kind}/{}", encode(&slug))
+            format!("/rpc/2.0/ai_custom/v1/wenxinworkshop/{kind}/{}", encoded(&slug))
         }
         (Family::Tencent, Endpoint::Chat | Endpoint::Embeddings) => "/".to_owned(),
-        (Family::Palm, Endpoint::Chat) => format!("/v1beta2/models/{}:generateMessage", encode(model)),
+        (Family::Palm, Endpoint::Chat) => format!("/v1beta2/models/{}:generateMessage", encoded(model)),
         (Family::Coze, Endpoint::Chat) => "/v3/chat".to_owned(),
         (Family::DeepL, Endpoint::Chat) => "/v2/translate".to_owned(),
         (Family::AiProxyLibrary, Endpoint::Chat) => "/api/library/ask".to_owned(),
@@ -387,7 +388,7 @@ fn setting<'c>(channel: &'c Channel, names: &[&str]) -> Option<&'c str> {
 /// Vertex AI's address of a model's method.
 fn vertex(google: &Google, publisher: &str, model: &str, method: &str) -> String {
     let Google { region, project, .. } = google;
-    let model = encode(model.strip_prefix("models/").unwrap_or(model));
+    let model = encoded(model.strip_prefix("models/").unwrap_or(model));
     format!("/v1/projects/{project}/locations/{region}/publishers/{publisher}/models/{model}:{method}")
 }
 
@@ -415,7 +416,7 @@ fn azure(
     let pictures = matches!(endpoint, Endpoint::ImageGenerations | Endpoint::ImageEdits);
     // Deployments were named without dots (gpt-35-turbo); names of picture models keep theirs.
     let deployment = if pictures { model.to_owned() } else { model.replace('.', "") };
-    let deployment = encode(&deployment);
+    let deployment = encoded(&deployment);
     *query = format!("api-version={version}");
     match endpoint {
         Endpoint::Responses => format!("/openai{bare}"),
@@ -433,16 +434,5 @@ fn gemini(base: &str, version: &str, model: &str, method: &str) -> String {
     let model = model.strip_prefix("models/").unwrap_or(model);
     let versioned = ["/v1", "/v1beta", "/v1alpha"].iter().any(|end| base.ends_with(end));
     let version = if versioned { String::new() } else { format!("/{version}") };
-    format!("{version}/models/{}:{method}", encode(model))
-}
-
-fn encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
+    format!("{version}/models/{}:{method}", encoded(model))
 }

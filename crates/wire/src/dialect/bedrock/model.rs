@@ -28,13 +28,6 @@ pub fn is_claude(id: &str) -> bool {
     id.contains("claude")
 }
 
-/// An id as a segment of the path.
-pub fn encode(id: &str) -> String {
-    let mut out = String::with_capacity(id.len() + 8);
-    crate::sign::percent(id.as_bytes(), false, &mut out);
-    out
-}
-
 /// Who made a model, as far as it matters for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
@@ -111,7 +104,7 @@ mod tests {
     fn an_id_is_one_segment_of_the_path() {
         let arn = "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-opus-4-6-v1:0";
         assert_eq!(
-            encode(arn),
+            crate::sign::encoded(arn),
             "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.anthropic.claude-opus-4-6-v1%3A0"
         );
         assert!(is_claude(arn) && !is_claude("meta.llama3-8b-instruct-v1:0"));

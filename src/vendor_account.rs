@@ -8,6 +8,7 @@ use bytes::Bytes;
 use chrono::{Datelike, Days, Utc};
 use http::Method;
 use magic_domain::channel::Channel;
+use magic_wire::sign::encoded;
 use magic_wire::vendors::{Target, home, target};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -124,13 +125,6 @@ fn number(told: &Value, place: &str) -> Result<f64, String> {
     let value = told.pointer(place);
     let number = value.and_then(|value| value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()));
     number.filter(|number| number.is_finite()).ok_or_else(|| format!("the answer holds no number at {place}"))
-}
-
-fn encoded(text: &str) -> String {
-    let fine = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-    text.bytes()
-        .map(|byte| if fine(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 async fn get(gateway: &Gateway, channel: &Channel, path: &str, bearer: bool) -> Result<Value, String> {
