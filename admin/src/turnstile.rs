@@ -1,19 +1,13 @@
 //! Cloudflare's question whether a person is there (oneapi.md §2.4). Whoever can't be asked about is refused.
 
 use crate::error::{self, Result, forbidden};
+use crate::extract::parameter;
 use crate::guard::client;
 use crate::{Deps, Outward};
 use actix_web::HttpRequest;
 use magic_domain::options::Options;
-use serde::Deserialize;
+use openidconnect::url::form_urlencoded;
 use serde_json::Value;
-use std::fmt::Write;
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    turnstile: String,
-}
 
 /// Lets a request pass whose `turnstile` parameter Cloudflare vouches for, and every request while the check is
 /// switched off.
@@ -24,18 +18,20 @@ pub async fn check(deps: &Deps, options: &Options, request: &HttpRequest) -> Res
     if !options.bool("TurnstileCheckEnabled") {
         return Ok(());
     }
-    let given = actix_web::web::Query::<Answer>::from_query(request.query_string());
-    let given = given.map(|query| query.into_inner().turnstile).unwrap_or_default();
+    let given = parameter(request, "turnstile").unwrap_or_default();
     if given.is_empty() || given.len() > 4096 {
         return Err(forbidden("the Turnstile check is missing"));
     }
     let secret = options.text("TurnstileSecretKey");
-    let body = form(&[("secret", secret), ("response", &given), ("remoteip", &client(request))]);
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("secret", secret)
+        .append_pair("response", &given)
+        .append_pair("remoteip", &client(request));
     let call = Outward {
         method: "POST",
         url: deps.endpoints.turnstile.clone(),
         headers: vec![("content-type".into(), "application/x-www-form-urlencoded".into())],
-        body: body.into_bytes(),
+        body: form.finish().into_bytes(),
     };
     let answer = deps.live.outward(call).await.map_err(|error| {
         log::warn!("Turnstile can't be asked: {error}");
@@ -46,21 +42,4 @@ pub async fn check(deps: &Deps, options: &Options, request: &HttpRequest) -> Res
         return Ok(());
     }
     Err(forbidden("the Turnstile check failed; load the page again"))
-}
-
-fn form(pairs: &[(&str, &str)]) -> String {
-    pairs.iter().map(|(name, value)| format!("{name}={}", percent(value))).collect::<Vec<_>>().join("&")
-}
-
-/// Everything but letters, digits and `-._~` as `%XX`.
-pub fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

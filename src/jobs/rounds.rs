@@ -101,14 +101,11 @@ fn disable(live: &LiveGateway, channel: &Channel, why: String) {
 
 async fn test(live: &LiveGateway, channel: &Channel) {
     let (outcome, dead) = probe::examine(live.gateway(), channel.id, None).await;
-    let ms = (outcome.seconds * 1000.0) as i64;
-    let kept = async {
-        live.store().channel_tested(channel.id, if outcome.ok { ms.max(1) } else { 0 }).await?;
-        let word = if outcome.ok { "succeeded" } else { "failed" };
-        let content = format!("channel test {word}: {}", outcome.message);
-        live.store().log_test(channel.id.0, &outcome.model, ms, &content).await
-    };
-    if let Err(error) = kept.await {
+    let kept = live
+        .store()
+        .channel_tested(channel.id, outcome.ok, &outcome.model, outcome.seconds, &outcome.message)
+        .await;
+    if let Err(error) = kept {
         log::warn!("the test of channel {} could not be noted: {error}", channel.id);
     }
     let table = live.gateway().routing.load();

@@ -10,7 +10,7 @@ use crate::limit::Limiter;
 use crate::lockout::Lockout;
 use crate::mail::{Letter, Part, address, domain_allowed};
 use crate::mailroom::Mailroom;
-use crate::turnstile::{self, percent};
+use crate::turnstile;
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::money::Nano;
 use magic_domain::options::Options;
@@ -18,6 +18,7 @@ use magic_domain::secret::Secret;
 use magic_store::codes::{LIFETIME, Purpose};
 use magic_store::users::NewUser;
 use magic_store::{FILE, digest, tokens};
+use openidconnect::url::form_urlencoded::byte_serialize;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -107,7 +108,8 @@ pub async fn reset_password(
     mailroom.post("a reset mail", async move {
         let Some(user) = store.resettable(&email).await? else { return Ok(None) };
         let token = store.issue_code(Purpose::Reset, &email).await?;
-        let url = format!("{site}/user/reset?email={}&token={}", percent(&email), token.expose());
+        let escaped: String = byte_serialize(email.as_bytes()).collect();
+        let url = format!("{site}/user/reset?email={escaped}&token={}", token.expose());
         let parts = vec![
             Part::Text(format!("Somebody asked for a new password for your account {}.", user.username)),
             Part::Link { label: "Set a new password".into(), url },

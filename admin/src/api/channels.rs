@@ -2,7 +2,7 @@
 
 use crate::Deps;
 use crate::error::{self, Result, bad_request, conflict, invalid, not_found, ok};
-use crate::extract::{ListQuery, Members, object};
+use crate::extract::{ListQuery, Members, object, parameter};
 use crate::guard::{Admin, AnyUser, Caller};
 use crate::json;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -199,15 +199,14 @@ pub async fn update(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::By
     if before.owner == FILE {
         return Err(conflict("this channel is declared in the configuration file"));
     }
-    let had_proxy = before.has_proxy;
     let mut new = NewChannel { other: before.other.clone(), channel: before.channel };
+    if before.has_proxy {
+        // Sealed with the rest: it has to be taken along, unless the body sets another.
+        let opened = deps.store.channel_with_secrets(ChannelId(id)).await.ok().flatten();
+        new.channel.proxy = opened.and_then(|row| row.channel.proxy);
+    }
     apply(&deps, &body, &mut new)?;
     new.channel.key = Secret::new(body.text("key")?.unwrap_or_default().trim());
-    if had_proxy && !body.contains_key("proxy") {
-        // Sealed with the rest: it has to be taken along.
-        let loaded = deps.store.load().await?;
-        new.channel.proxy = loaded.channels.into_iter().find(|c| c.id.0 == id).and_then(|c| c.proxy);
-    }
     let row = deps.store.update_channel(ChannelId(id), new).await?;
     deps.live.reload().await?;
     Ok(ok(shown(&deps, &row)))
@@ -240,14 +239,11 @@ pub async fn test(
     id: web::Path<i64>,
 ) -> Result<HttpResponse> {
     find(&deps, *id).await?;
-    let model =
-        request.query_string().split('&').find_map(|pair| pair.strip_prefix("model=")).map(str::to_owned);
-    let outcome = deps.live.test_channel(ChannelId(*id), model.filter(|model| !model.is_empty())).await;
-    let ms = (outcome.seconds * 1000.0) as i64;
-    deps.store.channel_tested(ChannelId(*id), if outcome.ok { ms.max(1) } else { 0 }).await?;
-    let content =
-        format!("channel test {}: {}", if outcome.ok { "succeeded" } else { "failed" }, outcome.message);
-    deps.store.log_test(*id, &outcome.model, ms, &content).await?;
+    let model = parameter(&request, "model").filter(|model| !model.is_empty());
+    let outcome = deps.live.test_channel(ChannelId(*id), model).await;
+    deps.store
+        .channel_tested(ChannelId(*id), outcome.ok, &outcome.model, outcome.seconds, &outcome.message)
+        .await?;
     Ok(HttpResponse::Ok().json(value!({
         "success": outcome.ok, "message": outcome.message, "time": outcome.seconds, "modelName": outcome.model,
     })))

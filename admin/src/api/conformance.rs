@@ -1,18 +1,13 @@
 //! What channels can do: checked on demand, and what is known.
 
 use crate::Deps;
-use crate::error::{Result, invalid, not_found, ok};
+use crate::error::{Result, not_found, ok};
+use crate::extract::parameter;
 use crate::guard::{Admin, Caller};
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::feature::{Feature, Finding, Verdict};
 use magic_domain::ids::ChannelId;
-use serde::Deserialize;
 use serde_json::{Value, json};
-
-#[derive(Deserialize)]
-struct Query {
-    model: Option<String>,
-}
 
 /// Checks a channel with `model`, or its first one: about ten small calls, not billed, within 50 seconds. The
 /// findings are in force when this answers.
@@ -24,10 +19,7 @@ pub async fn check(
 ) -> Result<HttpResponse> {
     let id = ChannelId(*id);
     let row = deps.store.channel(id).await?.ok_or_else(|| not_found("channel"))?;
-    let query = web::Query::<Query>::from_query(request.query_string())
-        .map_err(|error| invalid(error.to_string()))?
-        .into_inner();
-    let model = query.model.filter(|model| !model.is_empty());
+    let model = parameter(&request, "model").filter(|model| !model.is_empty());
     let checked = deps.live.check_channel(id, model).await?;
     let content = format!("conformance check: {}", summary(&checked.findings));
     deps.store.log_test(id.0, &checked.model, (checked.seconds * 1000.0) as i64, &content).await?;

@@ -82,7 +82,12 @@ pub async fn oidc_start(request: HttpRequest, deps: web::Data<Deps>, limits: Lim
 }
 
 /// What every way back has in common: the limit, a code, and a state of this browser, now used up.
-async fn back(request: &HttpRequest, deps: &Deps, limits: &Limiter, back: &Back) -> Result<Pending> {
+async fn back(
+    request: &HttpRequest,
+    deps: &Deps,
+    limits: &Limiter,
+    back: &Back,
+) -> Result<(Pending, Options)> {
     critical(request, limits)?;
     if back.state.len() > 128 {
         return Err(mismatch());
@@ -90,7 +95,7 @@ async fn back(request: &HttpRequest, deps: &Deps, limits: &Limiter, back: &Back)
     let state = Secret::new(back.state.as_str());
     let flow = deps.store.take_flow(Purpose::Flow, &state, &browser(request)).await?.ok_or_else(mismatch)?;
     checked_code(back)?;
-    Ok(flow)
+    Ok((flow, deps.store.options().await?.0))
 }
 
 fn mismatch() -> ApiError {
@@ -110,8 +115,7 @@ pub async fn github(
     limits: Limits,
     query: web::Query<Back>,
 ) -> Result<HttpResponse> {
-    let flow = back(&request, &deps, &limits, &query).await?;
-    let (options, _) = deps.store.options().await?;
+    let (flow, options) = back(&request, &deps, &limits, &query).await?;
     let identity = provider::github(&deps, &options, &query.code).await?;
     finish(&request, &deps, &options, &flow, identity).await
 }
@@ -122,8 +126,7 @@ pub async fn oidc(
     limits: Limits,
     query: web::Query<Back>,
 ) -> Result<HttpResponse> {
-    let flow = back(&request, &deps, &limits, &query).await?;
-    let (options, _) = deps.store.options().await?;
+    let (flow, options) = back(&request, &deps, &limits, &query).await?;
     let identity = oidc::identity(&deps, &options, &query.code, &flow).await?;
     finish(&request, &deps, &options, &flow, identity).await
 }
@@ -134,8 +137,7 @@ pub async fn lark(
     limits: Limits,
     query: web::Query<Back>,
 ) -> Result<HttpResponse> {
-    let flow = back(&request, &deps, &limits, &query).await?;
-    let (options, _) = deps.store.options().await?;
+    let (flow, options) = back(&request, &deps, &limits, &query).await?;
     let identity = provider::lark(&deps, &options, &query.code).await?;
     finish(&request, &deps, &options, &flow, identity).await
 }
@@ -148,15 +150,14 @@ pub async fn wechat(
     limits: Limits,
     query: web::Query<Back>,
 ) -> Result<HttpResponse> {
-    let flow = if query.state.is_empty() {
+    let (flow, options) = if query.state.is_empty() {
         critical(&request, &limits)?;
         own_page(&request)?;
         checked_code(&query)?;
-        Pending { user: None, epoch: 0, verifier: Secret::default(), nonce: String::new() }
+        (Pending::default(), deps.store.options().await?.0)
     } else {
         back(&request, &deps, &limits, &query).await?
     };
-    let (options, _) = deps.store.options().await?;
     let identity = provider::wechat(&deps, &options, &query.code).await?;
     finish(&request, &deps, &options, &flow, identity).await
 }

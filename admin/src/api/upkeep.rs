@@ -2,11 +2,11 @@
 
 use crate::Deps;
 use crate::api::channels::{apply, find, shown};
-use crate::error::{ApiError, Result, bad_request, conflict, invalid, ok};
-use crate::extract::{object, parameter};
+use crate::error::{ApiError, Result, bad_request, conflict, invalid, not_found, ok};
+use crate::extract::{Members, object, parameter};
 use crate::guard::{Admin, Caller};
 use actix_web::{HttpRequest, HttpResponse, web};
-use magic_domain::channel::Channel;
+use magic_domain::channel::ChannelStatus;
 use magic_domain::ids::ChannelId;
 use magic_store::FILE;
 use magic_store::channels::{ChannelRow, NewChannel};
@@ -91,27 +91,20 @@ pub async fn copy(
     id: web::Path<i64>,
     body: web::Bytes,
 ) -> Result<HttpResponse> {
-    let row = find(&deps, *id).await?;
+    let row = deps.store.channel_with_secrets(ChannelId(*id)).await?.ok_or_else(|| not_found("channel"))?;
     let body = if body.is_empty() { Map::new() } else { object(&body)? };
-    let name = body.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let mut channel = with_secrets(&deps, row.channel.id).await?;
-    channel.name = name.map_or_else(|| format!("{} (copy)", row.channel.name), str::to_owned);
-    channel.status = magic_domain::channel::ChannelStatus::Disabled;
+    let name = body.text("name")?.filter(|name| !name.is_empty());
+    let mut channel = row.channel;
+    channel.name = name.unwrap_or_else(|| format!("{} (copy)", channel.name));
+    channel.status = ChannelStatus::Disabled;
     let ids = deps.store.create_channels(vec![NewChannel { channel, other: row.other }]).await?;
     deps.live.reload().await?;
     let made = ids.first().copied().unwrap_or_default();
     Ok(ok(shown(&deps, &find(&deps, made.0).await?)))
 }
 
-/// The channel with what is sealed: it goes back into the vault, and nowhere else.
-async fn with_secrets(deps: &Deps, id: ChannelId) -> Result<Channel> {
-    let loaded = deps.store.load().await?;
-    let found = loaded.channels.into_iter().find(|channel| channel.id == id);
-    found.ok_or_else(|| conflict("the channel's secrets can't be opened"))
-}
-
 async fn chosen(deps: &Deps, body: &Map<String, Value>) -> Result<Vec<ChannelRow>> {
-    let page = Page { offset: 0, limit: BATCH_MAX as i64 + 1, order: String::new() };
+    let page = Page { offset: 0, limit: i64::from(i32::MAX), order: String::new() };
     let (rows, _) = deps.store.channels(page, None).await?;
     let ids: Option<BTreeSet<i64>> = match body.get("ids") {
         Some(Value::Array(ids)) => Some(ids.iter().filter_map(Value::as_i64).collect()),
@@ -128,7 +121,7 @@ async fn chosen(deps: &Deps, body: &Map<String, Value>) -> Result<Vec<ChannelRow
     };
     let rows: Vec<ChannelRow> = rows.into_iter().filter(wanted).collect();
     match rows.len() {
-        0 => Err(crate::error::not_found("such a channel")),
+        0 => Err(not_found("such a channel")),
         count if count > BATCH_MAX => Err(invalid(format!("{BATCH_MAX} channels at most"))),
         _ => Ok(rows),
     }

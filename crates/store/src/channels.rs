@@ -238,6 +238,14 @@ impl Store {
     }
 
     /// A page of channels. `keyword`: an id, or the beginning of a name.
+    /// A channel with its key and its proxy: to be written again, and to go nowhere else. `Conflict`: they can't be
+    /// opened.
+    pub async fn channel_with_secrets(&self, id: ChannelId) -> Result<Option<ChannelRow>> {
+        let row = self.channel(id).await?;
+        let opened = row.map(|row| with_secrets(&self.inner, row)).transpose();
+        opened.map_err(|_| StoreError::Conflict("the channel's secrets can't be opened".into()))
+    }
+
     pub async fn channels(&self, page: Page, keyword: Option<String>) -> Result<(Vec<ChannelRow>, i64)> {
         self.run(move |inner| async move {
             let mut condition = "1 = 1".to_owned();
@@ -312,13 +320,23 @@ impl Store {
         .await
     }
 
-    /// Remembers how long a test took; 0: it failed.
-    pub async fn channel_tested(&self, id: ChannelId, milliseconds: i64) -> Result<()> {
+    /// Remembers how long a test took (0: it failed), and notes it in the log.
+    pub async fn channel_tested(
+        &self,
+        id: ChannelId,
+        ok: bool,
+        model: &str,
+        seconds: f64,
+        said: &str,
+    ) -> Result<()> {
+        let ms = (seconds * 1000.0) as i64;
         self.run(move |inner| async move {
             let sql = "UPDATE magic_channels SET test_time = ?, response_time = ? WHERE id = ?";
-            inner.db.exec(sql, args![now(), milliseconds, id.0]).await.map(|_| ())
+            inner.db.exec(sql, args![now(), if ok { ms.max(1) } else { 0 }, id.0]).await.map(|_| ())
         })
-        .await
+        .await?;
+        let word = if ok { "succeeded" } else { "failed" };
+        self.log_test(id.0, model, ms, &format!("channel test {word}: {said}")).await
     }
 
     /// Remembers a balance that the vendor told, in the vendor's currency.
@@ -366,18 +384,23 @@ pub(crate) async fn load(inner: &Inner) -> Result<Vec<Channel>> {
     let rows = inner.db.fetch(&format!("SELECT {COLUMNS} FROM magic_channels"), vec![]).await?;
     let mut channels = Vec::with_capacity(rows.len());
     for row in &rows {
-        let ChannelRow { mut channel, uid, key_sealed, proxy_sealed, .. } = read(row)?;
-        let here = place(&uid, &host_of(channel.kind, &channel.base_url));
-        match (inner.vault.open(&key_sealed, &here), inner.vault.open(&proxy_sealed, &place(&uid, "proxy"))) {
-            (Ok(key), Ok(proxy)) => {
-                channel.key = key;
-                channel.proxy = (!proxy.is_empty()).then(|| proxy.expose().to_owned());
-                channels.push(channel);
-            }
-            (Err(error), _) | (_, Err(error)) => log::error!("channel {} is left out: {error}", channel.id),
+        let row = read(row)?;
+        let id = row.channel.id;
+        match with_secrets(inner, row) {
+            Ok(row) => channels.push(row.channel),
+            Err(error) => log::error!("channel {id} is left out: {error}"),
         }
     }
     Ok(channels)
+}
+
+/// The row with its key and its proxy opened.
+fn with_secrets(inner: &Inner, mut row: ChannelRow) -> Result<ChannelRow> {
+    let here = place(&row.uid, &host_of(row.channel.kind, &row.channel.base_url));
+    row.channel.key = inner.vault.open(&row.key_sealed, &here)?;
+    let proxy = inner.vault.open(&row.proxy_sealed, &place(&row.uid, "proxy"))?;
+    row.channel.proxy = (!proxy.is_empty()).then(|| proxy.expose().to_owned());
+    Ok(row)
 }
 
 #[cfg(test)]

@@ -39,20 +39,13 @@ impl Purpose {
     }
 
     fn make(self) -> Result<Secret> {
-        let fill = |bytes: &mut [u8]| {
-            getrandom::fill(bytes).map_err(|_| StoreError::Internal("no randomness".into()))
-        };
         match self {
             Purpose::Address => {
                 let mut bytes = [0u8; 8];
-                fill(&mut bytes)?;
+                getrandom::fill(&mut bytes).map_err(|_| StoreError::Internal("no randomness".into()))?;
                 Ok(Secret::new(format!("{:06}", u64::from_le_bytes(bytes) % 1_000_000)))
             }
-            Purpose::Reset => {
-                let mut bytes = [0u8; 32];
-                fill(&mut bytes)?;
-                Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
-            }
+            Purpose::Reset => crate::sessions::random(),
         }
     }
 

@@ -97,6 +97,7 @@ impl Store {
         })
         .await
     }
+
     /// The sessions of an account that live, the latest first.
     pub async fn sessions(&self, user: &UserRow) -> Result<Vec<SessionRow>> {
         let (user, epoch) = (user.id.0, user.epoch);

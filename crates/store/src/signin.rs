@@ -75,7 +75,7 @@ pub struct Begun {
 }
 
 /// What is known of a flow that comes back.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Pending {
     /// Whose account the flow is for: the one to bind, or the one whose second factor is missing.
     pub user: Option<UserId>,

@@ -2,11 +2,10 @@
 //! wrong attempts. What a code is, the caller knows; here is what it is worth.
 
 use crate::db::{Tx, TxError, args};
-use crate::digest;
 use crate::error::{Result, StoreError};
 use crate::ledger::for_update;
-use crate::now;
 use crate::run::{Store, transaction};
+use crate::{digest, now};
 use magic_domain::ids::UserId;
 use magic_domain::secret::Secret;
 

@@ -357,8 +357,7 @@ async fn channels_keep_their_secrets_to_themselves() {
         assert!(store.auto_disable_channel(id, "refused").await.unwrap());
         assert!(!store.auto_disable_channel(id, "refused").await.unwrap());
         assert!(store.auto_enable_channel(id).await.unwrap());
-        store.channel_tested(id, 120).await.unwrap();
-        store.log_test(id.0, "gpt-4o", 120, "ok").await.unwrap();
+        store.channel_tested(id, true, "gpt-4o", 0.12, "ok").await.unwrap();
         assert_eq!(store.channels(page(), Some("a2".into())).await.unwrap().0[0].response_time, 120);
         store.delete_channel(id).await.unwrap();
         assert_eq!(store.delete_channel(id).await.unwrap_err(), StoreError::NotFound("channel"));
