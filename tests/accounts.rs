@@ -260,7 +260,8 @@ async fn invitations_are_paid_once_and_exactly() {
 #[tokio::test]
 async fn turnstile_guards_and_fails_closed() {
     let cloudflare = Vendor::start(Proto::H1, |seen| {
-        let body = String::from_utf8_lossy(&seen.body).into_owned();
+        // A form has two words for a space.
+        let body = String::from_utf8_lossy(&seen.body).replace('+', "%20");
         let good = body.contains("secret=the%20secret") && body.contains("response=good");
         Script::json(200, json!({ "success": good }).to_string())
     });
