@@ -62,6 +62,12 @@ async fn a_request_is_explained_and_the_log_is_taken_along() {
         rows.iter().filter_map(|row| row["request_id"].as_str()).collect::<Vec<_>>(),
         [&ids[2], &ids[1], &ids[0]]
     );
+    let path = format!("/api/log/export?format=jsonl&keyword={}", ids[1]);
+    let found = world.api("GET", &path, None).await.text();
+    assert!(
+        found.lines().count() == 1 && found.contains(&ids[1]),
+        "an export searches as the list does: {found}"
+    );
     assert_eq!(world.api("GET", "/api/log/export?format=pdf", None).await.status, 422);
 }
 

@@ -4,7 +4,7 @@ use crate::db::{Arg, Db, Row, Tx, TxError, args};
 use crate::error::Result;
 use crate::ledger::rows;
 use crate::now;
-use crate::run::{Store, transaction};
+use crate::run::{Inner, Store, transaction};
 use magic_domain::books::Settlement;
 use magic_domain::ids::UserId;
 use magic_domain::money::{Nano, RATIO_ONE};
@@ -213,16 +213,25 @@ pub(crate) async fn write_note(
 }
 
 impl LogFilter {
-    /// A name that somebody has now stands for the account, so that its index finds the rows.
-    async fn settle(mut self, db: &Db) -> Result<Self> {
+    /// The filter as SQL. A name that somebody has now stands for the account, so that its index finds the rows.
+    async fn prepared(mut self, inner: &Inner) -> Result<(LogFilter, String, Vec<Arg>)> {
         if self.user_id.is_none() && !self.username.is_empty() {
-            let row = db.one("SELECT id FROM magic_users WHERE username = ?", args![&self.username]).await?;
-            if let Some(row) = row {
+            let sql = "SELECT id FROM magic_users WHERE username = ?";
+            if let Some(row) = inner.db.one(sql, args![&self.username]).await? {
                 self.user_id = Some(UserId(row.int(0)?));
                 self.username.clear();
             }
         }
-        Ok(self)
+        let (mut condition, mut args) = self.condition();
+        if !self.keyword.is_empty() {
+            let newest = inner.logs.one("SELECT MAX(id) FROM magic_logs", vec![]).await?;
+            let newest = newest.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+            condition.push_str(" AND id > ? AND (content LIKE ? ESCAPE '!' OR request_id = ? OR type = ?)");
+            let like = format!("{}%", crate::users::escape_like(&self.keyword));
+            let number = self.keyword.parse::<i64>().unwrap_or(-1);
+            args.extend(args![newest - SEARCH_MAX, like, &self.keyword, number]);
+        }
+        Ok((self, condition, args))
     }
 
     fn condition(&self) -> (String, Vec<Arg>) {
@@ -282,16 +291,7 @@ impl Store {
     /// A page of the log, newest first, and how many rows there are (counted up to [`TOTAL_MAX`]).
     pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let filter = filter.settle(&inner.db).await?;
-            let (mut condition, mut args) = filter.condition();
-            if !filter.keyword.is_empty() {
-                let newest = inner.logs.one("SELECT MAX(id) FROM magic_logs", vec![]).await?;
-                let newest = newest.map(|row| row.int(0)).transpose()?.unwrap_or(0);
-                condition.push_str(" AND id > ? AND (content LIKE ? ESCAPE '!' OR request_id = ? OR type = ?)");
-                let like = format!("{}%", crate::users::escape_like(&filter.keyword));
-                let number = filter.keyword.parse::<i64>().unwrap_or(-1);
-                args.extend(args![newest - SEARCH_MAX, like, &filter.keyword, number]);
-            }
+            let (filter, condition, args) = filter.prepared(&inner).await?;
             let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {condition} LIMIT {TOTAL_MAX}) AS counted");
             let total = inner.logs.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             Ok((page(&inner.logs, &filter, condition, args, offset, limit).await?, total))
@@ -302,8 +302,7 @@ impl Store {
     /// The next rows of a walk over the log, without counting; `before` is where it stands.
     pub async fn log_page(&self, filter: LogFilter, limit: i64) -> Result<Vec<LogRow>> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let filter = filter.settle(&inner.db).await?;
-            let (condition, args) = filter.condition();
+            let (filter, condition, args) = filter.prepared(&inner).await?;
             page(&inner.logs, &filter, condition, args, 0, limit).await
         })
         .await
@@ -330,8 +329,7 @@ impl Store {
     /// What calls cost in sum.
     pub async fn log_cost(&self, filter: LogFilter) -> Result<Nano> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let (condition, args) =
-                LogFilter { kind: CONSUME, ..filter }.settle(&inner.db).await?.condition();
+            let (_, condition, args) = LogFilter { kind: CONSUME, ..filter }.prepared(&inner).await?;
             let sql = format!("SELECT {} FROM magic_logs WHERE {condition}", inner.logs.engine().sum("cost"));
             let row = inner.logs.one(&sql, args).await?;
             Ok(Nano(row.map(|row| row.int(0)).transpose()?.unwrap_or(0)))
