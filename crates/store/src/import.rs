@@ -3,19 +3,23 @@
 //! transaction, so that an import that broke off goes on where it stopped, and one that is run again changes
 //! nothing. Balances enter the ledger as opening entries.
 
+mod channels;
 mod identity;
+mod logs;
 mod objects;
 mod source;
+mod users;
 
 use crate::db::{Engine, Tx, TxError, args};
 use crate::dsn::Dsn;
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
+use magic_domain::money::Nano;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use source::{Form, Source};
+use source::Source;
 
 /// What is to be taken over, and how.
 #[derive(Debug, Clone)]
@@ -198,6 +202,11 @@ impl Run {
         self.map.insert((kind, old), new);
         self.count(kind).imported += 1;
     }
+}
+
+/// Quota as money, bounded by what the ledger holds.
+fn money(quota: i64) -> Nano {
+    Nano::from_quota(quota.clamp(i64::MIN / 2000, i64::MAX / 2000))
 }
 
 /// Gives a fresh row its old id back where nobody has it, and notes it in the map; the id it has then.

@@ -16,6 +16,9 @@ pub enum Form {
     Real,
 }
 
+pub(super) const I: Form = Form::Int;
+pub(super) const T: Form = Form::Text;
+
 /// A one-api database.
 pub struct Source {
     db: Db,
