@@ -15,9 +15,9 @@ async fn no_route_answers_without_its_role() {
     let login = json!({ "username": "alice", "password": "password 1" }).to_string();
     let answer = h1(world.gateway.address, "POST", "/api/user/login", &[], login.as_bytes()).await;
     let cookie = answer.headers["set-cookie"].split(';').next().unwrap().to_owned();
-    for (method, path, role) in magic_admin::ROUTES {
+    for (method, path, role) in magic_admin::routes() {
         let path = path.replace("{id}", "1");
-        if *role == "public" {
+        if role == "public" {
             continue;
         }
         for path in [path.clone(), format!("{path}/")] {
@@ -30,7 +30,7 @@ async fn no_route_answers_without_its_role() {
                 assert_eq!(answer.status, 401, "{method} {path} {bad}");
             }
         }
-        if matches!(*role, "admin" | "root") {
+        if matches!(role, "admin" | "root") {
             let answer = h1(world.gateway.address, method, &path, &[("cookie", &cookie)], b"").await;
             assert_eq!(answer.status, 403, "{method} {path}: {}", answer.text());
         }

@@ -13,6 +13,7 @@ mod fleet;
 mod harness;
 mod import;
 mod logs;
+mod matrix;
 mod money;
 mod responses;
 mod rules;

@@ -88,14 +88,3 @@ impl From<StoreError> for ApiError {
         }
     }
 }
-
-/// `{"success": true, "message": "", "data": …}`.
-pub fn ok(data: impl serde::Serialize) -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "success": true, "message": "", "data": data }))
-}
-
-/// A list with its honest total.
-pub fn list(data: impl serde::Serialize, total: i64, max: i64) -> HttpResponse {
-    let total = if total >= max { json!(format!("{max}+")) } else { json!(total) };
-    HttpResponse::Ok().json(json!({ "success": true, "message": "", "data": data, "total": total }))
-}

@@ -1,6 +1,7 @@
 //! Who asks: a session's cookie or an access token, read once per request. Deny by default: a handler that
 //! wants a caller names the role it needs in its signature.
 
+use crate::describe::{Access, Describe, Draft};
 use crate::error::{ApiError, banned, forbidden, too_many, unauthorised};
 use crate::limit::{Limiter, network};
 use crate::{Deps, error};
@@ -10,10 +11,9 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use magic_domain::principal::{Role, user_status};
 use magic_domain::secret::Secret;
 use magic_store::users::UserRow;
-use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 
 /// The session's cookie.
 pub const COOKIE: &str = "session";
@@ -21,18 +21,22 @@ pub const COOKIE: &str = "session";
 /// A role a handler needs.
 pub trait Needs: 'static {
     const ROLE: Role;
+    const ACCESS: Access;
 }
 pub struct AnyUser;
 pub struct Admin;
 pub struct Root;
 impl Needs for AnyUser {
     const ROLE: Role = Role::User;
+    const ACCESS: Access = Access::User;
 }
 impl Needs for Admin {
     const ROLE: Role = Role::Admin;
+    const ACCESS: Access = Access::Admin;
 }
 impl Needs for Root {
     const ROLE: Role = Role::Root;
+    const ACCESS: Access = Access::Root;
 }
 
 /// A caller who may do what the handler does.
@@ -159,17 +163,42 @@ impl From<&UserRow> for Who {
     }
 }
 
+/// What [`authenticate`] has found out.
+#[derive(Clone)]
+struct Known {
+    user: UserRow,
+    session: Option<Secret>,
+}
+
+/// Finds out who asks, before anything else of a request is read: what a stranger sends is not looked at.
+pub async fn authenticate(request: &HttpRequest, access: Access) -> Result<(), ApiError> {
+    let needed = match access {
+        // A relay key's handler reads it itself.
+        Access::Public | Access::Token => return Ok(()),
+        Access::User => Role::User,
+        Access::Admin => Role::Admin,
+        Access::Root => Role::Root,
+    };
+    let (user, session) = identify(request.clone(), needed).await?;
+    request.extensions_mut().insert(Who::from(&user));
+    request.extensions_mut().insert(Known { user, session });
+    Ok(())
+}
+
 impl<N: Needs> FromRequest for Caller<N> {
     type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let (user, session) = identify(request.clone(), N::ROLE).await?;
-            request.extensions_mut().insert(Who::from(&user));
-            Ok(Caller { user, session, _needs: PhantomData })
-        })
+        let known = request.extensions().get::<Known>().cloned();
+        let known = known.filter(|known| known.user.role >= N::ROLE).ok_or_else(unauthorised);
+        std::future::ready(known.map(|Known { user, session }| Caller { user, session, _needs: PhantomData }))
+    }
+}
+
+impl<N: Needs> Describe for Caller<N> {
+    fn describe(draft: &mut Draft) {
+        draft.access = N::ACCESS;
     }
 }
 
@@ -193,10 +222,28 @@ pub fn critical(request: &HttpRequest, limiter: &Limiter) -> Result<(), ApiError
 }
 
 /// The `Idempotency-Key` of a money route.
-pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if (1..=200).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => Err(error::bad_request("Idempotency-Key has 1 to 200 characters")),
+pub struct Once(pub Option<String>);
+
+impl FromRequest for Once {
+    type Error = ApiError;
+    type Future = std::future::Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        std::future::ready(match request.headers().get("idempotency-key").map(|value| value.to_str()) {
+            None => Ok(Once(None)),
+            Some(Ok(key)) if (1..=200).contains(&key.len()) => Ok(Once(Some(key.to_owned()))),
+            Some(_) => Err(error::bad_request("Idempotency-Key has 1 to 200 characters")),
+        })
+    }
+}
+
+impl Describe for Once {
+    fn describe(draft: &mut Draft) {
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .description(Some("The same key is carried out once"))
+            .schema(Some(<String as utoipa::PartialSchema>::schema()));
+        draft.parameters.push(parameter.build());
     }
 }

@@ -1,9 +1,11 @@
 //! The management API: actix-web on a thread of its own, behind a unix socket that only the proxy reaches. It
 //! knows the database and, through [`Live`], the running proxy; it knows neither Pingora nor the wire.
 
+mod answer;
 mod api;
 mod audit;
 mod csv;
+mod describe;
 pub mod endpoints;
 mod error;
 mod extract;
@@ -14,6 +16,7 @@ mod lockout;
 pub mod mail;
 mod mailroom;
 mod oidc;
+mod openapi;
 mod provider;
 mod router;
 mod turnstile;
@@ -26,7 +29,7 @@ use magic_store::Store;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use router::ROUTES;
+pub use router::routes;
 
 /// The running proxy, as far as the management API touches it.
 #[async_trait]

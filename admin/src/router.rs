@@ -1,10 +1,13 @@
-//! Every route on one page, with the role it needs; a test walks it and proves that nothing answers without.
+//! Every route on one page. A route is its handler: the role it needs, its parameters, its body and its answer are
+//! read from the signature, for the router and for the OpenAPI document alike; a test walks the table and proves
+//! that nothing answers without its role.
 
 use crate::Deps;
 use crate::api::{
     accounts, audit, billing, channels, conformance, groups, logs, oauth, options, sessions, site, tokens,
     totp, upkeep, users, vouchers,
 };
+use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
 use crate::extract::BODY_MAX;
 use crate::guard;
@@ -13,217 +16,278 @@ use crate::lockout::Lockout;
 use crate::mailroom::Mailroom;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{self, Next};
-use actix_web::{App, Error, HttpRequest, HttpResponse, ResponseError, body::MessageBody, web};
+use actix_web::{
+    App, Error, FromRequest, Handler, HttpRequest, HttpResponse, Responder, ResponseError, body::MessageBody,
+    web,
+};
 use std::sync::Arc;
 
-/// Method, path, and who may call: `public`, `token` (a relay key), `user`, `admin` or `root`.
-pub const ROUTES: &[(&str, &str, &str)] = &[
-    ("GET", "/api/status", "public"),
-    ("GET", "/api/notice", "public"),
-    ("GET", "/api/about", "public"),
-    ("GET", "/api/home_page_content", "public"),
-    ("GET", "/api/verification", "public"),
-    ("GET", "/api/reset_password", "public"),
-    ("POST", "/api/user/reset", "public"),
-    ("POST", "/api/user/register", "public"),
-    ("GET", "/api/oauth/email/bind", "user"),
-    ("POST", "/api/user/login", "public"),
-    ("GET", "/api/user/logout", "public"),
-    ("GET", "/api/oauth/state", "public"),
-    ("GET", "/api/oauth/oidc/start", "public"),
-    ("GET", "/api/oauth/github", "public"),
-    ("GET", "/api/oauth/oidc", "public"),
-    ("GET", "/api/oauth/lark", "public"),
-    ("GET", "/api/oauth/wechat", "public"),
-    ("GET", "/api/oauth/wechat/bind", "user"),
-    ("POST", "/api/oauth/totp", "public"),
-    ("GET", "/api/user/totp", "user"),
-    ("POST", "/api/user/totp", "user"),
-    ("DELETE", "/api/user/totp", "user"),
-    ("POST", "/api/user/totp/confirm", "user"),
-    ("DELETE", "/api/user/{id}/totp", "admin"),
-    ("GET", "/api/models", "user"),
-    ("GET", "/api/user/self", "user"),
-    ("PUT", "/api/user/self", "user"),
-    ("DELETE", "/api/user/self", "user"),
-    ("GET", "/api/user/dashboard", "user"),
-    ("GET", "/api/user/token", "user"),
-    ("POST", "/api/user/token", "user"),
-    ("DELETE", "/api/user/token", "user"),
-    ("GET", "/api/user/aff", "user"),
-    ("GET", "/api/user/sessions", "user"),
-    ("DELETE", "/api/user/sessions", "user"),
-    ("DELETE", "/api/user/sessions/{id}", "user"),
-    ("GET", "/api/user/available_models", "user"),
-    ("GET", "/api/user", "admin"),
-    ("POST", "/api/user", "admin"),
-    ("PUT", "/api/user", "admin"),
-    ("GET", "/api/user/search", "admin"),
-    ("POST", "/api/user/manage", "admin"),
-    ("GET", "/api/user/{id}", "admin"),
-    ("DELETE", "/api/user/{id}", "admin"),
-    ("POST", "/api/user/topup", "user"),
-    ("POST", "/api/topup", "admin"),
-    ("GET", "/api/redemption", "admin"),
-    ("POST", "/api/redemption", "admin"),
-    ("PUT", "/api/redemption", "admin"),
-    ("GET", "/api/redemption/search", "admin"),
-    ("GET", "/api/redemption/export", "admin"),
-    ("GET", "/api/redemption/{id}", "admin"),
-    ("DELETE", "/api/redemption/{id}", "admin"),
-    ("GET", "/api/audit", "root"),
-    ("GET", "/api/audit/verify", "root"),
-    ("GET", "/dashboard/billing/subscription", "token"),
-    ("GET", "/v1/dashboard/billing/subscription", "token"),
-    ("GET", "/dashboard/billing/usage", "token"),
-    ("GET", "/v1/dashboard/billing/usage", "token"),
-    ("GET", "/api/token", "user"),
-    ("POST", "/api/token", "user"),
-    ("PUT", "/api/token", "user"),
-    ("GET", "/api/token/search", "user"),
-    ("GET", "/api/token/{id}", "user"),
-    ("DELETE", "/api/token/{id}", "user"),
-    ("GET", "/api/channel", "admin"),
-    ("POST", "/api/channel", "admin"),
-    ("PUT", "/api/channel", "admin"),
-    ("GET", "/api/channel/search", "admin"),
-    ("GET", "/api/channel/models", "admin"),
-    ("GET", "/api/channel/types", "admin"),
-    ("GET", "/api/channel/test", "admin"),
-    ("GET", "/api/channel/test/{id}", "admin"),
-    ("GET", "/api/channel/update_balance", "admin"),
-    ("GET", "/api/channel/update_balance/{id}", "admin"),
-    ("POST", "/api/channel/batch", "admin"),
-    ("POST", "/api/channel/{id}/copy", "admin"),
-    ("GET", "/api/channel/{id}/vendor_models", "admin"),
-    ("DELETE", "/api/channel/disabled", "admin"),
-    ("GET", "/api/channel/{id}", "admin"),
-    ("DELETE", "/api/channel/{id}", "admin"),
-    ("GET", "/api/channel/{id}/conformance", "admin"),
-    ("POST", "/api/channel/{id}/conformance", "admin"),
-    ("GET", "/api/option", "root"),
-    ("PUT", "/api/option", "root"),
-    ("POST", "/api/config/reload", "root"),
-    ("GET", "/api/price", "admin"),
-    ("PUT", "/api/price", "root"),
-    ("DELETE", "/api/price", "root"),
-    ("GET", "/api/group", "admin"),
-    ("GET", "/api/log", "admin"),
-    ("DELETE", "/api/log", "root"),
-    ("GET", "/api/log/stat", "admin"),
-    ("GET", "/api/log/search", "admin"),
-    ("GET", "/api/log/export", "admin"),
-    ("GET", "/api/log/self/search", "user"),
-    ("GET", "/api/log/self/export", "user"),
-    ("GET", "/api/log/explain/{id}", "user"),
-    ("GET", "/api/log/self", "user"),
-    ("GET", "/api/log/self/stat", "user"),
-];
-
-fn routes(config: &mut web::ServiceConfig) {
-    use web::{delete, get, post, put};
-    config
-        .route("/api/status", get().to(site::status))
-        .route("/api/notice", get().to(site::notice))
-        .route("/api/about", get().to(site::about))
-        .route("/api/home_page_content", get().to(site::home))
-        .route("/api/oauth/state", get().to(oauth::state))
-        .route("/api/oauth/oidc/start", get().to(oauth::oidc_start))
-        .route("/api/oauth/github", get().to(oauth::github))
-        .route("/api/oauth/oidc", get().to(oauth::oidc))
-        .route("/api/oauth/lark", get().to(oauth::lark))
-        .route("/api/oauth/wechat", get().to(oauth::wechat))
-        .route("/api/oauth/wechat/bind", get().to(oauth::wechat_bind))
-        .route("/api/oauth/totp", post().to(totp::redeem))
-        .route("/api/user/totp", get().to(totp::status))
-        .route("/api/user/totp", post().to(totp::begin))
-        .route("/api/user/totp", delete().to(totp::remove))
-        .route("/api/user/totp/confirm", post().to(totp::confirm))
-        .route("/api/user/{id}/totp", delete().to(totp::reset))
-        .route("/api/models", get().to(channels::known_models))
-        .route("/api/verification", get().to(accounts::verification))
-        .route("/api/reset_password", get().to(accounts::reset_password))
-        .route("/api/user/reset", post().to(accounts::reset))
-        .route("/api/user/register", post().to(accounts::register))
-        .route("/api/oauth/email/bind", get().to(accounts::bind_email))
-        .route("/api/user/login", post().to(users::login))
-        .route("/api/user/logout", get().to(users::logout))
-        .route("/api/user/self", get().to(users::me))
-        .route("/api/user/self", put().to(users::update_me))
-        .route("/api/user/self", delete().to(users::delete_me))
-        .route("/api/user/dashboard", get().to(logs::dashboard))
-        .route("/api/user/token", get().to(users::access_token))
-        .route("/api/user/token", post().to(users::access_token))
-        .route("/api/user/token", delete().to(users::revoke_access_token))
-        .route("/api/user/aff", get().to(accounts::aff))
-        .route("/api/user/sessions", get().to(sessions::list))
-        .route("/api/user/sessions", delete().to(sessions::end_others))
-        .route("/api/user/sessions/{id}", delete().to(sessions::end))
-        .route("/api/user/available_models", get().to(users::available_models))
-        .route("/api/user/search", get().to(users::list))
-        .route("/api/user/manage", post().to(users::manage))
-        .route("/api/user/topup", post().to(vouchers::redeem))
-        .route("/api/user", get().to(users::list))
-        .route("/api/user", post().to(users::create))
-        .route("/api/user", put().to(users::update))
-        .route("/api/user/{id}", get().to(users::one))
-        .route("/api/user/{id}", delete().to(users::delete))
-        .route("/api/topup", post().to(users::topup))
-        .route("/api/redemption/search", get().to(vouchers::list))
-        .route("/api/redemption/export", get().to(vouchers::export))
-        .route("/api/redemption", get().to(vouchers::list))
-        .route("/api/redemption", post().to(vouchers::create))
-        .route("/api/redemption", put().to(vouchers::update))
-        .route("/api/redemption/{id}", get().to(vouchers::one))
-        .route("/api/redemption/{id}", delete().to(vouchers::delete))
-        .route("/api/audit", get().to(audit::list))
-        .route("/api/audit/verify", get().to(audit::verify))
-        .route("/dashboard/billing/subscription", get().to(billing::subscription))
-        .route("/v1/dashboard/billing/subscription", get().to(billing::subscription))
-        .route("/dashboard/billing/usage", get().to(billing::usage))
-        .route("/v1/dashboard/billing/usage", get().to(billing::usage))
-        .route("/api/token/search", get().to(tokens::list))
-        .route("/api/token", get().to(tokens::list))
-        .route("/api/token", post().to(tokens::create))
-        .route("/api/token", put().to(tokens::update))
-        .route("/api/token/{id}", get().to(tokens::one))
-        .route("/api/token/{id}", delete().to(tokens::delete))
-        .route("/api/channel/search", get().to(channels::list))
-        .route("/api/channel/models", get().to(channels::openai_models))
-        .route("/api/channel/types", get().to(channels::types))
-        .route("/api/channel/test", get().to(upkeep::test_all))
-        .route("/api/channel/update_balance", get().to(upkeep::balances))
-        .route("/api/channel/update_balance/{id}", get().to(upkeep::balance))
-        .route("/api/channel/batch", post().to(upkeep::batch))
-        .route("/api/channel/{id}/copy", post().to(upkeep::copy))
-        .route("/api/channel/{id}/vendor_models", get().to(upkeep::vendor_models))
-        .route("/api/channel/test/{id}", get().to(channels::test))
-        .route("/api/channel/disabled", delete().to(channels::delete_disabled))
-        .route("/api/channel", get().to(channels::list))
-        .route("/api/channel", post().to(channels::create))
-        .route("/api/channel", put().to(channels::update))
-        .route("/api/channel/{id}", get().to(channels::one))
-        .route("/api/channel/{id}", delete().to(channels::delete))
-        .route("/api/channel/{id}/conformance", get().to(conformance::known))
-        .route("/api/channel/{id}/conformance", post().to(conformance::check))
-        .route("/api/option", get().to(options::list))
-        .route("/api/option", put().to(options::set))
-        .route("/api/config/reload", post().to(options::reload_config))
-        .route("/api/price", get().to(options::prices))
-        .route("/api/price", put().to(options::set_price))
-        .route("/api/price", delete().to(options::delete_price))
-        .route("/api/group", get().to(groups::list))
-        .route("/api/log", get().to(logs::all))
-        .route("/api/log", delete().to(logs::delete))
-        .route("/api/log/stat", get().to(logs::stat))
-        .route("/api/log/search", get().to(logs::search))
-        .route("/api/log/export", get().to(logs::export_all))
-        .route("/api/log/self/search", get().to(logs::my_search))
-        .route("/api/log/self/export", get().to(logs::export_mine))
-        .route("/api/log/explain/{id}", get().to(logs::explain))
-        .route("/api/log/self", get().to(logs::mine))
-        .route("/api/log/self/stat", get().to(logs::my_stat));
+/// An operation: where it is, what it does, and the handler that does it.
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub says: &'static str,
+    describe: fn(&mut Draft),
+    install: Box<dyn Fn(&mut web::ServiceConfig)>,
 }
+
+impl Route {
+    /// What the handler's signature says.
+    pub fn draft(&self) -> Draft {
+        let mut draft = Draft { path: self.path, ..Draft::default() };
+        (self.describe)(&mut draft);
+        draft
+    }
+}
+
+/// Routes in the order in which they are looked at.
+struct Table(Vec<Route>);
+
+impl Table {
+    fn add<F, Args>(&mut self, method: &'static str, path: &'static str, says: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        F::Output: Responder + Describe + 'static,
+        Args: FromRequest + Describe + 'static,
+    {
+        let describe = |draft: &mut Draft| {
+            Args::describe(draft);
+            F::Output::describe(draft);
+        };
+        let mut draft = Draft { path, ..Draft::default() };
+        describe(&mut draft);
+        let access = draft.access;
+        let install = move |config: &mut web::ServiceConfig| {
+            let route = match method {
+                "POST" => web::post(),
+                "PUT" => web::put(),
+                "DELETE" => web::delete(),
+                _ => web::get(),
+            };
+            let handler = handler.clone();
+            let run = move |request: HttpRequest, payload: web::Payload| {
+                let handler = handler.clone();
+                async move {
+                    guard::authenticate(&request, access).await?;
+                    let args = Args::from_request(&request, &mut payload.into_inner()).await;
+                    let answer = handler.call(args.map_err(Into::into)?).await;
+                    Ok::<_, Error>(answer.respond_to(&request).map_into_boxed_body())
+                }
+            };
+            config.route(path, route.to(run));
+        };
+        self.0.push(Route { method, path, says, describe, install: Box::new(install) });
+    }
+}
+
+/// Every route. Its role stands in its handler's signature.
+pub fn table() -> Vec<Route> {
+    let mut table = Table(Vec::new());
+    table.add("GET", "/api/status", "The installation's name, sign-in methods and switches", site::status);
+    table.add("GET", "/api/notice", "The operator's notice", site::notice);
+    table.add("GET", "/api/about", "The text of the about page", site::about);
+    table.add("GET", "/api/home_page_content", "The text of the home page", site::home);
+    table.add("GET", "/api/openapi.json", "This document", document);
+    table.add("GET", "/api/oauth/state", "A state for a flow with a provider, and its cookie", oauth::state);
+    table.add(
+        "GET",
+        "/api/oauth/oidc/start",
+        "Begins a flow with OIDC: the whole address, with PKCE and a nonce",
+        oauth::oidc_start,
+    );
+    table.add("GET", "/api/oauth/github", "The way back from GitHub: signs in, or binds", oauth::github);
+    table.add("GET", "/api/oauth/oidc", "The way back from OIDC: signs in, or binds", oauth::oidc);
+    table.add("GET", "/api/oauth/lark", "The way back from Lark: signs in, or binds", oauth::lark);
+    table.add("GET", "/api/oauth/wechat", "Signs in with WeChat's code", oauth::wechat);
+    table.add("GET", "/api/oauth/wechat/bind", "Binds WeChat to the own account", oauth::wechat_bind);
+    table.add(
+        "POST",
+        "/api/oauth/totp",
+        "Finishes a sign-in by a provider with the second factor",
+        totp::redeem,
+    );
+    table.add("GET", "/api/user/totp", "Whether the own account has a second factor", totp::status);
+    table.add("POST", "/api/user/totp", "Begins to set a second factor up", totp::begin);
+    table.add("DELETE", "/api/user/totp", "Takes the own second factor away", totp::remove);
+    table.add("POST", "/api/user/totp/confirm", "Makes the second factor active", totp::confirm);
+    table.add("DELETE", "/api/user/{id}/totp", "Takes a lesser account's second factor away", totp::reset);
+    table.add(
+        "GET",
+        "/api/models",
+        "The models that each type of channel is known to have",
+        channels::known_models,
+    );
+    table.add("GET", "/api/verification", "Mails a code that proves an address", accounts::verification);
+    table.add("GET", "/api/reset_password", "Mails a link for a new password", accounts::reset_password);
+    table.add("POST", "/api/user/reset", "Sets a new password by the mailed link", accounts::reset);
+    table.add("POST", "/api/user/register", "Makes an account of one's own", accounts::register);
+    table.add(
+        "GET",
+        "/api/oauth/email/bind",
+        "Gives the own account an address that a mailed code proves",
+        accounts::bind_email,
+    );
+    table.add("POST", "/api/user/login", "Signs in with name or address and password", users::login);
+    table.add("GET", "/api/user/logout", "Ends the session", users::logout);
+    table.add("GET", "/api/user/self", "The own account", users::me);
+    table.add("PUT", "/api/user/self", "Changes the own name, password or display name", users::update_me);
+    table.add("DELETE", "/api/user/self", "Deletes the own account", users::delete_me);
+    table.add(
+        "GET",
+        "/api/user/dashboard",
+        "The own use of the last seven days, by day and model",
+        logs::dashboard,
+    );
+    table.add("GET", "/api/user/token", "Makes an access token, as in one-api", users::access_token);
+    table.add("POST", "/api/user/token", "Makes an access token, shown this once", users::access_token);
+    table.add("DELETE", "/api/user/token", "Revokes the access token", users::revoke_access_token);
+    table.add("GET", "/api/user/aff", "The own invitation code", accounts::aff);
+    table.add("GET", "/api/user/sessions", "Where the own account is signed in", sessions::list);
+    table.add("DELETE", "/api/user/sessions", "Ends every session but this one", sessions::end_others);
+    table.add("DELETE", "/api/user/sessions/{id}", "Ends a session", sessions::end);
+    table.add(
+        "GET",
+        "/api/user/available_models",
+        "The models that the own group is offered",
+        users::available_models,
+    );
+    table.add("GET", "/api/user/search", "Searches accounts by id, name or address", users::list);
+    table.add(
+        "POST",
+        "/api/user/manage",
+        "Disables, enables, deletes, promotes or demotes an account by its name",
+        users::manage,
+    );
+    table.add("POST", "/api/user/topup", "Redeems a voucher; what it was worth, in quota", vouchers::redeem);
+    table.add("GET", "/api/user", "Accounts", users::list);
+    table.add("POST", "/api/user", "Makes an account", users::create);
+    table.add("PUT", "/api/user", "Changes an account", users::update);
+    table.add("GET", "/api/user/{id}", "An account", users::one);
+    table.add("DELETE", "/api/user/{id}", "Deletes an account", users::delete);
+    table.add("POST", "/api/topup", "Adds to a balance: for payment systems outside", users::topup);
+    table.add("GET", "/api/redemption/search", "Searches vouchers by id or name", vouchers::list);
+    table.add("GET", "/api/redemption/export", "Vouchers as CSV or text", vouchers::export);
+    table.add("GET", "/api/redemption", "Vouchers", vouchers::list);
+    table.add("POST", "/api/redemption", "Makes vouchers; their codes", vouchers::create);
+    table.add("PUT", "/api/redemption", "Changes a voucher that nobody has redeemed", vouchers::update);
+    table.add("GET", "/api/redemption/{id}", "A voucher", vouchers::one);
+    table.add("DELETE", "/api/redemption/{id}", "Deletes a voucher", vouchers::delete);
+    table.add("GET", "/api/audit", "The audit trail, newest first", audit::list);
+    table.add("GET", "/api/audit/verify", "Whether the audit trail is whole", audit::verify);
+    table.add(
+        "GET",
+        "/dashboard/billing/subscription",
+        "What a relay key had altogether, as OpenAI's clients ask",
+        billing::subscription,
+    );
+    table.add(
+        "GET",
+        "/v1/dashboard/billing/subscription",
+        "What a relay key had altogether, as OpenAI's clients ask",
+        billing::subscription,
+    );
+    table.add(
+        "GET",
+        "/dashboard/billing/usage",
+        "What a relay key has used, as OpenAI's clients ask",
+        billing::usage,
+    );
+    table.add(
+        "GET",
+        "/v1/dashboard/billing/usage",
+        "What a relay key has used, as OpenAI's clients ask",
+        billing::usage,
+    );
+    table.add("GET", "/api/token/search", "Searches the own tokens by name", tokens::list);
+    table.add("GET", "/api/token", "The own tokens", tokens::list);
+    table.add("POST", "/api/token", "Makes a token; its key is shown this once", tokens::create);
+    table.add("PUT", "/api/token", "Changes an own token", tokens::update);
+    table.add("GET", "/api/token/{id}", "An own token", tokens::one);
+    table.add("DELETE", "/api/token/{id}", "Deletes an own token", tokens::delete);
+    table.add("GET", "/api/channel/search", "Searches channels by id or name", channels::list);
+    table.add(
+        "GET",
+        "/api/channel/models",
+        "Every known model, as OpenAI lists them",
+        channels::openai_models,
+    );
+    table.add("GET", "/api/channel/types", "The types of channels", channels::types);
+    table.add("GET", "/api/channel/test", "Begins to test channels", upkeep::test_all);
+    table.add("GET", "/api/channel/update_balance", "Begins to ask vendors for balances", upkeep::balances);
+    table.add(
+        "GET",
+        "/api/channel/update_balance/{id}",
+        "Asks a vendor for its account's balance",
+        upkeep::balance,
+    );
+    table.add("POST", "/api/channel/batch", "Changes or deletes many channels", upkeep::batch);
+    table.add("POST", "/api/channel/{id}/copy", "Copies a channel with its key, disabled", upkeep::copy);
+    table.add(
+        "GET",
+        "/api/channel/{id}/vendor_models",
+        "What the vendor offers, against what the channel does",
+        upkeep::vendor_models,
+    );
+    table.add("GET", "/api/channel/test/{id}", "Calls a channel for real, unbilled", channels::test);
+    table.add(
+        "DELETE",
+        "/api/channel/disabled",
+        "Deletes the disabled channels; how many",
+        channels::delete_disabled,
+    );
+    table.add("GET", "/api/channel", "Channels", channels::list);
+    table.add("POST", "/api/channel", "Makes a channel, or one for each line of the key", channels::create);
+    table.add("PUT", "/api/channel", "Changes a channel", channels::update);
+    table.add("GET", "/api/channel/{id}", "A channel", channels::one);
+    table.add("DELETE", "/api/channel/{id}", "Deletes a channel", channels::delete);
+    table.add(
+        "GET",
+        "/api/channel/{id}/conformance",
+        "What is known of a channel's abilities",
+        conformance::known,
+    );
+    table.add(
+        "POST",
+        "/api/channel/{id}/conformance",
+        "Finds out what a channel can do, with about ten small calls",
+        conformance::check,
+    );
+    table.add("GET", "/api/option", "The options, without secrets", options::list);
+    table.add("PUT", "/api/option", "Sets an option", options::set);
+    table.add("POST", "/api/config/reload", "Reads the configuration file again", options::reload_config);
+    table.add("GET", "/api/price", "Prices, and offered models that have none", options::prices);
+    table.add("PUT", "/api/price", "Sets the price of a model", options::set_price);
+    table.add("DELETE", "/api/price", "Takes the price of a model away", options::delete_price);
+    table.add("GET", "/api/group", "The groups", groups::list);
+    table.add("GET", "/api/log", "The log", logs::all);
+    table.add("DELETE", "/api/log", "Deletes rows of the log; how many", logs::delete);
+    table.add("GET", "/api/log/stat", "The sum of what the log's filters choose", logs::stat);
+    table.add("GET", "/api/log/search", "The newest hundred rows that the filters choose", logs::search);
+    table.add("GET", "/api/log/export", "The log as CSV or lines of JSON", logs::export_all);
+    table.add(
+        "GET",
+        "/api/log/self/search",
+        "The newest hundred own rows that the filters choose",
+        logs::my_search,
+    );
+    table.add("GET", "/api/log/self/export", "The own log as CSV or lines of JSON", logs::export_mine);
+    table.add("GET", "/api/log/explain/{id}", "A request by its id: attempts, timings, bill", logs::explain);
+    table.add("GET", "/api/log/self", "The own log", logs::mine);
+    table.add("GET", "/api/log/self/stat", "The sum of what the own log's filters choose", logs::my_stat);
+    table.0
+}
+
+/// Method, path, and who may call: `public`, `token` (a relay key), `user`, `admin` or `root`.
+pub fn routes() -> Vec<(&'static str, &'static str, &'static str)> {
+    table().iter().map(|route| (route.method, route.path, route.draft().access.name())).collect()
+}
+
+async fn document(document: web::Data<Document>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document.0.clone())
+}
+
+/// The OpenAPI document, made once.
+struct Document(web::Bytes);
 
 async fn admit(
     limiter: web::Data<Arc<Limiter>>,
@@ -254,12 +318,14 @@ pub struct Memory {
     limiter: Arc<Limiter>,
     lockout: Arc<Lockout>,
     mailroom: Arc<Mailroom>,
+    document: web::Data<Document>,
 }
 
 impl Memory {
     pub fn new(deps: &Deps) -> Self {
         let mailroom = Arc::new(Mailroom::new(deps.store.clone()));
-        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom }
+        let document = web::Data::new(Document(crate::openapi::text(&table(), deps.version).into()));
+        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, document }
     }
 }
 
@@ -289,12 +355,15 @@ pub fn app(
         .app_data(web::Data::new(memory.limiter))
         .app_data(web::Data::new(memory.lockout))
         .app_data(web::Data::new(memory.mailroom))
+        .app_data(memory.document)
         .app_data(web::PayloadConfig::new(BODY_MAX))
+        // An id that is no number names nothing.
+        .app_data(web::PathConfig::default().error_handler(|_, _| not_found("this address").into()))
         .wrap(middleware::from_fn(crate::audit::note))
         .wrap(middleware::from_fn(admit))
         .wrap(headers)
         // `/api/token/` and `/api/token` are the same; scripts of one-api use both.
         .wrap(middleware::NormalizePath::trim())
-        .configure(routes)
+        .configure(|config| table().iter().for_each(|route| (route.install)(config)))
         .default_service(web::to(nowhere))
 }

@@ -1,7 +1,6 @@
 //! Cloudflare's question whether a person is there (oneapi.md §2.4). Whoever can't be asked about is refused.
 
 use crate::error::{self, Result, forbidden};
-use crate::extract::parameter;
 use crate::guard::client;
 use crate::{Deps, Outward};
 use actix_web::HttpRequest;
@@ -14,18 +13,17 @@ use serde_json::Value;
 ///
 /// # Errors
 /// 403: there is no parameter, or it is not good. 503: Cloudflare can't be asked.
-pub async fn check(deps: &Deps, options: &Options, request: &HttpRequest) -> Result<()> {
+pub async fn check(deps: &Deps, options: &Options, request: &HttpRequest, given: &str) -> Result<()> {
     if !options.bool("TurnstileCheckEnabled") {
         return Ok(());
     }
-    let given = parameter(request, "turnstile").unwrap_or_default();
     if given.is_empty() || given.len() > 4096 {
         return Err(forbidden("the Turnstile check is missing"));
     }
     let secret = options.text("TurnstileSecretKey");
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("secret", secret)
-        .append_pair("response", &given)
+        .append_pair("response", given)
         .append_pair("remoteip", &client(request));
     let call = Outward {
         method: "POST",

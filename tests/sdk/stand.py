@@ -122,12 +122,12 @@ def free_port():
 
 
 @contextlib.contextmanager
-def gateway(binary, config):
-    """A gateway of its own with this configuration; its base URL."""
+def gateway(binary, config, more=()):
+    """A gateway of its own with this configuration and, besides, this environment; its base URL."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         (pathlib.Path(folder) / "magic.toml").write_text(config)
-        environment = {"PATH": os.environ["PATH"], "INITIAL_ROOT_TOKEN": KEY, "INITIAL_ROOT_PASSWORD": "root password", "RUST_LOG": "error"}
+        environment = {"PATH": os.environ["PATH"], "INITIAL_ROOT_TOKEN": KEY, "INITIAL_ROOT_PASSWORD": "root password", "RUST_LOG": "error", **dict(more)}
         process = subprocess.Popen([binary, "--port", str(port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout.readline().startswith("MAGIC ready"), "the gateway does not start"

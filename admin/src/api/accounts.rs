@@ -3,15 +3,16 @@
 
 use super::users::{checked_name, checked_password, enrolled};
 use crate::Deps;
-use crate::error::{Result, bad_request, conflict, forbidden, invalid, ok, too_many};
-use crate::extract::{Members, object};
+use crate::answer::{Answer, done, ok};
+use crate::error::{Result, bad_request, conflict, forbidden, invalid, too_many};
+use crate::extract::{Body, Query};
 use crate::guard::{AnyUser, Caller, critical, own_page};
 use crate::limit::Limiter;
 use crate::lockout::Lockout;
 use crate::mail::{Letter, Part, address, domain_allowed};
 use crate::mailroom::Mailroom;
 use crate::turnstile;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use magic_domain::money::Nano;
 use magic_domain::options::Options;
 use magic_domain::secret::Secret;
@@ -19,19 +20,29 @@ use magic_store::codes::{LIFETIME, Purpose};
 use magic_store::users::NewUser;
 use magic_store::{FILE, digest, tokens};
 use openidconnect::url::form_urlencoded::byte_serialize;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
 
 /// Mails to one address in ten minutes, whoever asks for them.
 const MAILS: u32 = 5;
 /// Length of a password that is made for somebody.
 const MADE: usize = 16;
 
-#[derive(Debug, Default, Deserialize)]
+/// An address that mail goes to.
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct AddressQuery {
     email: String,
+    /// Turnstile's answer, where the check is on.
+    turnstile: String,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct ProofQuery {
+    email: String,
+    /// The mailed code.
     code: String,
 }
 
@@ -53,7 +64,7 @@ async fn asked_for_mail(
     critical(request, limiter)?;
     let email = address(&query.email).ok_or_else(|| invalid("email must be an e-mail address"))?;
     let (options, _) = deps.store.options().await?;
-    turnstile::check(deps, &options, request).await?;
+    turnstile::check(deps, &options, request, &query.turnstile).await?;
     limiter.take("mail", &digest(&email), MAILS, 600).map_err(too_many)?;
     Ok((email, options))
 }
@@ -64,8 +75,8 @@ pub async fn verification(
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
     mailroom: web::Data<Arc<Mailroom>>,
-    query: web::Query<AddressQuery>,
-) -> Result<HttpResponse> {
+    query: Query<AddressQuery>,
+) -> Result<Answer<()>> {
     let (email, options) = asked_for_mail(&request, &deps, &limiter, &query).await?;
     if options.bool("EmailDomainRestrictionEnabled")
         && !domain_allowed(&email, options.text("EmailDomainWhitelist"))
@@ -91,7 +102,7 @@ pub async fn verification(
         };
         Ok(Some((email, letter)))
     })?;
-    Ok(ok(Value::Null))
+    Ok(done())
 }
 
 /// Mails a link for a new password, if an account has the address.
@@ -100,8 +111,8 @@ pub async fn reset_password(
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
     mailroom: web::Data<Arc<Mailroom>>,
-    query: web::Query<AddressQuery>,
-) -> Result<HttpResponse> {
+    query: Query<AddressQuery>,
+) -> Result<Answer<()>> {
     let (email, options) = asked_for_mail(&request, &deps, &limiter, &query).await?;
     let (store, system) = (deps.store.clone(), options.text("SystemName").to_owned());
     let site = options.text("ServerAddress").trim_end_matches('/').to_owned();
@@ -117,7 +128,16 @@ pub async fn reset_password(
         ];
         Ok(Some((email, letter(format!("A new password for {system}"), parts))))
     })?;
-    Ok(ok(Value::Null))
+    Ok(done())
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct ResetBody {
+    email: Option<String>,
+    /// Of the mailed link.
+    token: Option<String>,
+    /// Without one, one is made and returned.
+    password: Option<String>,
 }
 
 /// `{"email", "token", "password"?}`: a new password by the mailed link. Without one, one is made and returned
@@ -127,15 +147,14 @@ pub async fn reset(
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
     lockout: web::Data<Arc<Lockout>>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<ResetBody>,
+) -> Result<Answer<Option<String>>> {
     critical(&request, &limiter)?;
-    let body = object(&body)?;
-    let (given, token) = (body.text("email")?.unwrap_or_default(), body.text("token")?.unwrap_or_default());
+    let (given, token) = (body.email.unwrap_or_default(), body.token.unwrap_or_default());
     if given.is_empty() || token.is_empty() || token.len() > 256 {
         return Err(bad_request("email and token are needed"));
     }
-    let (password, made) = match checked_password(body.text("password")?)? {
+    let (password, made) = match checked_password(body.password)? {
         Some(password) => (password, None),
         None => {
             let made: String = tokens::new_key()?.expose().chars().take(MADE).collect();
@@ -150,16 +169,42 @@ pub async fn reset(
     Ok(ok(made))
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct Registration {
+    username: Option<String>,
+    password: Option<String>,
+    email: Option<String>,
+    /// The mailed code, where addresses have to be proven.
+    verification_code: Option<String>,
+    /// Of the one who invited.
+    aff_code: Option<String>,
+}
+
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct Challenge {
+    /// Turnstile's answer, where the check is on.
+    turnstile: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Registered {
+    id: i64,
+    username: String,
+    /// The key of the account's first token, shown this once.
+    default_token: Option<String>,
+}
+
 /// `{"username", "password", "email"?, "verification_code"?, "aff_code"?}`: an account of one's own, as the options
 /// allow. `data` holds the key of its first token, which is never shown again.
 pub async fn register(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    challenge: Query<Challenge>,
+    Body(body): Body<Registration>,
+) -> Result<Answer<Registered>> {
     critical(&request, &limiter)?;
-    let body = object(&body)?;
     let (options, _) = deps.store.options().await?;
     if !options.bool("RegisterEnabled") {
         return Err(forbidden("registration is switched off"));
@@ -167,16 +212,15 @@ pub async fn register(
     if !options.bool("PasswordRegisterEnabled") {
         return Err(forbidden("registration with a password is switched off"));
     }
-    turnstile::check(&deps, &options, &request).await?;
-    let username = body.text("username")?.unwrap_or_default();
+    turnstile::check(&deps, &options, &request, &challenge.turnstile).await?;
+    let username = body.username.unwrap_or_default();
     checked_name(&username)?;
-    let password =
-        checked_password(body.text("password")?)?.ok_or_else(|| invalid("a password is needed"))?;
+    let password = checked_password(body.password)?.ok_or_else(|| invalid("a password is needed"))?;
     // An address that nobody has proven is not kept.
     let (email, code) = if options.bool("EmailVerificationEnabled") {
-        let email = address(&body.text("email")?.unwrap_or_default());
+        let email = address(&body.email.unwrap_or_default());
         let email = email.ok_or_else(|| invalid("email must be an e-mail address"))?;
-        let code = body.text("verification_code")?.unwrap_or_default();
+        let code = body.verification_code.unwrap_or_default();
         (email, Some(Secret::new(code.trim())))
     } else {
         (String::new(), None)
@@ -188,7 +232,7 @@ pub async fn register(
         password: Some(password),
         email,
         balance: gift("QuotaForNewUser"),
-        invited_by: body.text("aff_code")?.filter(|code| code.len() <= 64).unwrap_or_default(),
+        invited_by: body.aff_code.filter(|code| code.len() <= 64).unwrap_or_default(),
         invitee_gift: gift("QuotaForInvitee"),
         inviter_gift: gift("QuotaForInviter"),
         default_token: true,
@@ -196,8 +240,8 @@ pub async fn register(
     };
     let made = deps.store.enrol(new, code).await?;
     let made = made.ok_or_else(|| invalid("the verification code is wrong, too old, or was used already"))?;
-    let (user, key) = enrolled(&deps, Some(made)).await?;
-    Ok(ok(json!({ "id": user.id, "username": user.username, "default_token": key })))
+    let (user, default_token) = enrolled(&deps, Some(made)).await?;
+    Ok(ok(Registered { id: user.id.0, username: user.username, default_token }))
 }
 
 /// Gives the own account an address that a mailed code proves. The old address is told.
@@ -207,8 +251,8 @@ pub async fn bind_email(
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
     mailroom: web::Data<Arc<Mailroom>>,
-    query: web::Query<AddressQuery>,
-) -> Result<HttpResponse> {
+    query: Query<ProofQuery>,
+) -> Result<Answer<()>> {
     critical(&request, &limiter)?;
     if caller.session.is_some() {
         own_page(&request)?;
@@ -230,10 +274,10 @@ pub async fn bind_email(
         // The change is made; there being too many mails does not undo it.
         let _ = mailroom.post("a notice", async move { Ok(Some((before, letter))) });
     }
-    Ok(ok(Value::Null))
+    Ok(done())
 }
 
 /// The own invitation code.
-pub async fn aff(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn aff(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<Answer<String>> {
     Ok(ok(deps.store.aff_code(caller.user.id).await?))
 }

@@ -1,88 +1,104 @@
 //! The log and its sums.
 
 use crate::Deps;
-use crate::error::{Result, bad_request, invalid, list, not_found, ok};
-use crate::extract::ListQuery;
+use crate::answer::{Answer, Download, Listed, list, ok};
+use crate::error::{Result, bad_request, invalid, not_found};
+use crate::extract::{Query, number, page_of};
 use crate::guard::{Admin, AnyUser, Caller, Root};
-use crate::json;
-use actix_web::{HttpRequest, HttpResponse, web};
+use crate::json::{self, Log};
+use actix_web::{HttpResponse, web};
 use magic_domain::ids::UserId;
+use magic_domain::money::{Nano, RATIO_ONE};
 use magic_domain::principal::Role;
 use magic_store::logs::{CONSUME, LogFilter, TOTAL_MAX};
-use serde::Deserialize;
-use serde_json::{Value, json as value};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Default, Deserialize)]
+/// Which rows; what is not given chooses all.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
 #[serde(default)]
-struct Query {
-    r#type: Option<String>,
-    start_timestamp: Option<String>,
-    end_timestamp: Option<String>,
-    username: Option<String>,
-    token_name: Option<String>,
-    model_name: Option<String>,
-    channel: Option<String>,
-    request_id: Option<String>,
-    cursor: Option<String>,
-    keyword: Option<String>,
-    format: Option<String>,
-    target_timestamp: Option<String>,
+pub struct LogQuery {
+    /// 1 top-up, 2 consumption, 3 management, 4 system, 5 a channel's test.
+    #[serde(deserialize_with = "number")]
+    r#type: Option<i64>,
+    /// Unix seconds.
+    #[serde(deserialize_with = "number")]
+    start_timestamp: Option<i64>,
+    #[serde(deserialize_with = "number")]
+    end_timestamp: Option<i64>,
+    username: String,
+    token_name: String,
+    model_name: String,
+    #[serde(deserialize_with = "number")]
+    channel: Option<i64>,
+    request_id: String,
+    /// The id of the last row that was seen.
+    #[serde(deserialize_with = "number")]
+    cursor: Option<i64>,
+    keyword: String,
 }
 
-fn query(request: &HttpRequest) -> Query {
-    web::Query::<Query>::from_query(request.query_string()).map(web::Query::into_inner).unwrap_or_default()
-}
-
-fn number(text: &Option<String>) -> i64 {
-    text.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
-}
-
-fn filter(request: &HttpRequest, own: Option<UserId>) -> LogFilter {
-    let query = query(request);
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    LogFilter {
-        user_id: own,
-        kind: number(&query.r#type),
-        start: number(&query.start_timestamp),
-        end: number(&query.end_timestamp),
-        username: if own.is_some() { String::new() } else { text(&query.username) },
-        token_name: text(&query.token_name),
-        model_name: text(&query.model_name),
-        channel: if own.is_some() { 0 } else { number(&query.channel) },
-        request_id: text(&query.request_id),
-        before: number(&query.cursor),
-        keyword: text(&query.keyword),
+impl LogQuery {
+    fn filter(self, own: Option<UserId>) -> LogFilter {
+        LogFilter {
+            user_id: own,
+            kind: self.r#type.unwrap_or(0),
+            start: self.start_timestamp.unwrap_or(0),
+            end: self.end_timestamp.unwrap_or(0),
+            username: if own.is_some() { String::new() } else { self.username },
+            token_name: self.token_name,
+            model_name: self.model_name,
+            channel: if own.is_some() { 0 } else { self.channel.unwrap_or(0) },
+            request_id: self.request_id,
+            before: self.cursor.unwrap_or(0),
+            keyword: self.keyword,
+        }
     }
 }
 
-async fn page(request: &HttpRequest, deps: &Deps, own: Option<UserId>) -> Result<HttpResponse> {
-    let page = ListQuery::of(request).page();
-    let (rows, total) = deps.store.logs(filter(request, own), page.offset, page.limit).await?;
-    let data: Vec<Value> = rows.iter().map(|row| json::log(row, own.is_some())).collect();
-    Ok(list(data, total, TOTAL_MAX))
+/// `own`: for the one whose rows they are.
+async fn rows(deps: &Deps, filter: LogFilter, (offset, limit): (i64, i64), own: bool) -> Result<Listed<Log>> {
+    let (rows, total) = deps.store.logs(filter, offset, limit).await?;
+    Ok(list(rows.iter().map(|row| json::log(row, own)).collect(), total, TOTAL_MAX))
 }
 
 /// one-api's search: the newest hundred.
-async fn found(request: &HttpRequest, deps: &Deps, own: Option<UserId>) -> Result<HttpResponse> {
-    let (rows, total) = deps.store.logs(filter(request, own), 0, 100).await?;
-    let data: Vec<Value> = rows.iter().map(|row| json::log(row, own.is_some())).collect();
-    Ok(list(data, total, TOTAL_MAX))
+const FOUND: (i64, i64) = (0, 100);
+
+/// The page of a list of logs, beside its filters.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct PageQuery {
+    /// The page, from 0.
+    #[serde(deserialize_with = "number")]
+    p: Option<i64>,
+    /// Rows of a page: 10 unless given, 100 at most.
+    #[serde(deserialize_with = "number")]
+    page_size: Option<i64>,
+}
+
+impl PageQuery {
+    fn span(&self) -> (i64, i64) {
+        let page = page_of(self.p, self.page_size);
+        (page.offset, page.limit)
+    }
 }
 
 pub async fn search(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    found(&request, &deps, None).await
+    Query(query): Query<LogQuery>,
+) -> Result<Listed<Log>> {
+    rows(&deps, query.filter(None), FOUND, false).await
 }
 
 pub async fn my_search(
     caller: Caller<AnyUser>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    found(&request, &deps, Some(caller.user.id)).await
+    Query(query): Query<LogQuery>,
+) -> Result<Listed<Log>> {
+    rows(&deps, query.filter(Some(caller.user.id)), FOUND, true).await
 }
 
 /// Rows of one piece of an export, and of a whole one.
@@ -110,7 +126,8 @@ const CSV: &[&str] = &[
     "content",
 ];
 
-fn line(row: &Value, csv: bool) -> String {
+fn line(row: &Log, csv: bool) -> String {
+    let row = serde_json::to_value(row).unwrap_or_default();
     if !csv {
         return format!("{row}\n");
     }
@@ -121,14 +138,26 @@ fn line(row: &Value, csv: bool) -> String {
     CSV.iter().map(cell).collect::<Vec<_>>().join(",") + "\n"
 }
 
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct FormatQuery {
+    /// `csv`, unless `jsonl` is given.
+    format: Option<String>,
+}
+
 /// Streams the rows that the filters of the list choose, newest first.
-fn export(request: &HttpRequest, deps: web::Data<Deps>, own: Option<UserId>) -> Result<HttpResponse> {
-    let csv = match query(request).format.as_deref() {
+fn export(
+    query: LogQuery,
+    format: &FormatQuery,
+    deps: web::Data<Deps>,
+    own: Option<UserId>,
+) -> Result<Download> {
+    let csv = match format.format.as_deref() {
         Some("csv") | None => true,
         Some("jsonl") => false,
         Some(_) => return Err(invalid("format must be csv or jsonl")),
     };
-    let filter = filter(request, own);
+    let filter = query.filter(own);
     let head = if csv { CSV.join(",") + "\n" } else { String::new() };
     let start = (filter, EXPORT_MAX, Some(head));
     let pieces = futures::stream::unfold(start, move |(mut filter, left, head)| {
@@ -156,26 +185,57 @@ fn export(request: &HttpRequest, deps: web::Data<Deps>, own: Option<UserId>) -> 
         }
     });
     let (mime, name) = if csv { ("text/csv; charset=utf-8", "csv") } else { ("application/jsonl", "jsonl") };
-    Ok(HttpResponse::Ok()
+    let response = HttpResponse::Ok()
         .content_type(mime)
         .insert_header(("content-disposition", format!("attachment; filename=\"log.{name}\"")))
-        .streaming(Box::pin(pieces)))
+        .streaming(Box::pin(pieces));
+    Ok(Download(response))
 }
 
 pub async fn export_all(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    export(&request, deps, None)
+    Query(query): Query<LogQuery>,
+    format: Query<FormatQuery>,
+) -> Result<Download> {
+    export(query, &format, deps, None)
 }
 
 pub async fn export_mine(
     caller: Caller<AnyUser>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    export(&request, deps, Some(caller.user.id))
+    Query(query): Query<LogQuery>,
+    format: Query<FormatQuery>,
+) -> Result<Download> {
+    export(query, &format, deps, Some(caller.user.id))
+}
+
+/// A request with all that is known of it.
+#[derive(Serialize, ToSchema)]
+pub struct Explanation {
+    request: Log,
+    bill: Bill,
+    /// The ledger's events, for administrators.
+    #[schema(value_type = Vec<Object>)]
+    ledger: Vec<Value>,
+}
+
+/// The arithmetic of a bill: tokens × rate ÷ 1M for each bucket, the sum × the group's ratio.
+#[derive(Serialize, ToSchema)]
+pub struct Bill {
+    lines: Vec<BillLine>,
+    group_ratio: f64,
+    cost_usd: String,
+    unpriced: Value,
+    reserved_usd: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct BillLine {
+    bucket: String,
+    count: u64,
+    nano_usd_per_million: i64,
+    usd: f64,
 }
 
 /// A request by its id: what was tried, how long it took, and how its bill came about, line by line. Users are
@@ -184,102 +244,127 @@ pub async fn explain(
     caller: Caller<AnyUser>,
     deps: web::Data<Deps>,
     id: web::Path<String>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Explanation>> {
     let admin = caller.user.role >= Role::Admin;
     let own = (!admin).then_some(caller.user.id);
     let filter = LogFilter { user_id: own, kind: CONSUME, request_id: id.clone(), ..LogFilter::default() };
     let rows = deps.store.log_page(filter, 1).await?;
     let row = rows.first().ok_or_else(|| not_found("request"))?;
-    let shown = json::log(row, !admin);
-    let bill = bill(&shown["detail"], row.cost);
-    let events = if admin { deps.store.ledger_of(&id).await? } else { Vec::new() };
-    Ok(ok(value!({ "request": shown, "bill": bill, "ledger": events })))
+    let request = json::log(row, !admin);
+    let bill = bill(&request.detail, row.cost);
+    let ledger = if admin { deps.store.ledger_of(&id).await? } else { Vec::new() };
+    Ok(ok(Explanation { request, bill, ledger }))
 }
 
-/// The arithmetic of a bill: tokens × rate ÷ 1M for each bucket, the sum × the group's ratio.
-fn bill(detail: &Value, cost: magic_domain::money::Nano) -> Value {
+fn bill(detail: &Value, cost: Nano) -> Bill {
     let empty = serde_json::Map::new();
     let usage = detail["usage"].as_object().unwrap_or(&empty);
     let rates = detail["rates"].as_object().unwrap_or(&empty);
-    let lines: Vec<Value> = usage
-        .iter()
-        .filter_map(|(bucket, count)| {
-            let (count, rate) = (count.as_u64()?, rates.get(bucket).and_then(Value::as_i64).unwrap_or(0));
-            let nano = i128::from(count) * i128::from(rate);
-            Some(value!({
-                "bucket": bucket, "count": count, "nano_usd_per_million": rate,
-                "usd": nano as f64 / 1e15,
-            }))
-        })
-        .collect();
-    let ratio = detail["ratio"].as_i64().unwrap_or(0) as f64 / magic_domain::money::RATIO_ONE as f64;
-    value!({
-        "lines": lines, "group_ratio": ratio, "cost_usd": cost.usd().to_string(), "unpriced": detail["unpriced"],
-        "reserved_usd": magic_domain::money::Nano(detail["reserved"].as_i64().unwrap_or(0)).usd().to_string(),
-    })
+    let lines = usage.iter().filter_map(|(bucket, count)| {
+        let (count, rate) = (count.as_u64()?, rates.get(bucket).and_then(Value::as_i64).unwrap_or(0));
+        let nano = i128::from(count) * i128::from(rate);
+        Some(BillLine { bucket: bucket.clone(), count, nano_usd_per_million: rate, usd: nano as f64 / 1e15 })
+    });
+    Bill {
+        lines: lines.collect(),
+        group_ratio: detail["ratio"].as_i64().unwrap_or(0) as f64 / RATIO_ONE as f64,
+        cost_usd: cost.usd().to_string(),
+        unpriced: detail["unpriced"].clone(),
+        reserved_usd: Nano(detail["reserved"].as_i64().unwrap_or(0)).usd().to_string(),
+    }
 }
 
-async fn sum(request: &HttpRequest, deps: &Deps, own: Option<UserId>) -> Result<HttpResponse> {
-    let cost = deps.store.log_cost(filter(request, own)).await?;
-    Ok(ok(value!({ "quota": cost.to_quota_ceil(), "cost_usd": cost.usd().to_string() })))
+#[derive(Serialize, ToSchema)]
+pub struct LogSum {
+    quota: i64,
+    cost_usd: String,
+}
+
+async fn sum(deps: &Deps, filter: LogFilter) -> Result<Answer<LogSum>> {
+    let cost = deps.store.log_cost(filter).await?;
+    Ok(ok(LogSum { quota: cost.to_quota_ceil(), cost_usd: cost.usd().to_string() }))
 }
 
 pub async fn all(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    page(&request, &deps, None).await
+    Query(query): Query<LogQuery>,
+    pages: Query<PageQuery>,
+) -> Result<Listed<Log>> {
+    rows(&deps, query.filter(None), pages.span(), false).await
 }
 
 pub async fn mine(
     caller: Caller<AnyUser>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    page(&request, &deps, Some(caller.user.id)).await
+    Query(query): Query<LogQuery>,
+    pages: Query<PageQuery>,
+) -> Result<Listed<Log>> {
+    rows(&deps, query.filter(Some(caller.user.id)), pages.span(), true).await
 }
 
 pub async fn stat(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    sum(&request, &deps, None).await
+    Query(query): Query<LogQuery>,
+) -> Result<Answer<LogSum>> {
+    sum(&deps, query.filter(None)).await
 }
 
 pub async fn my_stat(
     caller: Caller<AnyUser>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    sum(&request, &deps, Some(caller.user.id)).await
+    Query(query): Query<LogQuery>,
+) -> Result<Answer<LogSum>> {
+    sum(&deps, query.filter(Some(caller.user.id))).await
+}
+
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct Until {
+    /// Rows before it go; Unix seconds.
+    #[serde(deserialize_with = "number")]
+    target_timestamp: Option<i64>,
 }
 
 pub async fn delete(
     _caller: Caller<Root>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    let before = number(&query(&request).target_timestamp);
+    query: Query<Until>,
+) -> Result<Answer<u64>> {
+    let before = query.target_timestamp.unwrap_or(0);
     if before <= 0 {
         return Err(bad_request("target_timestamp is missing"));
     }
     Ok(ok(deps.store.delete_logs(before).await?))
 }
 
-/// The last seven days by day and model, with one-api's capitalised names.
-pub async fn dashboard(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "PascalCase")]
+pub struct UsageDay {
+    day: String,
+    model_name: String,
+    request_count: i64,
+    quota: i64,
+    prompt_tokens: i64,
+    completion_tokens: i64,
+}
+
+/// The last seven days by day and model, with one-api's capitalised names; null where there is nothing.
+pub async fn dashboard(
+    caller: Caller<AnyUser>,
+    deps: web::Data<Deps>,
+) -> Result<Answer<Option<Vec<UsageDay>>>> {
     let today = chrono::Utc::now().timestamp() / 86_400 * 86_400;
     let rows = deps.store.usage_by_day(caller.user.id, today - 6 * 86_400).await?;
-    let data: Vec<Value> = rows
-        .into_iter()
-        .map(|(day, model, calls, cost, prompt, completion)| {
-            value!({
-                "Day": day, "ModelName": model, "RequestCount": calls, "Quota": cost.to_quota_ceil(),
-                "PromptTokens": prompt, "CompletionTokens": completion,
-            })
-        })
-        .collect();
-    Ok(ok(if data.is_empty() { Value::Null } else { Value::from(data) }))
+    let days = rows.into_iter().map(|(day, model_name, calls, cost, prompt, completion)| UsageDay {
+        day,
+        model_name,
+        request_count: calls,
+        quota: cost.to_quota_ceil(),
+        prompt_tokens: prompt,
+        completion_tokens: completion,
+    });
+    let days: Vec<UsageDay> = days.collect();
+    Ok(ok(Some(days).filter(|days| !days.is_empty())))
 }

@@ -1,13 +1,15 @@
 //! Signing in, or binding an account, by GitHub, OIDC, Lark or WeChat. A flow belongs to the browser that
 //! began it: its state is good once, for ten minutes, with the cookie that came with it.
 
+use crate::answer::{Answer, ok, said};
 use crate::api::{totp, users};
-use crate::error::{ApiError, Result, banned, conflict, forbidden, ok, unauthorised};
+use crate::error::{ApiError, Result, banned, conflict, forbidden, unauthorised};
+use crate::extract::Query;
 use crate::guard::{AnyUser, Caller, client, critical, is_local, own_page, visitor};
 use crate::limit::Limiter;
 use crate::{Deps, oidc, provider};
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use magic_domain::money::Nano;
 use magic_domain::options::Options;
 use magic_domain::principal::user_status;
@@ -15,20 +17,24 @@ use magic_domain::secret::Secret;
 use magic_store::StoreError;
 use magic_store::signin::{Begun, External, Identity, Pending, Purpose, STATE_LIFETIME};
 use magic_store::users::{NewUser, UserRow};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
 
 /// The cookie that ties a flow to its browser.
 const COOKIE: &str = "oauth";
 
 /// What a provider sends the browser back with.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, IntoParams)]
 #[serde(default)]
 pub struct Back {
     code: String,
     state: String,
 }
+
+/// Who was signed in; null when the account was bound to the one that is.
+#[derive(Serialize, ToSchema)]
+pub struct Arrival(Option<users::SignedIn>);
 
 type Limits = web::Data<Arc<Limiter>>;
 
@@ -49,36 +55,37 @@ pub(crate) fn browser(request: &HttpRequest) -> Secret {
     Secret::new(request.cookie(COOKIE).map(|cookie| cookie.value().to_owned()).unwrap_or_default())
 }
 
-pub(crate) fn with_cookie(
-    mut response: HttpResponse,
-    request: &HttpRequest,
-    value: &str,
-) -> Result<HttpResponse> {
-    let added = response.add_cookie(&browser_cookie(request, value));
-    added.map_err(|_| forbidden("the cookie can't be set"))?;
-    Ok(response)
-}
-
 async fn begin(request: &HttpRequest, deps: &Deps, proof: bool) -> Result<Begun> {
     let user = visitor(request).await?.map(|user| (user.id, user.epoch));
     Ok(deps.store.begin_flow(Purpose::Flow, user, proof).await?)
 }
 
 /// A new state for a flow whose authorization URL the caller builds.
-pub async fn state(request: HttpRequest, deps: web::Data<Deps>, limits: Limits) -> Result<HttpResponse> {
+pub async fn state(request: HttpRequest, deps: web::Data<Deps>, limits: Limits) -> Result<Answer<String>> {
     critical(&request, &limits)?;
     let begun = begin(&request, &deps, false).await?;
-    with_cookie(ok(begun.state.expose()), &request, begun.browser.expose())
+    ok(begun.state.expose().to_owned()).with_cookie(&browser_cookie(&request, begun.browser.expose()))
+}
+
+/// Where the browser has to go.
+#[derive(Serialize, ToSchema)]
+pub struct Departure {
+    url: String,
+    state: String,
 }
 
 /// Begins a flow with OIDC: the whole authorization URL, with state, nonce and an S256 challenge.
-pub async fn oidc_start(request: HttpRequest, deps: web::Data<Deps>, limits: Limits) -> Result<HttpResponse> {
+pub async fn oidc_start(
+    request: HttpRequest,
+    deps: web::Data<Deps>,
+    limits: Limits,
+) -> Result<Answer<Departure>> {
     critical(&request, &limits)?;
     let (options, _) = deps.store.options().await?;
     let begun = begin(&request, &deps, true).await?;
     let url = oidc::authorization_url(&deps, &options, &begun).await?;
-    let data = json!({ "url": url, "state": begun.state.expose() });
-    with_cookie(ok(data), &request, begun.browser.expose())
+    let departure = Departure { url, state: begun.state.expose().to_owned() };
+    ok(departure).with_cookie(&browser_cookie(&request, begun.browser.expose()))
 }
 
 /// What every way back has in common: the limit, a code, and a state of this browser, now used up.
@@ -113,8 +120,8 @@ pub async fn github(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    query: web::Query<Back>,
-) -> Result<HttpResponse> {
+    query: Query<Back>,
+) -> Result<Answer<Arrival>> {
     let (flow, options) = back(&request, &deps, &limits, &query).await?;
     let identity = provider::github(&deps, &options, &query.code).await?;
     finish(&request, &deps, &options, &flow, identity).await
@@ -124,8 +131,8 @@ pub async fn oidc(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    query: web::Query<Back>,
-) -> Result<HttpResponse> {
+    query: Query<Back>,
+) -> Result<Answer<Arrival>> {
     let (flow, options) = back(&request, &deps, &limits, &query).await?;
     let identity = oidc::identity(&deps, &options, &query.code, &flow).await?;
     finish(&request, &deps, &options, &flow, identity).await
@@ -135,8 +142,8 @@ pub async fn lark(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    query: web::Query<Back>,
-) -> Result<HttpResponse> {
+    query: Query<Back>,
+) -> Result<Answer<Arrival>> {
     let (flow, options) = back(&request, &deps, &limits, &query).await?;
     let identity = provider::lark(&deps, &options, &query.code).await?;
     finish(&request, &deps, &options, &flow, identity).await
@@ -148,8 +155,8 @@ pub async fn wechat(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    query: web::Query<Back>,
-) -> Result<HttpResponse> {
+    query: Query<Back>,
+) -> Result<Answer<Arrival>> {
     let (flow, options) = if query.state.is_empty() {
         critical(&request, &limits)?;
         own_page(&request)?;
@@ -167,8 +174,8 @@ pub async fn wechat_bind(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    query: web::Query<Back>,
-) -> Result<HttpResponse> {
+    query: Query<Back>,
+) -> Result<Answer<Arrival>> {
     critical(&request, &limits)?;
     if caller.session.is_some() {
         own_page(&request)?;
@@ -179,13 +186,13 @@ pub async fn wechat_bind(
     bind(&deps, &caller.user, identity).await
 }
 
-async fn bind(deps: &Deps, user: &UserRow, identity: Identity) -> Result<HttpResponse> {
+async fn bind(deps: &Deps, user: &UserRow, identity: Identity) -> Result<Answer<Arrival>> {
     let user = deps.store.bind(user.id, identity).await.map_err(|error| match error {
         StoreError::Conflict(why) => conflict(why),
         other => other.into(),
     })?;
     deps.live.put_user(user.principal());
-    Ok(HttpResponse::Ok().json(json!({ "success": true, "message": "bind", "data": Value::Null })))
+    Ok(said("bind", Arrival(None)))
 }
 
 /// The provider has vouched: binds, signs in, or makes an account.
@@ -195,7 +202,7 @@ async fn finish(
     options: &Options,
     flow: &Pending,
     identity: Identity,
-) -> Result<HttpResponse> {
+) -> Result<Answer<Arrival>> {
     if let Some(wanted) = flow.user {
         // Whoever began to bind must still be signed in: a session that was ended meanwhile binds nothing.
         let caller = visitor(request).await?.filter(|user| user.id == wanted && user.epoch == flow.epoch);
@@ -220,5 +227,6 @@ async fn finish(
     if let Some(asked) = totp::ticket(request, deps, &user).await? {
         return Ok(asked);
     }
-    users::welcome(request, deps, &user).await
+    let (told, cookie) = users::welcome(request, deps, &user).await?;
+    ok(Arrival(Some(told))).with_cookie(&cookie)
 }

@@ -1,18 +1,21 @@
 //! A user's own tokens.
 
 use crate::Deps;
-use crate::error::{self, Result, bad_request, conflict, invalid, not_found, ok};
-use crate::extract::{ListQuery, Members, object};
+use crate::answer::{Answer, Listed, done, list as listed, ok};
+use crate::error::{Result, bad_request, conflict, invalid, not_found};
+use crate::extract::{Body, ListQuery, Query};
 use crate::guard::{AnyUser, Caller};
-use crate::json;
-use actix_web::{HttpRequest, HttpResponse, web};
+use crate::json::{self, Token};
+use actix_web::web;
 use magic_domain::channel::Limits;
 use magic_domain::ids::TokenId;
 use magic_domain::money::Nano;
 use magic_domain::principal::token_status;
 use magic_store::tokens::{NewToken, TokenChange, TokenRow};
 use magic_store::{FILE, split_list};
-use serde_json::{Map, Value, json as value};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 fn now() -> i64 {
     chrono::Utc::now().timestamp()
@@ -20,54 +23,74 @@ fn now() -> i64 {
 
 pub async fn list(
     caller: Caller<AnyUser>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    let query = ListQuery::of(&request);
+    Query(query): Query<ListQuery>,
+) -> Result<Listed<Token>> {
     let (rows, total) = deps.store.tokens(caller.user.id, query.page(), query.keyword).await?;
-    let data: Vec<Value> = rows.iter().map(|row| json::token(row, now())).collect();
-    Ok(error::list(data, total, i64::MAX))
+    Ok(listed(rows.iter().map(|row| json::token(row, now())).collect(), total, i64::MAX))
 }
 
 async fn find(caller: &Caller<AnyUser>, deps: &Deps, id: i64) -> Result<TokenRow> {
     deps.store.token(caller.user.id, TokenId(id)).await?.ok_or_else(|| not_found("token"))
 }
 
-pub async fn one(caller: Caller<AnyUser>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<HttpResponse> {
+pub async fn one(
+    caller: Caller<AnyUser>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+) -> Result<Answer<Token>> {
     Ok(ok(json::token(&find(&caller, &deps, *id).await?, now())))
 }
 
+/// What a token's owner sets; only what is named changes.
+#[derive(Deserialize, ToSchema)]
+pub struct TokenBody {
+    /// Of the token to be changed.
+    id: Option<i64>,
+    /// 1 enabled, 2 disabled.
+    status: Option<i64>,
+    name: Option<String>,
+    /// Unix seconds; -1 never.
+    expired_time: Option<i64>,
+    remain_quota: Option<i64>,
+    unlimited_quota: Option<bool>,
+    models: Option<String>,
+    subnet: Option<String>,
+    groups: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    limits: Option<Value>,
+}
+
 /// The fields a body may set, checked.
-fn fields(body: &Map<String, Value>) -> Result<TokenChange> {
-    let name = body.text("name")?;
+fn fields(body: TokenBody) -> Result<TokenChange> {
+    let name = body.name;
     if name.as_ref().is_some_and(|name| name.len() > 30) {
         return Err(invalid("a token's name may have 30 bytes"));
     }
-    let subnet = body.text("subnet")?;
+    let subnet = body.subnet;
     for net in split_list(subnet.as_deref().unwrap_or("")) {
         if net.parse::<ipnet::IpNet>().is_err() {
             return Err(invalid(format!("{net} is no network such as 10.0.0.0/8")));
         }
     }
-    let remain = body.int("remain_quota")?;
+    let remain = body.remain_quota;
     if remain.is_some_and(|quota| !(-1..=i64::MAX / 2000).contains(&quota)) {
         return Err(invalid("remain_quota is out of range"));
     }
-    let limits: Option<Limits> = match body.get("limits") {
-        None | Some(Value::Null) => None,
-        Some(limits) => Some(
-            serde_json::from_value(limits.clone()).map_err(|error| invalid(format!("limits: {error}")))?,
-        ),
-    };
+    let limits: Option<Limits> = body
+        .limits
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|error| invalid(format!("limits: {error}")))?;
     Ok(TokenChange {
         status: None,
         name,
-        expired_time: body.int("expired_time")?,
+        expired_time: body.expired_time,
         remain: remain.map(|quota| Nano::from_quota(quota.max(0))),
-        unlimited: body.flag("unlimited_quota")?,
-        models: body.text("models")?,
+        unlimited: body.unlimited_quota,
+        models: body.models,
         subnet,
-        groups: body.text("groups")?,
+        groups: body.groups,
         limits,
     })
 }
@@ -76,9 +99,9 @@ fn fields(body: &Map<String, Value>) -> Result<TokenChange> {
 pub async fn create(
     caller: Caller<AnyUser>,
     deps: web::Data<Deps>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
-    let change = fields(&object(&body)?)?;
+    Body(body): Body<TokenBody>,
+) -> Result<Answer<Token>> {
+    let change = fields(body)?;
     let new = NewToken {
         user_id: caller.user.id,
         name: change.name.unwrap_or_default(),
@@ -95,28 +118,37 @@ pub async fn create(
     let (hash, token) = row.principal();
     deps.live.put_token(hash, token);
     let mut data = json::token(&row, now());
-    data["key"] = value!(format!("sk-{}", key.expose()));
+    data.key = format!("sk-{}", key.expose());
     Ok(ok(data))
+}
+
+/// With anything in `status_only`, nothing but the status changes.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct StatusOnly {
+    status_only: Option<String>,
+}
+
+impl StatusOnly {
+    pub fn is_set(&self) -> bool {
+        self.status_only.as_ref().is_some_and(|text| !text.is_empty())
+    }
 }
 
 pub async fn update(
     caller: Caller<AnyUser>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let id = body.int("id")?.ok_or_else(|| bad_request("id is missing"))?;
+    only: Query<StatusOnly>,
+    Body(body): Body<TokenBody>,
+) -> Result<Answer<Token>> {
+    let id = body.id.ok_or_else(|| bad_request("id is missing"))?;
     let before = find(&caller, &deps, id).await?;
     if before.owner == FILE {
         return Err(conflict("this token is declared in the configuration file"));
     }
-    let only_status =
-        request.query_string().split('&').any(|pair| pair.starts_with("status_only=") && pair.len() > 12);
-    let mut change = if only_status { TokenChange::default() } else { fields(&body)? };
-    if only_status || body.contains_key("status") {
-        change.status = body.int("status")?.filter(|status| (1..=4).contains(status));
-    }
+    let status = body.status.filter(|status| (1..=4).contains(status));
+    let mut change = if only.is_set() { TokenChange::default() } else { fields(body)? };
+    change.status = status;
     if change.status == Some(token_status::ENABLED) {
         let expires = change.expired_time.unwrap_or(before.expired_time);
         let unlimited = change.unlimited.unwrap_or(before.unlimited);
@@ -141,7 +173,7 @@ pub async fn delete(
     caller: Caller<AnyUser>,
     deps: web::Data<Deps>,
     id: web::Path<i64>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<()>> {
     let before = find(&caller, &deps, *id).await?;
     if before.owner == FILE {
         return Err(conflict("this token is declared in the configuration file"));
@@ -149,5 +181,5 @@ pub async fn delete(
     deps.live.remove_token(before.id);
     deps.live.recall_token(before.id).await;
     deps.store.delete_token(caller.user.id, before.id).await?;
-    Ok(ok(Value::Null))
+    Ok(done())
 }

@@ -1,9 +1,10 @@
 //! Second factors: codes of an authenticator (RFC 6238: SHA-1, 6 digits, 30 seconds, one step early or late),
 //! and recovery codes, each good once.
 
+use crate::answer::{Answer, done, ok};
 use crate::api::{oauth, users};
-use crate::error::{ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok, too_many};
-use crate::extract::{Members, object};
+use crate::error::{ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, too_many};
+use crate::extract::Body;
 use crate::guard::{Admin, AnyUser, Caller, critical};
 use crate::limit::Limiter;
 use crate::{Deps, error};
@@ -15,9 +16,11 @@ use magic_store::StoreError;
 use magic_store::signin::Purpose;
 use magic_store::totp::{Shown, Verdict};
 use magic_store::users::{SignIn, UserRow};
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::sync::Arc;
 use totp_rs::{Algorithm, Builder, Secret as Seed, Totp};
+use utoipa::ToSchema;
 
 type Limits = web::Data<Arc<Limiter>>;
 
@@ -93,11 +96,11 @@ pub(crate) async fn second_factor(deps: &Deps, user: UserId, shown: Option<Strin
 
 /// The answer when a provider has vouched and the second factor is missing: a ticket for
 /// `POST /api/oauth/totp`, good in this browser for ten minutes. `None`: there is no second factor.
-pub(crate) async fn ticket(
+pub(crate) async fn ticket<T>(
     request: &HttpRequest,
     deps: &Deps,
     user: &UserRow,
-) -> Result<Option<HttpResponse>> {
+) -> Result<Option<Answer<T>>> {
     if !deps.store.totp(user.id).await?.is_some_and(|factor| factor.active) {
         return Ok(None);
     }
@@ -106,7 +109,14 @@ pub(crate) async fn ticket(
         "success": false, "code": "totp_required", "message": "a code of the second factor is needed",
         "data": { "ticket": begun.state.expose() },
     }));
-    oauth::with_cookie(response, request, begun.browser.expose()).map(Some)
+    let cookie = oauth::browser_cookie(request, begun.browser.expose());
+    Answer::instead(response).with_cookie(&cookie).map(Some)
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct TicketBody {
+    ticket: Option<String>,
+    totp: Option<String>,
 }
 
 /// `{"ticket", "totp"}`: finishes a sign-in by a provider. A wrong code leaves the ticket good.
@@ -114,29 +124,52 @@ pub async fn redeem(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<TicketBody>,
+) -> Result<Answer<users::SignedIn>> {
     critical(&request, &limits)?;
-    let body = object(&body)?;
     let gone = || forbidden("the ticket is unknown, used, too old or another browser's: begin again");
-    let state = Secret::new(body.text("ticket")?.filter(|text| text.len() <= 128).ok_or_else(gone)?);
+    let state = Secret::new(body.ticket.filter(|text| text.len() <= 128).ok_or_else(gone)?);
     let browser = oauth::browser(&request);
     let flow = deps.store.flow(Purpose::SecondFactor, &state, &browser).await?.ok_or_else(gone)?;
     let user = deps.store.user(flow.user.ok_or_else(gone)?).await?.ok_or_else(gone)?;
     if user.status != user_status::ENABLED || user.epoch != flow.epoch {
         return Err(gone());
     }
-    second_factor(&deps, user.id, body.text("totp")?).await?;
+    second_factor(&deps, user.id, body.totp).await?;
     deps.store.take_flow(Purpose::SecondFactor, &state, &browser).await?.ok_or_else(gone)?;
-    users::welcome(&request, &deps, &user).await
+    let (told, cookie) = users::welcome(&request, &deps, &user).await?;
+    ok(told).with_cookie(&cookie)
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct FactorStatus {
+    active: bool,
+    /// How many are left.
+    recovery_codes: i64,
 }
 
 /// Whether the own account has a second factor, and how many recovery codes are left.
-pub async fn status(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn status(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<Answer<FactorStatus>> {
     let factor = deps.store.totp(caller.user.id).await?.filter(|factor| factor.active);
-    Ok(ok(json!({
-        "active": factor.is_some(), "recovery_codes": factor.map_or(0, |factor| factor.recovery),
-    })))
+    Ok(ok(FactorStatus {
+        active: factor.is_some(),
+        recovery_codes: factor.map_or(0, |factor| factor.recovery),
+    }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct PasswordBody {
+    /// Of an account that has one.
+    password: Option<String>,
+}
+
+/// What an authenticator is set up with.
+#[derive(Serialize, ToSchema)]
+pub struct Seedling {
+    /// Base32.
+    secret: String,
+    /// `otpauth://…`, for a QR code.
+    url: String,
 }
 
 /// Begins to set a second factor up: `{"password"}` when the account has one. Not active until confirmed.
@@ -145,10 +178,10 @@ pub async fn begin(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<PasswordBody>,
+) -> Result<Answer<Seedling>> {
     critical(&request, &limits)?;
-    let password = if body.is_empty() { None } else { object(&body)?.text("password")? };
+    let password = body.password;
     if deps.store.has_password(caller.user.id).await? {
         let password = password.filter(|text| !text.is_empty() && text.len() <= 1024);
         let password = password.ok_or_else(|| forbidden("the account's password is needed"))?;
@@ -165,7 +198,20 @@ pub async fn begin(
         StoreError::Conflict(why) => conflict(why),
         other => other.into(),
     })?;
-    Ok(ok(json!({ "secret": secret.expose(), "url": url })))
+    Ok(ok(Seedling { secret: secret.expose().to_owned(), url }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct CodeBody {
+    code: Option<String>,
+    /// A recovery code, where one may stand instead.
+    recovery: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct RecoveryCodes {
+    /// Each good once, shown this once.
+    recovery_codes: Vec<String>,
 }
 
 /// `{"code"}`: makes the factor active. The recovery codes are shown this once.
@@ -174,10 +220,10 @@ pub async fn confirm(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<CodeBody>,
+) -> Result<Answer<RecoveryCodes>> {
     critical(&request, &limits)?;
-    let code = object(&body)?.text("code")?.ok_or_else(|| bad_request("code is missing"))?;
+    let code = body.code.ok_or_else(|| bad_request("code is missing"))?;
     let factor = deps.store.totp(caller.user.id).await?.filter(|factor| !factor.active);
     let factor = factor.ok_or_else(|| conflict("no second factor is being set up"))?;
     let mut codes = Vec::with_capacity(RECOVERY_CODES);
@@ -190,7 +236,7 @@ pub async fn confirm(
         let parts: Vec<&str> = (0..RECOVERY_LENGTH).step_by(4).map(|at| &code.expose()[at..at + 4]).collect();
         parts.join("-")
     };
-    Ok(ok(json!({ "recovery_codes": codes.iter().map(grouped).collect::<Vec<_>>() })))
+    Ok(ok(RecoveryCodes { recovery_codes: codes.iter().map(grouped).collect() }))
 }
 
 /// `{"code"}` or `{"recovery"}`: takes the own second factor away.
@@ -199,21 +245,16 @@ pub async fn remove(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<CodeBody>,
+) -> Result<Answer<()>> {
     critical(&request, &limits)?;
-    let body = object(&body)?;
-    let shown = match body.text("code")? {
-        Some(code) => Some(code),
-        None => body.text("recovery")?,
-    };
-    second_factor(&deps, caller.user.id, shown).await?;
+    second_factor(&deps, caller.user.id, body.code.or(body.recovery)).await?;
     deps.store.totp_remove(caller.user.id).await?;
-    Ok(ok(Value::Null))
+    Ok(done())
 }
 
 /// For an administrator: takes the second factor of a lesser account away. One's own needs its code.
-pub async fn reset(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<HttpResponse> {
+pub async fn reset(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<Answer<()>> {
     let user = users::reach(&caller.user, &deps, UserId(*id)).await?;
     if user.id == caller.user.id {
         return Err(forbidden("one's own second factor is taken away with its code: DELETE /api/user/totp"));
@@ -221,5 +262,5 @@ pub async fn reset(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i
     if !deps.store.totp_remove(user.id).await? {
         return Err(not_found("second factor"));
     }
-    Ok(ok(Value::Null))
+    Ok(done())
 }

@@ -1,18 +1,22 @@
 //! Keeping many channels: rounds of tests and balances, the vendors' lists of models, copies, changes of many.
 
 use crate::Deps;
-use crate::api::channels::{apply, find, shown};
-use crate::error::{ApiError, Result, bad_request, conflict, invalid, not_found, ok};
-use crate::extract::{Members, object, parameter};
+use crate::answer::{Answer, Bare, bare, done, ok};
+use crate::api::channels::{ChannelBody, apply, find, shown};
+use crate::error::{ApiError, Result, bad_request, conflict, invalid, not_found};
+use crate::extract::{Body, Query, typed};
 use crate::guard::{Admin, Caller};
-use actix_web::{HttpRequest, HttpResponse, web};
+use crate::json::Channel;
+use actix_web::web;
 use magic_domain::channel::ChannelStatus;
 use magic_domain::ids::ChannelId;
 use magic_store::FILE;
 use magic_store::channels::{ChannelRow, NewChannel};
 use magic_store::users::Page;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use utoipa::{IntoParams, ToSchema};
 
 /// Channels of one change at most.
 const BATCH_MAX: usize = 10_000;
@@ -35,25 +39,41 @@ fn vendor_fails(message: String) -> ApiError {
     ApiError { status: 502, code: "vendor_error", message, retry_after: None }
 }
 
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct ScopeQuery {
+    /// `all`, unless `disabled` is given.
+    scope: String,
+}
+
 /// Begins to test all channels in the background; `?scope=disabled`: those that are disabled.
 pub async fn test_all(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    match deps.live.start_tests(&parameter(&request, "scope").unwrap_or_default()) {
-        Some(true) => Ok(ok(Value::Null)),
+    query: Query<ScopeQuery>,
+) -> Result<Answer<()>> {
+    match deps.live.start_tests(&query.scope) {
+        Some(true) => Ok(done()),
         Some(false) => Err(conflict("a test of the channels is under way")),
         None => Err(invalid("scope must be all or disabled")),
     }
 }
 
 /// Begins to ask for the balances of all enabled channels in the background.
-pub async fn balances(_caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn balances(_caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer<()>> {
     match deps.live.start_balances() {
-        true => Ok(ok(Value::Null)),
+        true => Ok(done()),
         false => Err(conflict("the balances are being asked for")),
     }
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Balance {
+    success: bool,
+    message: &'static str,
+    data: f64,
+    /// In the vendor's currency.
+    balance: f64,
 }
 
 /// The balance stands beside the envelope's members, as in one-api.
@@ -61,11 +81,19 @@ pub async fn balance(
     _caller: Caller<Admin>,
     deps: web::Data<Deps>,
     id: web::Path<i64>,
-) -> Result<HttpResponse> {
+) -> Result<Bare<Balance>> {
     find(&deps, *id).await?;
     let balance = deps.live.balance(ChannelId(*id)).await.map_err(vendor_fails)?;
-    Ok(HttpResponse::Ok()
-        .json(json!({ "success": true, "message": "", "data": balance, "balance": balance })))
+    Ok(bare(Balance { success: true, message: "", data: balance, balance }))
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct VendorModels {
+    models: Vec<String>,
+    /// What the channel does not offer yet.
+    added: Vec<String>,
+    /// What the channel offers and the vendor does not.
+    removed: Vec<String>,
 }
 
 /// What the vendor offers now, against what the channel does: `{models, added, removed}`. A mapped name counts
@@ -74,14 +102,19 @@ pub async fn vendor_models(
     _caller: Caller<Admin>,
     deps: web::Data<Deps>,
     id: web::Path<i64>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<VendorModels>> {
     let row = find(&deps, *id).await?;
     let models = deps.live.vendor_models(ChannelId(*id)).await.map_err(vendor_fails)?;
     let theirs: BTreeSet<&str> = models.iter().map(String::as_str).collect();
     let ours: BTreeSet<&str> = row.channel.offered().map(|model| row.channel.upstream_model(model)).collect();
-    let added: Vec<&&str> = theirs.difference(&ours).collect();
-    let removed: Vec<&&str> = ours.difference(&theirs).collect();
-    Ok(ok(json!({ "models": models, "added": added, "removed": removed })))
+    let added = theirs.difference(&ours).map(ToString::to_string).collect();
+    let removed = ours.difference(&theirs).map(ToString::to_string).collect();
+    Ok(ok(VendorModels { added, removed, models }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct CopyBody {
+    name: Option<String>,
 }
 
 /// A copy under another name (`{"name"}`, else "… (copy)"), disabled until somebody enables it.
@@ -89,11 +122,10 @@ pub async fn copy(
     _caller: Caller<Admin>,
     deps: web::Data<Deps>,
     id: web::Path<i64>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<CopyBody>,
+) -> Result<Answer<Channel>> {
     let row = deps.store.channel_with_secrets(ChannelId(*id)).await?.ok_or_else(|| not_found("channel"))?;
-    let body = if body.is_empty() { Map::new() } else { object(&body)? };
-    let name = body.text("name")?.filter(|name| !name.is_empty());
+    let name = body.name.filter(|name| !name.is_empty());
     let mut channel = row.channel;
     channel.name = name.unwrap_or_else(|| format!("{} (copy)", channel.name));
     channel.status = ChannelStatus::Disabled;
@@ -103,15 +135,29 @@ pub async fn copy(
     Ok(ok(shown(&deps, &find(&deps, made.0).await?)))
 }
 
-async fn chosen(deps: &Deps, body: &Map<String, Value>) -> Result<Vec<ChannelRow>> {
+#[derive(Deserialize, ToSchema)]
+pub struct BatchBody {
+    ids: Option<Vec<i64>>,
+    tag: Option<String>,
+    /// What is to be changed, as in `PUT /api/channel`.
+    #[schema(value_type = Option<Object>)]
+    set: Option<Map<String, Value>>,
+    /// Deletes them instead.
+    delete: Option<bool>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Batched {
+    ids: Vec<i64>,
+    /// Left alone: the configuration file declares them.
+    owned_by_file: Vec<i64>,
+}
+
+async fn chosen(deps: &Deps, body: &BatchBody) -> Result<Vec<ChannelRow>> {
     let page = Page { offset: 0, limit: i64::from(i32::MAX), order: String::new() };
     let (rows, _) = deps.store.channels(page, None).await?;
-    let ids: Option<BTreeSet<i64>> = match body.get("ids") {
-        Some(Value::Array(ids)) => Some(ids.iter().filter_map(Value::as_i64).collect()),
-        None | Some(Value::Null) => None,
-        Some(_) => return Err(bad_request("ids must be a list of numbers")),
-    };
-    let tag = body.get("tag").and_then(Value::as_str).filter(|tag| !tag.is_empty());
+    let ids: Option<BTreeSet<i64>> = body.ids.as_ref().map(|ids| ids.iter().copied().collect());
+    let tag = body.tag.as_deref().filter(|tag| !tag.is_empty());
     if ids.is_none() && tag.is_none() {
         return Err(bad_request("ids or tag is missing"));
     }
@@ -129,13 +175,16 @@ async fn chosen(deps: &Deps, body: &Map<String, Value>) -> Result<Vec<ChannelRow
 
 /// `{"ids": […] and/or "tag": …, "set": {…}}` changes many channels at once; `"delete": true` deletes them. Those
 /// that the configuration file declares are left alone. Answers with the ids of both.
-pub async fn batch(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let delete = body.get("delete") == Some(&Value::Bool(true));
-    let set = match body.get("set") {
-        Some(Value::Object(set)) => set.clone(),
+pub async fn batch(
+    _caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    Body(body): Body<BatchBody>,
+) -> Result<Answer<Batched>> {
+    let delete = body.delete == Some(true);
+    let set = match body.set.clone() {
+        Some(set) => set,
         None if delete => Map::new(),
-        _ => return Err(bad_request("set must be an object")),
+        None => return Err(bad_request("set is missing")),
     };
     if let Some(other) = set.keys().find(|name| !BATCH_FIELDS.contains(&name.as_str())) {
         return Err(invalid(format!(
@@ -146,6 +195,7 @@ pub async fn batch(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
     let (owned, rows): (Vec<_>, Vec<_>) =
         chosen(&deps, &body).await?.into_iter().partition(|row| row.owner == FILE);
     let ids = |rows: &[ChannelRow]| rows.iter().map(|row| row.channel.id.0).collect::<Vec<_>>();
+    let set: ChannelBody = typed(set)?;
     // All are checked before the first is changed.
     let mut changes = Vec::new();
     let loaded = deps.store.load().await?;
@@ -163,5 +213,5 @@ pub async fn batch(_caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
         }
     }
     deps.live.reload().await?;
-    Ok(ok(json!({ "ids": ids(&rows), "owned_by_file": ids(&owned) })))
+    Ok(ok(Batched { ids: ids(&rows), owned_by_file: ids(&owned) }))
 }

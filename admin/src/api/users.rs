@@ -1,17 +1,16 @@
 //! Sign-in, the own account, and (for administrators) everybody's.
 
 use crate::Deps;
+use crate::answer::{Answer, Listed, done, list as listed, ok};
 use crate::api::totp;
-use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, ok};
-use crate::extract::{ListQuery, Members, object};
-use crate::guard::{
-    Admin, AnyUser, COOKIE, Caller, Who, client, critical, idempotency_key, is_local, own_page,
-};
-use crate::json;
+use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found};
+use crate::extract::{Body, ListQuery, Query};
+use crate::guard::{Admin, AnyUser, COOKIE, Caller, Once, Who, client, critical, is_local, own_page};
+use crate::json::{self, User};
 use crate::limit::Limiter;
 use crate::lockout::Lockout;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
 use magic_domain::principal::{Role, user_status};
@@ -20,8 +19,9 @@ use magic_store::enrol::Enrolled;
 use magic_store::ledger::{AdjustKind, Change};
 use magic_store::users::{NewUser, SignIn, UserChange, UserRow};
 use magic_store::{FILE, password};
-use serde_json::{Map, Value, json as value};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 fn cookie(request: &HttpRequest, id: &str) -> Cookie<'static> {
     let tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
@@ -34,17 +34,37 @@ fn cookie(request: &HttpRequest, id: &str) -> Cookie<'static> {
         .finish()
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct SignInBody {
+    /// The name, or the e-mail address.
+    username: Option<String>,
+    password: Option<String>,
+    /// Six digits of the second factor, or a recovery code.
+    totp: Option<String>,
+}
+
+/// What a sign-in tells of the account.
+#[derive(Serialize, ToSchema)]
+pub struct SignedIn {
+    id: i64,
+    username: String,
+    display_name: String,
+    role: i64,
+    status: i64,
+    /// Nothing else works until `PUT /api/user/self` has set a password.
+    must_change_password: bool,
+    csrf: String,
+}
+
 pub async fn login(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
     lockout: web::Data<Arc<Lockout>>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<SignInBody>,
+) -> Result<Answer<SignedIn>> {
     critical(&request, &limiter)?;
-    let body = object(&body)?;
-    let (name, password) =
-        (body.text("username")?.unwrap_or_default(), body.text("password")?.unwrap_or_default());
+    let (name, password) = (body.username.unwrap_or_default(), body.password.unwrap_or_default());
     if name.is_empty() || password.is_empty() || name.len() > 200 || password.len() > 1024 {
         return Err(bad_request("username and password are needed"));
     }
@@ -70,34 +90,42 @@ pub async fn login(
         return Err(refused());
     }
     attempt.right();
-    totp::second_factor(&deps, user.id, body.text("totp")?).await?;
-    welcome(&request, &deps, &user).await
+    totp::second_factor(&deps, user.id, body.totp).await?;
+    let (told, cookie) = welcome(&request, &deps, &user).await?;
+    ok(told).with_cookie(&cookie)
 }
 
-/// A new session for an account that has proved itself: the cookie, and what a sign-in tells.
-pub(crate) async fn welcome(request: &HttpRequest, deps: &Deps, user: &UserRow) -> Result<HttpResponse> {
+/// A new session for an account that has proved itself: what a sign-in tells, and the cookie.
+pub(crate) async fn welcome(
+    request: &HttpRequest,
+    deps: &Deps,
+    user: &UserRow,
+) -> Result<(SignedIn, Cookie<'static>)> {
     let agent = request.headers().get("user-agent").and_then(|value| value.to_str().ok()).unwrap_or("");
     let (id, csrf) = deps.store.create_session(user, &client(request), agent).await?;
     request.extensions_mut().insert(Who::from(user));
-    let mut data = json::user_brief(user);
-    data["csrf"] = value!(csrf);
-    let mut response = ok(data);
-    response.add_cookie(&cookie(request, id.expose())).map_err(|_| bad_request("cookie"))?;
-    Ok(response)
+    let told = SignedIn {
+        id: user.id.0,
+        username: user.username.clone(),
+        display_name: user.display_name.clone(),
+        role: user.role.into(),
+        status: user.status,
+        must_change_password: user.must_change,
+        csrf,
+    };
+    Ok((told, cookie(request, id.expose())))
 }
 
-pub async fn logout(request: HttpRequest, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn logout(request: HttpRequest, deps: web::Data<Deps>) -> Result<Answer<()>> {
     if let Some(cookie) = request.cookie(COOKIE) {
         deps.store.delete_session(&Secret::new(cookie.value())).await?;
     }
-    let mut response = ok(Value::Null);
     let mut gone = cookie(&request, "");
     gone.make_removal();
-    response.add_cookie(&gone).map_err(|_| bad_request("cookie"))?;
-    Ok(response)
+    done().with_cookie(&gone)
 }
 
-pub async fn me(caller: Caller<AnyUser>) -> Result<HttpResponse> {
+pub async fn me(caller: Caller<AnyUser>) -> Result<Answer<User>> {
     Ok(ok(json::user(&caller.user)))
 }
 
@@ -119,12 +147,19 @@ pub(super) fn checked_password(text: Option<String>) -> Result<Option<Secret>> {
     }
 }
 
-fn checked_text(body: &Map<String, Value>, key: &str, max: usize) -> Result<Option<String>> {
-    let text = body.text(key)?;
+fn checked_text(text: Option<String>, key: &str, max: usize) -> Result<Option<String>> {
     if text.as_ref().is_some_and(|text| text.chars().count() > max) {
         return Err(invalid(format!("{key} may have {max} characters")));
     }
     Ok(text)
+}
+
+/// What an account may change of itself; nothing else.
+#[derive(Deserialize, ToSchema)]
+pub struct OwnChange {
+    username: Option<String>,
+    password: Option<String>,
+    display_name: Option<String>,
 }
 
 /// Changes the own name, password or display name. Other sessions end with the old password.
@@ -132,16 +167,15 @@ pub async fn update_me(
     caller: Caller<AnyUser>,
     request: HttpRequest,
     deps: web::Data<Deps>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<OwnChange>,
+) -> Result<Answer<User>> {
     if caller.user.owner == FILE {
         return Err(conflict("this account is declared in the configuration file"));
     }
-    let body = object(&body)?;
     let change = UserChange {
-        username: body.text("username")?.filter(|name| !name.is_empty()),
-        password: checked_password(body.text("password")?)?,
-        display_name: checked_text(&body, "display_name", 64)?,
+        username: body.username.filter(|name| !name.is_empty()),
+        password: checked_password(body.password)?,
+        display_name: checked_text(body.display_name, "display_name", 64)?,
         ..UserChange::default()
     };
     if let Some(name) = change.username.as_ref().filter(|name| **name != caller.user.username) {
@@ -150,15 +184,15 @@ pub async fn update_me(
     let new_password = change.password.is_some();
     let user = deps.store.update_user(caller.user.id, change).await?;
     deps.live.put_user(user.principal());
-    let mut response = ok(json::user(&user));
+    let answer = ok(json::user(&user));
     if new_password && caller.session.is_some() {
         let (id, _) = deps.store.create_session(&user, &client(&request), "").await?;
-        response.add_cookie(&cookie(&request, id.expose())).map_err(|_| bad_request("cookie"))?;
+        return answer.with_cookie(&cookie(&request, id.expose()));
     }
-    Ok(response)
+    Ok(answer)
 }
 
-pub async fn delete_me(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn delete_me(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<Answer<()>> {
     if caller.user.role == Role::Root {
         return Err(forbidden("root can't be deleted"));
     }
@@ -171,31 +205,30 @@ pub async fn access_token(
     caller: Caller<AnyUser>,
     request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
+) -> Result<Answer<String>> {
     if caller.session.is_some() {
         own_page(&request)?;
     }
-    Ok(ok(deps.store.new_access_token(caller.user.id).await?.expose()))
+    Ok(ok(deps.store.new_access_token(caller.user.id).await?.expose().to_owned()))
 }
 
 /// The access token is dead; sessions live on.
-pub async fn revoke_access_token(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn revoke_access_token(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<Answer<()>> {
     deps.store.revoke_access_token(caller.user.id).await?;
-    Ok(ok(Value::Null))
+    Ok(done())
 }
 
-pub async fn available_models(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<HttpResponse> {
+pub async fn available_models(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<Answer<Vec<String>>> {
     Ok(ok(deps.live.models_of(&caller.user.group)))
 }
 
 pub async fn list(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    let query = ListQuery::of(&request);
+    Query(query): Query<ListQuery>,
+) -> Result<Listed<User>> {
     let (rows, total) = deps.store.users(query.page(), query.keyword).await?;
-    Ok(error::list(rows.iter().map(json::user).collect::<Vec<_>>(), total, i64::MAX))
+    Ok(listed(rows.iter().map(json::user).collect(), total, i64::MAX))
 }
 
 /// The account, if the caller may act on it: their own, or one of lesser rights; root may act on all.
@@ -208,12 +241,12 @@ pub(crate) async fn reach(caller: &UserRow, deps: &Deps, id: UserId) -> Result<U
     Ok(user)
 }
 
-pub async fn one(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<HttpResponse> {
+pub async fn one(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<Answer<User>> {
     Ok(ok(json::user(&reach(&caller.user, &deps, UserId(*id)).await?)))
 }
 
-fn role_of(body: &Map<String, Value>, caller: &UserRow) -> Result<Option<Role>> {
-    let Some(number) = body.int("role")? else { return Ok(None) };
+fn role_of(number: Option<i64>, caller: &UserRow) -> Result<Option<Role>> {
+    let Some(number) = number else { return Ok(None) };
     let role = Role::from(number);
     if role == Role::Guest || role >= caller.role {
         return Err(forbidden("a role as high as one's own, or higher, can't be given"));
@@ -221,29 +254,49 @@ fn role_of(body: &Map<String, Value>, caller: &UserRow) -> Result<Option<Role>> 
     Ok(Some(role))
 }
 
-pub async fn create(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let username = body.text("username")?.unwrap_or_default();
+#[derive(Deserialize, ToSchema)]
+pub struct NewAccount {
+    username: Option<String>,
+    password: Option<String>,
+    display_name: Option<String>,
+    /// 1 user, 10 administrator; below one's own.
+    role: Option<i64>,
+    email: Option<String>,
+    group: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct MadeAccount {
+    #[serde(flatten)]
+    user: User,
+    /// The key of the account's first token, shown this once.
+    default_token: Option<String>,
+}
+
+pub async fn create(
+    caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    Body(body): Body<NewAccount>,
+) -> Result<Answer<MadeAccount>> {
+    let username = body.username.unwrap_or_default();
     checked_name(&username)?;
-    let password =
-        checked_password(body.text("password")?)?.ok_or_else(|| invalid("a password is needed"))?;
+    let password = checked_password(body.password)?.ok_or_else(|| invalid("a password is needed"))?;
     let (options, _) = deps.store.options().await?;
-    let role = role_of(&body, &caller.user)?.unwrap_or(Role::User);
+    let role = role_of(body.role, &caller.user)?.unwrap_or(Role::User);
     let new = NewUser {
-        display_name: checked_text(&body, "display_name", 64)?.unwrap_or_else(|| username.clone()),
+        display_name: checked_text(body.display_name, "display_name", 64)?
+            .unwrap_or_else(|| username.clone()),
         username,
         password: Some(password),
         role: role.into(),
-        email: checked_text(&body, "email", 100)?.unwrap_or_default(),
-        group: body.text("group")?.unwrap_or_default(),
+        email: checked_text(body.email, "email", 100)?.unwrap_or_default(),
+        group: body.group.unwrap_or_default(),
         balance: Nano::from_quota(options.int("QuotaForNewUser")),
         default_token: true,
         ..NewUser::default()
     };
-    let (user, key) = enrolled(&deps, deps.store.enrol(new, None).await?).await?;
-    let mut data = json::user(&user);
-    data["default_token"] = value!(key);
-    Ok(ok(data))
+    let (user, default_token) = enrolled(&deps, deps.store.enrol(new, None).await?).await?;
+    Ok(ok(MadeAccount { user: json::user(&user), default_token }))
 }
 
 /// Puts a new account and its first token in force; the row, and the token's key.
@@ -259,30 +312,47 @@ pub async fn enrolled(deps: &Deps, made: Option<Enrolled>) -> Result<(UserRow, O
     Ok((user, key))
 }
 
-fn quota(body: &Map<String, Value>) -> Result<Option<Nano>> {
-    match body.int("quota")? {
+fn quota(quota: Option<i64>) -> Result<Option<Nano>> {
+    match quota {
         Some(quota) if !(0..=i64::MAX / 2000).contains(&quota) => Err(invalid("quota is out of range")),
         other => Ok(other.map(Nano::from_quota)),
     }
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct AccountChange {
+    id: i64,
+    username: Option<String>,
+    password: Option<String>,
+    display_name: Option<String>,
+    role: Option<i64>,
+    /// 1 enabled, 2 disabled.
+    status: Option<i64>,
+    email: Option<String>,
+    group: Option<String>,
+    /// The new balance; the difference goes through the ledger.
+    quota: Option<i64>,
+}
+
 /// Changes an account. Only what the body names changes; zero and empty are values.
-pub async fn update(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let id = body.int("id")?.ok_or_else(|| bad_request("id is missing"))?;
-    let before = reach(&caller.user, &deps, UserId(id)).await?;
+pub async fn update(
+    caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    Body(body): Body<AccountChange>,
+) -> Result<Answer<User>> {
+    let before = reach(&caller.user, &deps, UserId(body.id)).await?;
     let change = UserChange {
-        username: body.text("username")?.filter(|name| !name.is_empty() && *name != before.username),
-        password: checked_password(body.text("password")?)?,
-        display_name: checked_text(&body, "display_name", 64)?,
-        role: match body.int("role")? {
+        username: body.username.filter(|name| !name.is_empty() && *name != before.username),
+        password: checked_password(body.password)?,
+        display_name: checked_text(body.display_name, "display_name", 64)?,
+        role: match body.role {
             Some(role) if Role::from(role) == before.role => None,
-            _ => role_of(&body, &caller.user)?,
+            role => role_of(role, &caller.user)?,
         },
-        status: body.int("status")?.filter(|status| *status != before.status),
-        email: checked_text(&body, "email", 100)?,
-        group: body.text("group")?.filter(|group| !group.is_empty()),
-        balance: quota(&body)?.filter(|balance| balance.to_quota() != before.balance.to_quota()),
+        status: body.status.filter(|status| *status != before.status),
+        email: checked_text(body.email, "email", 100)?,
+        group: body.group.filter(|group| !group.is_empty()),
+        balance: quota(body.quota)?.filter(|balance| balance.to_quota() != before.balance.to_quota()),
     };
     let touches_identity = change.username.is_some()
         || change.password.is_some()
@@ -308,7 +378,7 @@ pub async fn update(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
     Ok(ok(json::user(&user)))
 }
 
-async fn bury(deps: &Deps, user: &UserRow) -> Result<HttpResponse> {
+async fn bury(deps: &Deps, user: &UserRow) -> Result<Answer<()>> {
     if user.role == Role::Root {
         return Err(forbidden("root can't be deleted"));
     }
@@ -320,29 +390,44 @@ async fn bury(deps: &Deps, user: &UserRow) -> Result<HttpResponse> {
     principal.status = user_status::DELETED;
     deps.live.put_user(principal);
     deps.live.recall_user(user.id).await;
-    Ok(ok(Value::Null))
+    Ok(done())
 }
 
-pub async fn delete(
-    caller: Caller<Admin>,
-    deps: web::Data<Deps>,
-    id: web::Path<i64>,
-) -> Result<HttpResponse> {
+pub async fn delete(caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<Answer<()>> {
     let user = reach(&caller.user, &deps, UserId(*id)).await?;
     bury(&deps, &user).await
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct Management {
+    username: Option<String>,
+    /// `disable`, `enable`, `delete`, `promote` or `demote`.
+    action: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Managed {
+    role: i64,
+    status: i64,
+}
+
 /// one-api's `{"username", "action"}`.
-pub async fn manage(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Bytes) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let name = body.text("username")?.unwrap_or_default();
+pub async fn manage(
+    caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    Body(body): Body<Management>,
+) -> Result<Answer<Managed>> {
+    let name = body.username.unwrap_or_default();
     let found = deps.store.user_by_name(&name).await?.ok_or_else(|| not_found("user"))?;
     let user = reach(&caller.user, &deps, found.id).await?;
     let root_only = || forbidden("only root can do that");
-    let change = match body.text("action")?.as_deref() {
+    let change = match body.action.as_deref() {
         Some("disable") => UserChange { status: Some(user_status::BANNED), ..UserChange::default() },
         Some("enable") => UserChange { status: Some(user_status::ENABLED), ..UserChange::default() },
-        Some("delete") => return bury(&deps, &user).await,
+        Some("delete") => {
+            bury(&deps, &user).await?;
+            return Ok(ok(Managed { role: user.role.into(), status: user_status::DELETED }));
+        }
         Some("promote") if caller.user.role == Role::Root => {
             UserChange { role: Some(Role::Admin), ..UserChange::default() }
         }
@@ -357,24 +442,30 @@ pub async fn manage(caller: Caller<Admin>, deps: web::Data<Deps>, body: web::Byt
     }
     let user = deps.store.update_user(user.id, change).await?;
     deps.live.put_user(user.principal());
-    Ok(ok(value!({ "role": i64::from(user.role), "status": user.status })))
+    Ok(ok(Managed { role: user.role.into(), status: user.status }))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct TopUp {
+    user_id: i64,
+    quota: Option<i64>,
+    remark: Option<String>,
 }
 
 /// `{"user_id", "quota", "remark"?}`: for payment systems outside. With an `Idempotency-Key`, once per key.
 pub async fn topup(
     caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let id = body.int("user_id")?.ok_or_else(|| bad_request("user_id is missing"))?;
-    let amount = quota(&body)?
+    once: Once,
+    Body(body): Body<TopUp>,
+) -> Result<Answer<()>> {
+    let id = body.user_id;
+    let amount = quota(body.quota)?
         .filter(|amount| amount.is_positive())
         .ok_or_else(|| invalid("quota must be above zero"))?;
-    let note = body.text("remark")?.filter(|text| !text.is_empty());
+    let note = body.remark.filter(|text| !text.is_empty());
     let note = note.unwrap_or_else(|| format!("topped up by ${}", amount.usd()));
-    match idempotency_key(&request)? {
+    match once.0 {
         Some(key) => {
             let key = format!("{}:{key}", caller.user.id.0);
             deps.store.top_up_once(UserId(id), amount, &note, &key).await?;
@@ -383,5 +474,5 @@ pub async fn topup(
             deps.store.adjust(UserId(id), Change::By(amount), AdjustKind::TopUp, &note).await?;
         }
     }
-    Ok(ok(Value::Null))
+    Ok(done())
 }

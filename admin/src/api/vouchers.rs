@@ -1,9 +1,11 @@
 //! Vouchers: made, listed and exported by administrators, redeemed by users. The path is one-api's.
 
 use crate::Deps;
-use crate::error::{self, ApiError, Result, bad_request, invalid, not_found, ok};
-use crate::extract::{ListQuery, Members, object, parameter};
-use crate::guard::{Admin, AnyUser, Caller, critical, idempotency_key};
+use crate::answer::{Answer, Download, Listed, done, list as listed, ok};
+use crate::api::tokens::StatusOnly;
+use crate::error::{ApiError, Result, bad_request, invalid, not_found};
+use crate::extract::{Body, ListQuery, Query, number};
+use crate::guard::{Admin, AnyUser, Caller, Once, critical};
 use crate::limit::Limiter;
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::money::Nano;
@@ -11,8 +13,9 @@ use magic_domain::secret::Secret;
 use magic_store::StoreError;
 use magic_store::users::Page;
 use magic_store::vouchers::{NewVouchers, VoucherChange, VoucherFilter, VoucherRow, voucher_status};
-use serde_json::{Map, Value, json as value};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::{IntoParams, ToSchema};
 
 /// one-api's bounds (oneapi.md §2.11): bytes of a name, vouchers of one call.
 const NAME_MAX: usize = 20;
@@ -21,53 +24,99 @@ const BATCH_MAX: i64 = 100;
 const EXPORT_MAX: i64 = 10_000;
 
 /// A voucher as one-api shows it. The code is given for as long as it can be redeemed; then only its ends.
-fn shown(row: &VoucherRow) -> Value {
-    let spent = row.status == voucher_status::USED;
-    let code = row.code.as_ref().filter(|_| !spent).map(|code| code.expose().to_owned());
-    value!({
-        "id": row.id, "user_id": row.user_id, "key": code.unwrap_or_else(|| format!("{}…{}", row.prefix, row.tail)),
-        "status": row.status, "name": row.name, "quota": row.amount.to_quota(), "created_time": row.created_time,
-        "redeemed_time": row.redeemed_time, "count": 0, "redeemed_by": row.redeemed_by,
-        "expired_time": row.expired_time, "amount_usd": row.amount.usd().to_string(), "batch": row.batch,
-        "owner": row.owner,
-    })
+#[derive(Serialize, ToSchema)]
+pub struct Voucher {
+    id: i64,
+    /// Who made it.
+    user_id: i64,
+    key: String,
+    /// 1 enabled, 2 disabled, 3 used.
+    status: i64,
+    name: String,
+    quota: i64,
+    created_time: i64,
+    redeemed_time: i64,
+    count: i64,
+    redeemed_by: i64,
+    /// Unix seconds; -1 never.
+    expired_time: i64,
+    /// In dollars, as decimal text.
+    amount_usd: String,
+    batch: String,
+    owner: String,
 }
 
-fn filter(request: &HttpRequest) -> VoucherFilter {
+fn shown(row: &VoucherRow) -> Voucher {
+    let spent = row.status == voucher_status::USED;
+    let code = row.code.as_ref().filter(|_| !spent).map(|code| code.expose().to_owned());
+    Voucher {
+        id: row.id,
+        user_id: row.user_id,
+        key: code.unwrap_or_else(|| format!("{}…{}", row.prefix, row.tail)),
+        status: row.status,
+        name: row.name.clone(),
+        quota: row.amount.to_quota(),
+        created_time: row.created_time,
+        redeemed_time: row.redeemed_time,
+        count: 0,
+        redeemed_by: row.redeemed_by,
+        expired_time: row.expired_time,
+        amount_usd: row.amount.usd().to_string(),
+        batch: row.batch.clone(),
+        owner: row.owner.clone(),
+    }
+}
+
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct VoucherQuery {
+    #[serde(deserialize_with = "number")]
+    status: Option<i64>,
+    /// Vouchers that were made together.
+    batch: String,
+    /// `csv`, unless `text` is given; of an export.
+    format: Option<String>,
+}
+
+fn filter(query: &VoucherQuery, keyword: Option<String>) -> VoucherFilter {
     VoucherFilter {
-        keyword: parameter(request, "keyword").unwrap_or_default(),
-        status: parameter(request, "status").and_then(|text| text.parse().ok()).unwrap_or(0),
-        batch: parameter(request, "batch").unwrap_or_default(),
+        keyword: keyword.unwrap_or_default(),
+        status: query.status.unwrap_or(0),
+        batch: query.batch.clone(),
     }
 }
 
 pub async fn list(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    let (rows, total) = deps.store.vouchers(ListQuery::of(&request).page(), filter(&request)).await?;
-    Ok(error::list(rows.iter().map(shown).collect::<Vec<_>>(), total, i64::MAX))
+    Query(page): Query<ListQuery>,
+    query: Query<VoucherQuery>,
+) -> Result<Listed<Voucher>> {
+    let (rows, total) = deps.store.vouchers(page.page(), filter(&query, page.keyword)).await?;
+    Ok(listed(rows.iter().map(shown).collect(), total, i64::MAX))
 }
 
 async fn find(deps: &Deps, id: i64) -> Result<VoucherRow> {
     deps.store.voucher(id).await?.ok_or_else(|| not_found("voucher"))
 }
 
-pub async fn one(_caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<HttpResponse> {
+pub async fn one(
+    _caller: Caller<Admin>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+) -> Result<Answer<Voucher>> {
     Ok(ok(shown(&find(&deps, *id).await?)))
 }
 
-fn name(body: &Map<String, Value>) -> Result<Option<String>> {
-    let name = body.text("name")?;
+fn name(name: Option<String>) -> Result<Option<String>> {
     if name.as_ref().is_some_and(|name| name.is_empty() || name.len() > NAME_MAX) {
         return Err(invalid(format!("a voucher's name has 1 to {NAME_MAX} bytes")));
     }
     Ok(name)
 }
 
-fn amount(body: &Map<String, Value>) -> Result<Option<Nano>> {
-    match body.int("quota")? {
+fn amount(quota: Option<i64>) -> Result<Option<Nano>> {
+    match quota {
         Some(quota) if !(1..=i64::MAX / 4000).contains(&quota) => {
             Err(invalid("quota must be above zero, and not out of range"))
         }
@@ -75,8 +124,8 @@ fn amount(body: &Map<String, Value>) -> Result<Option<Nano>> {
     }
 }
 
-fn expiry(body: &Map<String, Value>) -> Result<Option<i64>> {
-    match body.int("expired_time")? {
+fn expiry(time: Option<i64>) -> Result<Option<i64>> {
+    match time {
         Some(time) if time < -1 => Err(invalid("expired_time is Unix seconds, or -1 for never")),
         // Zero is what forms send for "not set".
         Some(0) => Ok(Some(-1)),
@@ -84,77 +133,94 @@ fn expiry(body: &Map<String, Value>) -> Result<Option<i64>> {
     }
 }
 
+#[derive(Deserialize, ToSchema)]
+pub struct NewBatch {
+    /// 1 to 20 bytes.
+    name: Option<String>,
+    quota: Option<i64>,
+    /// 1 to 100.
+    count: Option<i64>,
+    expired_time: Option<i64>,
+}
+
 /// `{"name", "quota", "count", "expired_time"?}`: the codes.
 pub async fn create(
     caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let count = body.int("count")?.unwrap_or(1);
+    once: Once,
+    Body(body): Body<NewBatch>,
+) -> Result<Answer<Vec<String>>> {
+    let count = body.count.unwrap_or(1);
     if !(1..=BATCH_MAX).contains(&count) {
         return Err(invalid(format!("count must be from 1 to {BATCH_MAX}")));
     }
     let new = NewVouchers {
         user_id: caller.user.id,
-        name: name(&body)?.ok_or_else(|| invalid(format!("a voucher's name has 1 to {NAME_MAX} bytes")))?,
-        amount: amount(&body)?.ok_or_else(|| bad_request("quota is missing"))?,
+        name: name(body.name)?
+            .ok_or_else(|| invalid(format!("a voucher's name has 1 to {NAME_MAX} bytes")))?,
+        amount: amount(body.quota)?.ok_or_else(|| bad_request("quota is missing"))?,
         count: usize::try_from(count).unwrap_or(1),
-        expired_time: expiry(&body)?.unwrap_or(-1),
-        idempotency_key: idempotency_key(&request)?,
+        expired_time: expiry(body.expired_time)?.unwrap_or(-1),
+        idempotency_key: once.0,
     };
     let rows = deps.store.create_vouchers(new).await?;
-    Ok(ok(rows.iter().filter_map(|row| row.code.as_ref()).map(Secret::expose).collect::<Vec<_>>()))
+    Ok(ok(rows.iter().filter_map(|row| row.code.as_ref()).map(|code| code.expose().to_owned()).collect()))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct VoucherBody {
+    id: i64,
+    /// 1 enabled, 2 disabled.
+    status: Option<i64>,
+    name: Option<String>,
+    quota: Option<i64>,
+    expired_time: Option<i64>,
 }
 
 /// Changes name, quota and expiry, or with `status_only` the state.
 pub async fn update(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
-    let body = object(&body)?;
-    let id = body.int("id")?.ok_or_else(|| bad_request("id is missing"))?;
-    let status = body.int("status")?;
+    only: Query<StatusOnly>,
+    Body(body): Body<VoucherBody>,
+) -> Result<Answer<Voucher>> {
+    let status = body.status;
     if status.is_some_and(|status| !matches!(status, voucher_status::ENABLED | voucher_status::DISABLED)) {
         return Err(invalid("status must be 1 (enabled) or 2 (disabled)"));
     }
-    let status_only = parameter(&request, "status_only").is_some_and(|text| !text.is_empty());
-    let change = match status_only {
+    let change = match only.is_set() {
         true => VoucherChange { status, ..VoucherChange::default() },
-        false => {
-            VoucherChange { status, name: name(&body)?, amount: amount(&body)?, expired_time: expiry(&body)? }
-        }
+        false => VoucherChange {
+            status,
+            name: name(body.name)?,
+            amount: amount(body.quota)?,
+            expired_time: expiry(body.expired_time)?,
+        },
     };
-    Ok(ok(shown(&deps.store.update_voucher(id, change).await?)))
+    Ok(ok(shown(&deps.store.update_voucher(body.id, change).await?)))
 }
 
-pub async fn delete(
-    _caller: Caller<Admin>,
-    deps: web::Data<Deps>,
-    id: web::Path<i64>,
-) -> Result<HttpResponse> {
+pub async fn delete(_caller: Caller<Admin>, deps: web::Data<Deps>, id: web::Path<i64>) -> Result<Answer<()>> {
     deps.store.delete_voucher(*id).await?;
-    Ok(ok(Value::Null))
+    Ok(done())
 }
 
 /// `?format=csv|text`, with the filters of the list: codes that can still be redeemed, unless `status` says otherwise.
 pub async fn export(
     _caller: Caller<Admin>,
-    request: HttpRequest,
     deps: web::Data<Deps>,
-) -> Result<HttpResponse> {
-    let mut filter = filter(&request);
+    Query(page): Query<ListQuery>,
+    query: Query<VoucherQuery>,
+) -> Result<Download> {
+    let mut filter = filter(&query, page.keyword);
     if filter.status == 0 {
         filter.status = voucher_status::ENABLED;
     }
     let page = Page { offset: 0, limit: EXPORT_MAX, order: String::new() };
     let (rows, _) = deps.store.vouchers(page, filter).await?;
-    let format = parameter(&request, "format").unwrap_or_else(|| "csv".into());
-    let code = |row: &VoucherRow| shown(row)["key"].as_str().unwrap_or_default().to_owned();
-    let (mime, text) = match format.as_str() {
+    let format = query.format.as_deref().unwrap_or("csv");
+    let code = |row: &VoucherRow| shown(row).key;
+    let (mime, text) = match format {
         "text" => ("text/plain; charset=utf-8", rows.iter().map(|row| code(row) + "\n").collect::<String>()),
         "csv" => {
             let head = "id,name,code,amount_usd,quota,status,created_time,expired_time,redeemed_time,batch\n";
@@ -178,7 +244,15 @@ pub async fn export(
         _ => return Err(invalid("format must be csv or text")),
     };
     let name = format!("attachment; filename=\"vouchers.{}\"", if format == "csv" { "csv" } else { "txt" });
-    Ok(HttpResponse::Ok().content_type(mime).insert_header(("content-disposition", name)).body(text))
+    let response =
+        HttpResponse::Ok().content_type(mime).insert_header(("content-disposition", name)).body(text);
+    Ok(Download(response))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct CodeOf {
+    /// The voucher's code.
+    key: Option<String>,
 }
 
 /// `{"key"}`: what it was worth, in quota.
@@ -187,11 +261,11 @@ pub async fn redeem(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limiter: web::Data<Arc<Limiter>>,
-    body: web::Bytes,
-) -> Result<HttpResponse> {
+    Body(body): Body<CodeOf>,
+) -> Result<Answer<i64>> {
     // Codes are 128 bits of chance, but those taken over from elsewhere may be shorter.
     critical(&request, &limiter)?;
-    let code = object(&body)?.text("key")?.filter(|code| !code.trim().is_empty());
+    let code = body.key.filter(|code| !code.trim().is_empty());
     let code = code.ok_or_else(|| bad_request("key is missing"))?;
     if code.len() > 256 {
         return Err(not_found("voucher"));
