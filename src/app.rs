@@ -248,6 +248,7 @@ pub fn serve(common: &Common) -> Outcome {
         gateway.principals.tokens(),
         settings.dsn.engine()
     );
+    let endpoints = Endpoints::from_env(&|name| std::env::var(name).ok());
     let admin = magic_admin::start(
         Deps {
             store: store.clone(),
@@ -256,7 +257,7 @@ pub fn serve(common: &Common) -> Outcome {
             api_rate: settings.api_rate,
             started: chrono::Utc::now().timestamp(),
             version: VERSION,
-            endpoints: Endpoints::from_env(&|name| std::env::var(name).ok()),
+            endpoints: endpoints.clone(),
         },
         &socket,
     )
@@ -284,6 +285,7 @@ pub fn serve(common: &Common) -> Outcome {
     let rounds =
         jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
     let retaining = jobs.spawn(crate::jobs::retention::run(live.clone()));
+    let paying = jobs.spawn(crate::jobs::payments::run(live.clone(), endpoints));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
 
@@ -303,6 +305,7 @@ pub fn serve(common: &Common) -> Outcome {
     disabling.abort();
     following.abort();
     rounds.abort();
+    paying.abort();
     reminding.abort();
     retaining.abort();
     Ok(())

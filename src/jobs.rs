@@ -1,6 +1,7 @@
 //! What runs in the background.
 
 pub mod follow;
+pub mod payments;
 pub mod post;
 pub mod recover;
 pub mod retention;

@@ -214,11 +214,19 @@ async fn other_peoples_ids_open_nothing() {
     let session = victim.data("/api/user/sessions").await[0]["id"].clone();
     assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
     let asked = world.logs(1).await[0]["request_id"].clone();
+    for (key, value) in
+        [("EpayAddress", "http://127.0.0.1:1"), ("EpayId", "1"), ("EpayKey", "k"), ("EpayPrice", "7")]
+    {
+        assert_eq!(root.call("PUT", "/api/option", &json!({ "key": key, "value": value })).await.status, 200);
+    }
+    let wish = json!({ "provider": "epay", "amount_usd": 1, "method": "alipay" });
+    let order = victim.call("POST", "/api/pay", &wish).await.json()["data"]["order"]["id"].clone();
     // Whose id stands for an operation of users: of the victim's object.
     let owned = |path: &str| match path {
         path if path.starts_with("/api/token") => token.clone(),
         path if path.starts_with("/api/user/sessions") => session.clone(),
         path if path.starts_with("/api/log/explain") => asked.clone(),
+        path if path.starts_with("/api/pay/order") => order.clone(),
         other => panic!("whose ids does {other} take? say so here"),
     };
     let text = |id: &Value| id.as_str().map_or_else(|| id.to_string(), str::to_owned);

@@ -4,7 +4,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::request_body::RequestBody;
+use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{Ref, Schema};
 use utoipa::openapi::{Content, RefOr, Required};
@@ -91,6 +91,14 @@ impl Describe for HttpRequest {
 
 impl<T: ?Sized> Describe for web::Data<T> {
     fn describe(_draft: &mut Draft) {}
+}
+
+/// A body in another's format.
+impl Describe for web::Bytes {
+    fn describe(draft: &mut Draft) {
+        let any = Content::new(None::<RefOr<Schema>>);
+        draft.body = Some(RequestBodyBuilder::new().content("application/octet-stream", any).build());
+    }
 }
 
 /// An answer that is no JSON of ours says so through a type of its own; this one says nothing.

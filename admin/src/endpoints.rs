@@ -10,11 +10,13 @@ pub struct Endpoints {
     pub lark_userinfo: String,
     /// Where Cloudflare verifies a Turnstile answer.
     pub turnstile: String,
+    /// What `/v1/checkout/sessions` is put behind.
+    pub stripe: String,
 }
 
 impl Endpoints {
-    /// Reads `GITHUB_TOKEN_URL`, `GITHUB_USER_URL`, `LARK_TOKEN_URL`, `LARK_USERINFO_URL` and
-    /// `TURNSTILE_VERIFY_URL`; unset or empty: the service's own.
+    /// Reads `GITHUB_TOKEN_URL`, `GITHUB_USER_URL`, `LARK_TOKEN_URL`, `LARK_USERINFO_URL`,
+    /// `TURNSTILE_VERIFY_URL` and `STRIPE_API_URL`; unset or empty: the service's own.
     pub fn from_env(get: &dyn Fn(&str) -> Option<String>) -> Endpoints {
         let url =
             |name: &str, own: &str| get(name).filter(|url| !url.is_empty()).unwrap_or_else(|| own.to_owned());
@@ -30,6 +32,7 @@ impl Endpoints {
                 "TURNSTILE_VERIFY_URL",
                 "https://challenges.cloudflare.com/turnstile/v0/siteverify",
             ),
+            stripe: url("STRIPE_API_URL", "https://api.stripe.com"),
         }
     }
 }

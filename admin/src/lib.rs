@@ -17,6 +17,7 @@ pub mod mail;
 mod mailroom;
 mod oidc;
 mod openapi;
+pub mod pay;
 mod provider;
 mod router;
 mod turnstile;

@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, sessions, site, tokens,
-    totp, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, pay, sessions, site,
+    tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -151,6 +151,7 @@ pub fn table() -> Vec<Route> {
         "The models that the own group is offered",
         users::available_models,
     );
+    table.add("GET", "/api/user/topup_link", "The shop outside, with who asks", pay::link);
     table.add("GET", "/api/user/search", "Searches accounts by id, name or address", users::list);
     table.add(
         "POST",
@@ -165,6 +166,19 @@ pub fn table() -> Vec<Route> {
     table.add("GET", "/api/user/{id}", "An account", users::one);
     table.add("DELETE", "/api/user/{id}", "Deletes an account", users::delete);
     table.add("POST", "/api/topup", "Adds to a balance: for payment systems outside", users::topup);
+    table.add("GET", "/api/pay", "How balances can be topped up", pay::offers);
+    table.add("POST", "/api/pay", "Begins a payment; where to go for it", pay::begin);
+    table.add("GET", "/api/pay/order", "The own orders", pay::mine);
+    table.add("GET", "/api/pay/order/{id}", "An own order; an open one is asked about", pay::one);
+    table.add("GET", "/api/pay/all", "Everybody's orders", pay::all);
+    table.add("POST", "/api/pay/stripe", "Stripe's notifications, signed", pay::stripe);
+    table.add("POST", "/api/pay/epay", "Epay's notifications, signed", pay::epay);
+    table.add(
+        "GET",
+        "/api/pay/epay",
+        "Has Epay asked about an order: nothing that comes this way is believed",
+        pay::epay_asked,
+    );
     table.add("GET", "/api/redemption/search", "Searches vouchers by id or name", vouchers::list);
     table.add("GET", "/api/redemption/export", "Vouchers as CSV or text", vouchers::export);
     table.add("GET", "/api/redemption", "Vouchers", vouchers::list);
@@ -366,4 +380,22 @@ pub fn app(
         .wrap(middleware::NormalizePath::trim())
         .configure(|config| table().iter().for_each(|route| (route.install)(config)))
         .default_service(web::to(nowhere))
+}
+
+#[cfg(test)]
+mod tests {
+    /// Whether a path fits a template segment by segment.
+    fn fits(template: &str, path: &str) -> bool {
+        let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len() && template.iter().zip(&path).all(|(t, p)| t.starts_with('{') || t == p)
+    }
+
+    #[test]
+    fn no_route_stands_in_the_shadow_of_another() {
+        let routes = super::routes();
+        for (method, path, _) in &routes {
+            let first = routes.iter().find(|(m, template, _)| m == method && fits(template, path));
+            assert_eq!(first.map(|route| route.1), Some(*path), "{method}");
+        }
+    }
 }

@@ -102,6 +102,19 @@ pub const OPTIONS: &[Def] = &[
     def("DefaultModelPrice", "", Text),
     // Days that rows of the log are kept; 0: for ever. The ledger keeps every bill whatever this says.
     def("LogRetentionDays", "0", Int),
+    // Payments. A provider is offered once all of its options are set: keys, and what a dollar of balance costs in
+    // its currency. Without its secret no notification is believed.
+    def("PayMinUsd", "1", Int),
+    def("PayMaxUsd", "10000", Int),
+    secret("StripeSecretKey"),
+    secret("StripeWebhookSecret"),
+    def("StripeCurrency", "usd", Text),
+    def("StripePrice", "1", Float),
+    def("EpayAddress", "", Text),
+    def("EpayId", "", Text),
+    secret("EpayKey"),
+    def("EpayMethods", "alipay,wxpay", Text),
+    def("EpayPrice", "0", Float),
     // Tokens reserved for the answer of a call that sets no limit, at most (the model's own maximum may be less).
     def("DefaultMaxOutputTokens", "4096", Int),
 ];

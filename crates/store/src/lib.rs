@@ -20,6 +20,7 @@ pub mod import;
 pub mod ledger;
 pub mod load;
 pub mod logs;
+pub mod orders;
 pub mod owned;
 pub mod password;
 pub mod reminders;
