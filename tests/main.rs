@@ -16,6 +16,7 @@ mod logs;
 mod matrix;
 mod money;
 mod payments;
+mod prices;
 mod responses;
 mod rules;
 mod signin;

@@ -10,6 +10,7 @@ pub mod logs;
 pub mod oauth;
 pub mod options;
 pub mod pay;
+pub mod prices;
 pub mod sessions;
 pub mod site;
 pub mod tokens;

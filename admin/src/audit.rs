@@ -25,6 +25,8 @@ const CHANGING_READS: &[&str] = &[
     "/api/oauth/email/bind",
     "/api/pay/epay",
 ];
+/// Questions that are too long for an address.
+const READING_POSTS: &[&str] = &["/api/price/estimate"];
 /// Bodies that others write, with customers' names in them.
 const FOREIGN: &[&str] = &["/api/pay/stripe", "/api/pay/epay"];
 
@@ -32,6 +34,7 @@ fn changes(request: &ServiceRequest) -> bool {
     match *request.method() {
         Method::GET => CHANGING_READS.contains(&request.path().trim_end_matches('/')),
         Method::HEAD | Method::OPTIONS => false,
+        Method::POST if READING_POSTS.contains(&request.path().trim_end_matches('/')) => false,
         _ => request.path().starts_with("/api/"),
     }
 }

@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, pay, sessions, site,
-    tokens, totp, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, pay, prices, sessions,
+    site, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -269,9 +269,16 @@ pub fn table() -> Vec<Route> {
     table.add("GET", "/api/option", "The options, without secrets", options::list);
     table.add("PUT", "/api/option", "Sets an option", options::set);
     table.add("POST", "/api/config/reload", "Reads the configuration file again", options::reload_config);
-    table.add("GET", "/api/price", "Prices, and offered models that have none", options::prices);
-    table.add("PUT", "/api/price", "Sets the price of a model", options::set_price);
-    table.add("DELETE", "/api/price", "Takes the price of a model away", options::delete_price);
+    table.add("GET", "/api/price", "Prices, and offered models that have none", prices::list);
+    table.add("PUT", "/api/price", "Sets the price of a model", prices::set);
+    table.add("DELETE", "/api/price", "Takes the price of a model away", prices::delete);
+    table.add("GET", "/api/price/history", "What prices were when, newest first", prices::history);
+    table.add(
+        "POST",
+        "/api/price/estimate",
+        "What a time's calls would have cost at other prices",
+        prices::estimate,
+    );
     table.add("GET", "/api/group", "The groups", groups::list);
     table.add("GET", "/api/log", "The log", logs::all);
     table.add("DELETE", "/api/log", "Deletes rows of the log; how many", logs::delete);

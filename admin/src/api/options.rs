@@ -1,12 +1,11 @@
-//! Options and prices.
+//! Options.
 
 use crate::Deps;
 use crate::answer::{Answer, done, ok};
 use crate::error::{Result, bad_request, invalid};
 use crate::extract::Body;
-use crate::guard::{Admin, Caller, Root};
+use crate::guard::{Caller, Root};
 use actix_web::web;
-use magic_domain::price::Price;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -81,71 +80,4 @@ pub async fn reload_config(_caller: Caller<Root>, deps: web::Data<Deps>) -> Resu
         Ok(needs_restart) => Ok(ok(Reloaded { needs_restart })),
         Err(faults) => Err(invalid(faults.join("\n"))),
     }
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct ModelPrice {
-    model: String,
-    #[schema(value_type = Object)]
-    price: Price,
-    owner: String,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct Prices {
-    models: Vec<ModelPrice>,
-    /// Offered, and without any price.
-    unpriced: Vec<String>,
-}
-
-/// Prices set here or in the file, and the offered models that have none at all.
-pub async fn prices(_caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer<Prices>> {
-    let models = deps
-        .store
-        .models()
-        .await?
-        .into_iter()
-        .map(|row| ModelPrice { model: row.name, price: row.price, owner: row.owner })
-        .collect();
-    Ok(ok(Prices { models, unpriced: deps.live.unpriced() }))
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct PriceBody {
-    model: Option<String>,
-    #[schema(value_type = Option<Object>)]
-    price: Option<Value>,
-}
-
-/// `{"model": …, "price": {"rates": {"input": nano-dollars per 1M, …}, "tiers": […], "max_output": …}}`
-pub async fn set_price(
-    _caller: Caller<Root>,
-    deps: web::Data<Deps>,
-    Body(body): Body<PriceBody>,
-) -> Result<Answer<()>> {
-    let model = body.model.filter(|name| !name.is_empty()).ok_or_else(|| bad_request("model is missing"))?;
-    let price: Price = serde_json::from_value(body.price.unwrap_or_default())
-        .map_err(|error| invalid(format!("price: {error}")))?;
-    let rates = price.rates.0.values().chain(price.tiers.iter().flat_map(|tier| tier.rates.0.values()));
-    if price.rates.0.is_empty() || rates.into_iter().any(|rate| *rate < 0) {
-        return Err(invalid("a price needs rates, none below zero"));
-    }
-    deps.store.set_model(&model, &price).await?;
-    deps.live.reload().await?;
-    Ok(done())
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct ModelName {
-    model: String,
-}
-
-pub async fn delete_price(
-    _caller: Caller<Root>,
-    deps: web::Data<Deps>,
-    body: Body<ModelName>,
-) -> Result<Answer<()>> {
-    deps.store.delete_model(&body.model).await?;
-    deps.live.reload().await?;
-    Ok(done())
 }

@@ -23,6 +23,7 @@ pub mod logs;
 pub mod orders;
 pub mod owned;
 pub mod password;
+pub mod prices;
 pub mod reminders;
 pub mod responses;
 pub mod sessions;

@@ -1,8 +1,8 @@
 //! Everything the routing table is built from, in one go.
 
 use crate::error::Result;
+use crate::prices::{ModelRow, models};
 use crate::run::{Store, version};
-use crate::settings::{ModelRow, models};
 use magic_domain::channel::Channel;
 use magic_domain::options::Options;
 use magic_domain::table::Lacks;

@@ -16,6 +16,7 @@ const SQLITE: &[(i64, &str)] = &[
     (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/sqlite/0009_reminders.sql")),
     (13, include_str!("../../../migrations/sqlite/0013_orders.sql")),
+    (14, include_str!("../../../migrations/sqlite/0014_price_history.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
@@ -28,6 +29,7 @@ const MYSQL: &[(i64, &str)] = &[
     (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/mysql/0009_reminders.sql")),
     (13, include_str!("../../../migrations/mysql/0013_orders.sql")),
+    (14, include_str!("../../../migrations/mysql/0014_price_history.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -40,6 +42,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/postgres/0009_reminders.sql")),
     (13, include_str!("../../../migrations/postgres/0013_orders.sql")),
+    (14, include_str!("../../../migrations/postgres/0014_price_history.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {

@@ -189,19 +189,21 @@ impl Store {
                 }
                 // Options and models: the file's stand over the database's, which come back when the file lets go.
                 tx.exec("DELETE FROM magic_options WHERE owner = ?", args![FILE]).await?;
-                for (name, value) in &owned.options {
+                for (name, open) in &owned.options {
                     let sql = tx.engine().upsert("magic_options", &["name"], &["value", "owner"]);
                     let value = match magic_domain::options::find(name) {
-                        Some(def) => crate::settings::stored(&inner, def, value)?,
-                        None => value.clone(),
+                        Some(def) => crate::settings::stored(&inner, def, open)?,
+                        None => open.clone(),
                     };
                     tx.exec(&sql, args![name, value, FILE]).await?;
+                    crate::prices::record_option(tx, name, open, FILE).await?;
                 }
                 tx.exec("DELETE FROM magic_models WHERE owner = ?", args![FILE]).await?;
                 for (name, price) in &owned.models {
                     let text = serde_json::to_string(price).map_err(|error| StoreError::Internal(error.to_string()))?;
                     let sql = tx.engine().upsert("magic_models", &["name"], &["price", "owner"]);
-                    tx.exec(&sql, args![name, text, FILE]).await?;
+                    tx.exec(&sql, args![name, &text, FILE]).await?;
+                    crate::prices::record(tx, name, &text, FILE).await?;
                 }
                 bump(tx).await?;
             })

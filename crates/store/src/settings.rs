@@ -5,17 +5,8 @@ use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
 use crate::{DB, FILE};
 use magic_domain::options::{self, Options};
-use magic_domain::price::Price;
 use magic_domain::secret::Secret;
 use std::collections::BTreeMap;
-
-/// A model with a price of its own.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelRow {
-    pub name: String,
-    pub price: Price,
-    pub owner: String,
-}
 
 impl Store {
     /// The options that are set, and which of them the configuration file owns.
@@ -52,46 +43,7 @@ impl Store {
                 let sql = tx.engine().upsert("magic_options", &["name"], &["value", "owner"]);
                 let def = options::find(&name).ok_or(StoreError::NotFound("option"))?;
                 tx.exec(&sql, args![&name, stored(&inner, def, &value)?, DB]).await?;
-                bump(tx).await?;
-            })
-        })
-        .await
-    }
-
-    /// Models with a price of their own.
-    pub async fn models(&self) -> Result<Vec<ModelRow>> {
-        self.run(|inner| async move { models(&inner.db).await }).await
-    }
-
-    /// Sets or replaces a model's price.
-    pub async fn set_model(&self, name: &str, price: &Price) -> Result<()> {
-        let text = serde_json::to_string(price).map_err(|error| StoreError::Internal(error.to_string()))?;
-        let name = name.to_owned();
-        self.run(move |inner| async move {
-            transaction!(inner.db, |tx| {
-                let row = tx.one("SELECT owner FROM magic_models WHERE name = ?", args![&name]).await?;
-                if row.map(|row| row.text(0)).transpose()?.as_deref() == Some(FILE) {
-                    return Err(StoreError::Conflict(format!(
-                        "the price of {name} is set in the configuration file"
-                    ))
-                    .into());
-                }
-                let sql = tx.engine().upsert("magic_models", &["name"], &["price", "owner"]);
-                tx.exec(&sql, args![&name, &text, DB]).await?;
-                bump(tx).await?;
-            })
-        })
-        .await
-    }
-
-    pub async fn delete_model(&self, name: &str) -> Result<()> {
-        let name = name.to_owned();
-        self.run(move |inner| async move {
-            transaction!(inner.db, |tx| {
-                let sql = "DELETE FROM magic_models WHERE name = ? AND owner = 'db'";
-                if tx.exec(sql, args![&name]).await? == 0 {
-                    return Err(StoreError::NotFound("model").into());
-                }
+                crate::prices::record_option(tx, &name, &value, DB).await?;
                 bump(tx).await?;
             })
         })
@@ -125,18 +77,4 @@ pub(crate) fn shown(inner: &Inner, name: &str, value: String) -> String {
             String::new()
         }
     }
-}
-
-pub(crate) async fn models(db: &crate::db::Db) -> Result<Vec<ModelRow>> {
-    let rows = db.fetch("SELECT name, price, owner FROM magic_models ORDER BY name", vec![]).await?;
-    let mut models = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let name = row.text(0)?;
-        match serde_json::from_str(&row.text(1)?) {
-            Ok(price) => models.push(ModelRow { name, price, owner: row.text(2)? }),
-            // Priced as unknown: refused for common users, never free.
-            Err(error) => log::error!("the price of {name} can't be read: {error}"),
-        }
-    }
-    Ok(models)
 }
