@@ -237,11 +237,16 @@ pub fn serve(common: &Common) -> Outcome {
     let live = LiveGateway::new(
         gateway.clone(),
         store.clone(),
+        epoch.clone(),
         common.clone(),
         settings.clone(),
         jobs.handle().clone(),
     );
-    jobs.block_on(live.refresh()).map_err(|error| error.to_string())?;
+    jobs.block_on(async {
+        live.refresh().await?;
+        live.load_spent().await
+    })
+    .map_err(|error| error.to_string())?;
     log::info!(
         "magic {VERSION}: {} channels, {} tokens, {} database",
         gateway.routing.load().table.channels().count(),

@@ -1,14 +1,14 @@
 //! What the proxy's filters share: everything that outlives a request.
 
 use crate::books::Books;
-use crate::limits::Meter;
+use crate::limits::Meters;
 use crate::principals::Principals;
 use crate::resolver::Resolver;
 use crate::snapshot::Routing;
 use crate::tuning::Tuning;
 use crate::wallet::Wallets;
 use arc_swap::ArcSwap;
-use magic_domain::ids::{ChannelId, TokenId};
+use magic_domain::ids::ChannelId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub struct Gateway {
     pub in_flight: AtomicU64,
     /// Asks a background task to disable a channel: (id, why).
     pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
-    token_meters: Mutex<HashMap<TokenId, Arc<Meter>>>,
+    pub meters: Meters,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
 }
 
@@ -85,14 +85,9 @@ impl Gateway {
             draining: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
             disable: parts.disable,
-            token_meters: Mutex::default(),
+            meters: Meters::default(),
             tls_roots: Mutex::default(),
         }
-    }
-
-    /// The meter of a token that has limits.
-    pub fn token_meter(&self, id: TokenId) -> Arc<Meter> {
-        self.token_meters.lock().entry(id).or_default().clone()
     }
 
     pub fn database_up(&self) -> bool {

@@ -1,7 +1,7 @@
 //! The routing table in force, joined with what is known of its channels right now: health, limits, retry
 //! budgets. Swapped whole on a change; live state moves over to the next one.
 
-use crate::limits::{Meter, RetryBudget};
+use crate::limits::{Asking, Meter, Meters, RetryBudget, calendar};
 use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
 use magic_domain::channel::Channel;
@@ -9,6 +9,7 @@ use magic_domain::endpoint::Endpoint;
 use magic_domain::feature::{Feature, Features};
 use magic_domain::health::{Health, Outcome, Verdict};
 use magic_domain::ids::ChannelId;
+use magic_domain::limits::{Day, Scope};
 use magic_domain::select::Live;
 use magic_domain::table::Table;
 use magic_wire::chat::Dialect;
@@ -66,18 +67,21 @@ impl Routing {
         self.epoch.elapsed().as_millis() as u64
     }
 
-    /// Puts a new table in force. Channels keep their state; one that a person changed starts afresh, since
-    /// what was known may no longer hold.
+    /// Puts a new table in force. Channels keep their state; the health of one that a person changed starts
+    /// afresh, since what was known may no longer hold. What it has used stays used.
     pub fn publish(&self, table: Table) {
         let _turn = self.publishing.lock();
         let old = self.current.load_full();
         let states = table
             .channels()
             .map(|channel| {
-                let kept = old.states.get(&channel.id).filter(|_| {
-                    old.table.channel(channel.id).is_some_and(|before| same_account(before, channel))
-                });
-                (channel.id, kept.cloned().unwrap_or_default())
+                let Some(state) = old.states.get(&channel.id) else { return (channel.id, Arc::default()) };
+                let before = old.table.channel(channel.id);
+                let kept = match before.is_some_and(|before| same_account(before, channel)) {
+                    true => state.clone(),
+                    false => Arc::new(ChannelState { meter: state.meter.clone(), ..ChannelState::default() }),
+                };
+                (channel.id, kept)
             })
             .collect();
         let mut budgets = HashMap::new();
@@ -114,6 +118,7 @@ fn same_account(a: &Channel, b: &Channel) -> bool {
 /// The view of a snapshot that selection asks.
 pub struct Now<'a> {
     pub snapshot: &'a Snapshot,
+    pub meters: &'a Meters,
     pub now_ms: u64,
     pub endpoint: Endpoint,
     pub face: Dialect,
@@ -134,9 +139,13 @@ impl Live for Now<'_> {
     }
 
     fn full(&self, channel: &Channel) -> bool {
-        self.snapshot
-            .state(channel.id)
-            .is_some_and(|state| state.meter.check(&channel.limits, self.now_ms).is_err())
+        if channel.limits.is_none() {
+            return false;
+        }
+        let Some(state) = self.snapshot.state(channel.id) else { return false };
+        let day = if channel.limits.budgets.is_none() { Day::default() } else { calendar::today() };
+        let seat = self.meters.seat_at(Scope::Channel(channel.id), state.meter.clone(), &channel.limits, day);
+        Meter::full(&seat, &Asking { now_ms: self.now_ms, day, ..Asking::default() })
     }
 
     fn capable(&self, channel: &Channel) -> bool {

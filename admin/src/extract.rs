@@ -1,9 +1,10 @@
 //! Bodies and queries: one-api's habits, with clear errors.
 
 use crate::describe::{Describe, Draft};
-use crate::error::{ApiError, bad_request};
+use crate::error::{ApiError, bad_request, invalid};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use magic_domain::limits::Limits;
 use magic_store::users::Page;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -105,6 +106,12 @@ pub fn object(body: &web::Bytes) -> Result<Map<String, Value>, ApiError> {
         Ok(_) => Err(bad_request("the body must be a JSON object")),
         Err(error) => Err(bad_request(format!("the body is no valid JSON: {error}"))),
     }
+}
+
+/// The `limits` of an object.
+pub fn limits(value: Option<Value>) -> Result<Option<Limits>, ApiError> {
+    let limits = value.map(serde_json::from_value).transpose();
+    limits.map_err(|error| invalid(format!("limits: {error}")))
 }
 
 /// A page of a list.

@@ -24,6 +24,7 @@ mod turnstile;
 use async_trait::async_trait;
 use magic_domain::feature::Finding;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
+use magic_domain::limits::{Limits, Scope, Standing};
 use magic_domain::principal::{Token, User};
 use magic_store::Store;
 use std::path::Path;
@@ -73,6 +74,12 @@ pub trait Live: Send + Sync {
     async fn balance(&self, id: ChannelId) -> Result<f64, String>;
     /// The models that a channel's vendor offers to the account.
     async fn vendor_models(&self, id: ChannelId) -> Result<Vec<String>, String>;
+    /// What an object uses of its limits now, on this node.
+    fn standing(&self, scope: Scope, limits: &Limits) -> Standing;
+    /// The objects of a kind (`token`, `user`, `group`, `model`, `channel`) that have limits.
+    fn limited(&self, kind: &str) -> Vec<(Scope, Limits)>;
+    /// The limits of an object. `None`: there is no such object, or it can't be told from one without limits.
+    fn limits_of(&self, scope: &Scope) -> Option<Limits>;
     /// Calls a service outside that root has configured (or that we know), within ten seconds.
     async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
 }

@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, sessions, site, tokens,
-    totp, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, limits, logs, oauth, options, sessions, site,
+    tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -204,6 +204,13 @@ pub fn table() -> Vec<Route> {
     table.add("PUT", "/api/token", "Changes an own token", tokens::update);
     table.add("GET", "/api/token/{id}", "An own token", tokens::one);
     table.add("DELETE", "/api/token/{id}", "Deletes an own token", tokens::delete);
+    table.add(
+        "POST",
+        "/api/token/{id}/rotate",
+        "Gives an own token another key, shown this once; the old one works on for a while",
+        tokens::rotate,
+    );
+    table.add("GET", "/api/limits", "What is used of limits now", limits::list);
     table.add("GET", "/api/channel/search", "Searches channels by id or name", channels::list);
     table.add(
         "GET",

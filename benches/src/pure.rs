@@ -55,6 +55,7 @@ fn look_up(times: u64) {
         subnets: vec![],
         groups: vec![],
         limits: Default::default(),
+        old_key: None,
     };
     principals.replace_all(vec![], (0..10_000).map(|n| (hash(n), token(n))).collect());
     for _ in 0..times {
@@ -201,6 +202,8 @@ fn record(times: u64) {
         attempts: vec![],
         timings: Default::default(),
         system_prompt_reset: false,
+        budgets: vec![],
+        day: Default::default(),
     };
     let record = Record::Close(closing);
     for _ in 0..times {

@@ -7,6 +7,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::ids::{ChannelId, RequestId, TokenId, UserId};
+use crate::limits::Day;
 use crate::money::Nano;
 use crate::price::Rates;
 use crate::usage::{Mark, Usage};
@@ -93,6 +94,11 @@ pub struct Closing {
     pub timings: Timings,
     #[serde(default)]
     pub system_prompt_reset: bool,
+    /// The objects whose budgets the cost counts against, by name (`token:5`), and the calendar day it counts in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Day::is_none")]
+    pub day: Day,
 }
 
 /// An entry of the journal.
@@ -294,6 +300,8 @@ impl Joiner {
                         attempts: vec![],
                         timings: Timings::default(),
                         system_prompt_reset: false,
+                        budgets: vec![],
+                        day: Default::default(),
                     },
                 };
                 Settlement { opening, closing }
@@ -344,6 +352,8 @@ mod tests {
             attempts: vec![],
             timings: Timings::default(),
             system_prompt_reset: false,
+            budgets: vec![],
+            day: Default::default(),
         }
     }
 

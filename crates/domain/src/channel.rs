@@ -1,6 +1,7 @@
 //! A channel: an account at a vendor, with what it offers and how to reach it.
 
 use crate::ids::ChannelId;
+pub use crate::limits::Limits;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,18 +33,6 @@ impl From<ChannelStatus> for i64 {
             ChannelStatus::AutoDisabled => 3,
         }
     }
-}
-
-/// How much a channel may be used at once; `None` is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Requests per minute.
-    pub rpm: Option<u32>,
-    /// Tokens (in and out) per minute.
-    pub tpm: Option<u64>,
-    /// Calls in flight.
-    pub concurrency: Option<u32>,
 }
 
 /// Deadlines in milliseconds; `None` takes the installation's default (5 s, 120 s, 90 s, 3600 s).

@@ -348,6 +348,7 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
     for (id, sum) in channels.iter().filter(|(_, sum)| sum.cost != 0) {
         tx.exec("UPDATE magic_channels SET used = used + ? WHERE id = ?", args![sum.cost, *id]).await?;
     }
+    crate::spent::add(tx, epoch, &fresh).await?;
     if !separate {
         crate::logs::write_calls(tx, &fresh).await?;
     }

@@ -27,6 +27,7 @@ pub mod responses;
 pub mod sessions;
 pub mod settings;
 pub mod signin;
+pub mod spent;
 pub mod tokens;
 pub mod totp;
 pub mod users;

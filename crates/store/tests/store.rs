@@ -64,6 +64,8 @@ fn call(id: u128, user: UserId, reserved: i64, cost: i64, mark: Mark) -> Settlem
             attempts: vec![],
             timings: Default::default(),
             system_prompt_reset: false,
+            budgets: vec![],
+            day: Default::default(),
         },
     }
 }
