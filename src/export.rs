@@ -163,7 +163,10 @@ fn channel(channel: &Channel, name: &str, names: &mut Names) -> Table {
     };
     set("name", text(name));
     set("type", i64::from(channel.kind).into());
-    if !channel.key.is_empty() {
+    if !channel.keys.is_empty() {
+        let all = channel.keys.iter().map(|_| names.reference(&["MAGIC_CHANNEL", name, "KEY"]));
+        set("keys", Array::from_iter(all).into());
+    } else if !channel.key.is_empty() {
         set("key", names.reference(&["MAGIC_CHANNEL", name, "KEY"]));
     }
     if !channel.base_url.is_empty() {

@@ -8,6 +8,7 @@ use crate::snapshot::Routing;
 use crate::tuning::Tuning;
 use crate::wallet::Wallets;
 use arc_swap::ArcSwap;
+use magic_domain::channel::Channel;
 use magic_domain::ids::ChannelId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -43,10 +44,24 @@ pub struct Gateway {
     pub database_up: Arc<AtomicBool>,
     pub draining: AtomicBool,
     pub in_flight: AtomicU64,
-    /// Asks a background task to disable a channel: (id, why).
-    pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
+    /// Asks a background task to disable a channel, or one of its keys.
+    pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub meters: Meters,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
+}
+
+/// A channel, or one of its keys, that a vendor refuses until a person acts.
+pub struct Dead {
+    pub channel: ChannelId,
+    /// 0: the channel has but one.
+    pub key_id: i64,
+    pub why: String,
+}
+
+impl Dead {
+    pub fn of(channel: &Channel, why: &str) -> Dead {
+        Dead { channel: channel.id, key_id: channel.key_id, why: why.to_owned() }
+    }
 }
 
 /// What a [`Gateway`] is made of.
@@ -60,7 +75,7 @@ pub struct Parts {
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     pub metrics: crate::metrics::Metrics,
     pub database_up: Arc<AtomicBool>,
-    pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
+    pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
 }
 
 impl Gateway {

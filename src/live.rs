@@ -142,10 +142,14 @@ impl LiveGateway {
     /// Enables a channel that was disabled automatically and has passed a test, where the options say so.
     pub async fn enable_after_test(&self, id: ChannelId, ok: bool) {
         let snapshot = self.gateway.routing.load();
-        let was_auto =
-            snapshot.table.channel(id).is_some_and(|channel| channel.status == ChannelStatus::AutoDisabled);
+        let Some(channel) = snapshot.table.channel(id) else { return };
+        let was_auto = channel.status == ChannelStatus::AutoDisabled;
         if ok && was_auto && snapshot.table.options.bool("AutomaticEnableChannelEnabled") {
-            match self.store.auto_enable_channel(id).await {
+            let enabled = match channel.key_id {
+                0 => self.store.auto_enable_channel(id).await,
+                key => self.store.auto_enable_key(id, key).await,
+            };
+            match enabled {
                 Ok(true) => {
                     log::info!("channel {id} passed its test and is enabled again");
                     if let Some(me) = self.me.upgrade() {
@@ -212,6 +216,15 @@ impl LiveGateway {
         self.settings.store(Arc::new(new));
         self.refresh().await.map_err(said)?;
         Ok(waiting)
+    }
+}
+
+/// A verdict in a word, with its reason.
+fn word(verdict: Verdict, reason: Option<&'static str>) -> (&'static str, Option<&'static str>) {
+    match verdict {
+        Verdict::Ready => ("ready", None),
+        Verdict::Ejected { .. } => ("resting", reason),
+        Verdict::Probe | Verdict::Probing => ("probing", reason),
     }
 }
 
@@ -287,11 +300,13 @@ impl Live for LiveGateway {
         let snapshot = self.gateway.routing.load();
         let Some(state) = snapshot.state(id) else { return ("unknown", None) };
         let health = state.health.lock();
-        match health.verdict(self.gateway.routing.now_ms()) {
-            Verdict::Ready => ("ready", None),
-            Verdict::Ejected { .. } => ("resting", health.reason()),
-            Verdict::Probe | Verdict::Probing => ("probing", health.reason()),
-        }
+        word(health.verdict(self.gateway.routing.now_ms()), health.reason())
+    }
+
+    fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>) {
+        let snapshot = self.gateway.routing.load();
+        let known = snapshot.keyring(id).and_then(|keys| keys.key(key, self.gateway.routing.now_ms()));
+        known.map_or(("unknown", None), |(verdict, reason)| word(verdict, reason))
     }
 
     async fn reload_config(&self) -> Result<Vec<String>, Vec<String>> {

@@ -1,6 +1,7 @@
 //! The routing table in force, joined with what is known of its channels right now: health, limits, retry
 //! budgets. Swapped whole on a change; live state moves over to the next one.
 
+use crate::keyring::Keyring;
 use crate::limits::{Asking, Meter, Meters, RetryBudget, calendar};
 use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
@@ -30,6 +31,7 @@ pub struct ChannelState {
 pub struct Snapshot {
     pub table: Arc<Table>,
     states: HashMap<ChannelId, Arc<ChannelState>>,
+    keyrings: HashMap<ChannelId, Keyring>,
     budgets: HashMap<String, Arc<RetryBudget>>,
     pub ways: Ways,
 }
@@ -37,6 +39,11 @@ pub struct Snapshot {
 impl Snapshot {
     pub fn state(&self, id: ChannelId) -> Option<&Arc<ChannelState>> {
         self.states.get(&id)
+    }
+
+    /// The keys of a channel that has several.
+    pub fn keyring(&self, id: ChannelId) -> Option<&Keyring> {
+        if self.keyrings.is_empty() { None } else { self.keyrings.get(&id) }
     }
 
     pub fn budget(&self, model: &str) -> Option<&Arc<RetryBudget>> {
@@ -84,6 +91,10 @@ impl Routing {
                 (channel.id, kept)
             })
             .collect();
+        let several = table.channels().filter(|channel| !channel.keys.is_empty());
+        let keyrings = several
+            .map(|channel| (channel.id, Keyring::new(channel, old.keyrings.get(&channel.id))))
+            .collect();
         let mut budgets = HashMap::new();
         for channel in table.channels() {
             for model in channel.offered() {
@@ -95,21 +106,35 @@ impl Routing {
         self.current.store(Arc::new(Snapshot {
             table: Arc::new(table),
             states,
+            keyrings,
             budgets,
             ways: Ways::default(),
         }));
     }
 
-    /// Records what came of a try. True when this ejected the channel.
-    pub fn record(&self, snapshot: &Snapshot, id: ChannelId, outcome: Outcome) -> bool {
-        let Some(state) = snapshot.state(id) else { return false };
-        state.health.lock().record(self.now_ms(), outcome)
+    /// Records what came of a try. True when this ejected the channel, or the one of its keys that was tried.
+    pub fn record(&self, snapshot: &Snapshot, channel: &Channel, outcome: Outcome) -> bool {
+        let now_ms = self.now_ms();
+        let of_key = matches!(outcome, Outcome::Unauthorised | Outcome::Limited { .. });
+        if let Some(keyring) = snapshot.keyring(channel.id) {
+            // A key that is refused or limited says nothing about the others.
+            let told = if outcome == Outcome::Failure { Outcome::Neutral } else { outcome };
+            let ejected = keyring.record(channel.key_id, told, now_ms);
+            if of_key {
+                if let Some(state) = snapshot.state(channel.id) {
+                    state.health.lock().record(now_ms, Outcome::Neutral);
+                }
+                return ejected;
+            }
+        }
+        let Some(state) = snapshot.state(channel.id) else { return false };
+        state.health.lock().record(now_ms, outcome)
     }
 }
 
 fn same_account(a: &Channel, b: &Channel) -> bool {
     a.kind == b.kind
-        && a.key == b.key
+        && (a.key == b.key || a.key_id != 0 && b.key_id != 0)
         && a.base_url == b.base_url
         && a.proxy == b.proxy
         && a.status == b.status
@@ -131,8 +156,14 @@ impl Live for Now<'_> {
     fn verdict(&self, channel: &Channel) -> (Verdict, Option<&'static str>) {
         match self.snapshot.state(channel.id) {
             Some(state) => {
-                let health = state.health.lock();
-                (health.verdict(self.now_ms), health.reason())
+                let of_channel = {
+                    let health = state.health.lock();
+                    (health.verdict(self.now_ms), health.reason())
+                };
+                match (self.snapshot.keyring(channel.id), of_channel.0) {
+                    (Some(keyring), Verdict::Ready) => keyring.verdict(self.now_ms),
+                    _ => of_channel,
+                }
             }
             None => (Verdict::Ready, None),
         }

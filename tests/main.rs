@@ -12,6 +12,7 @@ mod failover;
 mod fleet;
 mod harness;
 mod import;
+mod keys;
 mod limits;
 mod logs;
 mod matrix;

@@ -94,6 +94,25 @@ impl<T: IntoParams> Describe for Query<T> {
     }
 }
 
+/// The two numbers of a path.
+pub struct Pair(pub i64, pub i64);
+
+impl FromRequest for Pair {
+    type Error = actix_web::Error;
+    type Future = std::future::Ready<Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let pair = web::Path::<(i64, i64)>::from_request(request, payload).into_inner();
+        std::future::ready(pair.map(|pair| Pair(pair.0, pair.1)))
+    }
+}
+
+impl Describe for Pair {
+    fn describe(draft: &mut Draft) {
+        web::Path::<i64>::describe(draft);
+    }
+}
+
 /// A number of a query as one-api reads it: what is none counts as not given.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.trim().parse().ok()))

@@ -156,6 +156,8 @@ pub struct Channel {
     pub key: &'static str,
     /// The last characters of the key.
     pub key_tail: String,
+    /// How many keys it has; more than one have states of their own.
+    pub key_count: i64,
     /// 1 enabled, 2 disabled by a person, 3 disabled by itself.
     pub status: i64,
     pub name: String,
@@ -210,6 +212,7 @@ pub fn channel(row: &ChannelRow, health: (&'static str, Option<&'static str>)) -
         r#type: c.kind,
         key: "",
         key_tail: row.key_tail.clone(),
+        key_count: row.key_count.max(1),
         status: c.status.into(),
         name: c.name.clone(),
         weight: c.weight,

@@ -55,6 +55,8 @@ pub trait Live: Send + Sync {
     ) -> Result<Checked, magic_store::StoreError>;
     /// How a channel fares right now, in a word and a reason.
     fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>);
+    /// How one of several keys of a channel fares right now.
+    fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>);
     /// Reads the configuration file again. `Err`: every fault; nothing was changed.
     async fn reload_config(&self) -> Result<Vec<String>, Vec<String>>;
     /// The models each type of vendor is known to have, and the types themselves.

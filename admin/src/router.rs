@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, limits, logs, oauth, options, sessions, site,
-    tokens, totp, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, keys, limits, logs, oauth, options, sessions,
+    site, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -259,6 +259,10 @@ pub fn table() -> Vec<Route> {
         "Finds out what a channel can do, with about ten small calls",
         conformance::check,
     );
+    table.add("GET", "/api/channel/{id}/keys", "The keys of a channel that has several", keys::list);
+    table.add("POST", "/api/channel/{id}/keys", "Adds keys to a channel", keys::add);
+    table.add("PUT", "/api/channel/{id}/keys/{key}", "Enables or disables a channel's key", keys::set);
+    table.add("DELETE", "/api/channel/{id}/keys/{key}", "Deletes a channel's key", keys::delete);
     table.add("GET", "/api/option", "The options, without secrets", options::list);
     table.add("PUT", "/api/option", "Sets an option", options::set);
     table.add("POST", "/api/config/reload", "Reads the configuration file again", options::reload_config);

@@ -88,6 +88,8 @@ fn channel(id: i64) -> Channel {
         name: String::new(),
         status: ChannelStatus::Enabled,
         key: Secret::default(),
+        key_id: 0,
+        keys: vec![],
         base_url: String::new(),
         models: vec![if id % 10 == 0 { "gpt-4o".into() } else { format!("model-{id}") }],
         model_mapping: BTreeMap::new(),
@@ -202,6 +204,7 @@ fn record(times: u64) {
         attempts: vec![],
         timings: Default::default(),
         system_prompt_reset: false,
+        key_id: 0,
         budgets: vec![],
         day: Default::default(),
     };

@@ -15,3 +15,16 @@ CREATE TABLE magic_spent (
     amount BIGINT NOT NULL,
     PRIMARY KEY (period, owner, epoch)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- The keys of channels that have several. The status is as a channel's: 1 enabled, 2 disabled, 3 automatically.
+CREATE TABLE magic_channel_keys (
+    id BIGINT AUTO_INCREMENT PRIMARY KEY,
+    channel_id BIGINT NOT NULL,
+    key_sealed LONGTEXT NOT NULL,
+    key_tail VARCHAR(128) NOT NULL,
+    status BIGINT NOT NULL DEFAULT 1,
+    reason LONGTEXT NOT NULL,
+    changed_time BIGINT NOT NULL,
+    used BIGINT NOT NULL DEFAULT 0
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE INDEX magic_channel_keys_channel ON magic_channel_keys (channel_id);

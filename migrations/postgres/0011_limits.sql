@@ -15,3 +15,16 @@ CREATE TABLE magic_spent (
     amount BIGINT NOT NULL,
     PRIMARY KEY (period, owner, epoch)
 );
+
+-- The keys of channels that have several. The status is as a channel's: 1 enabled, 2 disabled, 3 automatically.
+CREATE TABLE magic_channel_keys (
+    id BIGSERIAL PRIMARY KEY,
+    channel_id BIGINT NOT NULL,
+    key_sealed TEXT NOT NULL,
+    key_tail TEXT NOT NULL,
+    status BIGINT NOT NULL DEFAULT 1,
+    reason TEXT NOT NULL,
+    changed_time BIGINT NOT NULL,
+    used BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX magic_channel_keys_channel ON magic_channel_keys (channel_id);

@@ -63,6 +63,10 @@ async fn begin(
             return Err(busy());
         }
     }
+    let channel = match call.snapshot.keyring(channel.id) {
+        Some(keyring) => keyring.next(now_ms, call.candidates.len() == 1).ok_or_else(busy)?,
+        None => channel,
+    };
     let model = channel.upstream_model(&call.model).to_owned();
     let misfit = |error: WireError| {
         log::warn!("channel {} can't be called: {}", channel.id, error.message);

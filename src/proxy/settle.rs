@@ -46,6 +46,7 @@ pub fn closing(call: &Call, usage: Usage, mark: Mark, error: &str, elapsed_ms: u
     timings.total = elapsed_ms;
     let budgets = budgets(call);
     Closing {
+        key_id: call.current.as_ref().map_or(0, |current| current.channel.key_id),
         id: call.ticket.opening.id,
         at_ms: Utc::now().timestamp_millis(),
         channel_id,

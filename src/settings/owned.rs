@@ -2,7 +2,7 @@
 
 use super::reader::{Node, Walk};
 use super::{Listen, Options};
-use magic_domain::channel::{Channel, ChannelStatus, Limits, Timeouts};
+use magic_domain::channel::{Channel, ChannelKey, ChannelStatus, Limits, Timeouts};
 use magic_domain::ids::ChannelId;
 use magic_domain::limits::{Budgets, GroupLimits, SECONDS_MAX, WINDOWS_MAX, WindowLimit};
 use magic_domain::money::{Nano, decimal_to_i64};
@@ -11,6 +11,7 @@ use magic_domain::price::{Price, Rates, Tier};
 use magic_domain::secret::Secret;
 use magic_domain::usage::Bucket;
 use magic_store::channels::NewChannel;
+use magic_store::keys::KEYS_MAX;
 use magic_store::owned::{Owned, OwnedToken, OwnedUser};
 use magic_store::tokens::NewToken;
 use magic_wire::vendors;
@@ -273,6 +274,7 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
             "name",
             "type",
             "key",
+            "keys",
             "base_url",
             "models",
             "model_mapping",
@@ -331,6 +333,19 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
             node.fault("proxy", crate::tunnel::BadProxy);
         }
         let enabled = node.bool("enabled").unwrap_or(true);
+        let keys = node.texts("keys");
+        if !keys.is_empty() && node.has("key") {
+            node.fault("keys", "key and keys are both given; keep one");
+        }
+        let several = keys.iter().collect::<BTreeSet<_>>().len();
+        if several != keys.len() || keys.len() > KEYS_MAX || keys.iter().any(String::is_empty) {
+            node.fault("keys", format!("must be different texts, {KEYS_MAX} at most"));
+        }
+        let one_of = |key: &String| ChannelKey {
+            id: 0,
+            key: Secret::new(key.as_str()),
+            status: ChannelStatus::Enabled,
+        };
         out.push(NewChannel {
             other: String::new(),
             channel: Channel {
@@ -339,6 +354,8 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
                 name,
                 status: if enabled { ChannelStatus::Enabled } else { ChannelStatus::Disabled },
                 key: Secret::new(node.text("key").unwrap_or_default()),
+                key_id: 0,
+                keys: keys.iter().map(one_of).collect(),
                 base_url,
                 models,
                 model_mapping,

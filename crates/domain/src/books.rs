@@ -94,11 +94,18 @@ pub struct Closing {
     pub timings: Timings,
     #[serde(default)]
     pub system_prompt_reset: bool,
+    /// Which of several keys of the channel answered; 0: it has but one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub key_id: i64,
     /// The objects whose budgets the cost counts against, by name (`token:5`), and the calendar day it counts in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub budgets: Vec<String>,
     #[serde(default, skip_serializing_if = "Day::is_none")]
     pub day: Day,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// An entry of the journal.
@@ -300,6 +307,7 @@ impl Joiner {
                         attempts: vec![],
                         timings: Timings::default(),
                         system_prompt_reset: false,
+                        key_id: 0,
                         budgets: vec![],
                         day: Default::default(),
                     },
@@ -352,6 +360,7 @@ mod tests {
             attempts: vec![],
             timings: Timings::default(),
             system_prompt_reset: false,
+            key_id: 0,
             budgets: vec![],
             day: Default::default(),
         }

@@ -49,7 +49,15 @@ pub struct Timeouts {
     pub total_ms: Option<u64>,
 }
 
-/// One account at a vendor.
+/// One of several keys of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelKey {
+    pub id: i64,
+    pub key: Secret,
+    pub status: ChannelStatus,
+}
+
+/// One account at a vendor, or several that differ in nothing but their keys.
 #[derive(Debug, Clone)]
 pub struct Channel {
     pub id: ChannelId,
@@ -58,6 +66,10 @@ pub struct Channel {
     pub name: String,
     pub status: ChannelStatus,
     pub key: Secret,
+    /// Which of several keys `key` is; 0: there is but one.
+    pub key_id: i64,
+    /// All of several keys, in order of their ids.
+    pub keys: Vec<ChannelKey>,
     /// Empty: the type's default.
     pub base_url: String,
     pub models: Vec<String>,
@@ -85,6 +97,11 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// The channel as it is with one of its keys.
+    pub fn with_key(&self, key: &ChannelKey) -> Channel {
+        Channel { key: key.key.clone(), key_id: key.id, keys: Vec::new(), ..self.clone() }
+    }
+
     /// The name the vendor knows the model by.
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
         self.model_mapping.get(model).map_or(model, String::as_str)
@@ -110,6 +127,8 @@ pub(crate) fn sample(id: i64) -> Channel {
         name: format!("channel {id}"),
         status: ChannelStatus::Enabled,
         key: Secret::new("sk-test"),
+        key_id: 0,
+        keys: vec![],
         base_url: String::new(),
         models: vec!["gpt-4o".into()],
         model_mapping: BTreeMap::new(),

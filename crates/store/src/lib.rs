@@ -17,6 +17,7 @@ pub mod codes;
 pub mod dsn;
 pub mod enrol;
 pub mod import;
+pub mod keys;
 pub mod ledger;
 pub mod load;
 pub mod logs;

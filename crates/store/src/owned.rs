@@ -95,6 +95,7 @@ impl Store {
                                 channel.channel.status = status.into();
                             }
                             channels::write(tx, &inner, id, &channel).await?;
+                            crate::keys::sync(tx, &inner, id, &channel.channel.keys).await?;
                         }
                         None => {
                             channels::insert(tx, &inner, channel, FILE).await?;
@@ -104,6 +105,7 @@ impl Store {
                 for id in gone.values() {
                     tx.exec("DELETE FROM magic_channels WHERE id = ?", args![*id]).await?;
                     crate::capabilities::forget(tx, *id).await?;
+                    crate::keys::forget(tx, *id).await?;
                 }
                 // Users, by name.
                 let rows = tx.fetch("SELECT id, username FROM magic_users WHERE owner = ?", args![FILE]).await?;
