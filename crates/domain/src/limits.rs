@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn limits_that_make_no_sense_are_refused() {
-        let nine = vec![r#"{"seconds":1,"requests":1}"#; 9].join(",");
+        let nine = [r#"{"seconds":1,"requests":1}"#; 9].join(",");
         for (text, why) in [
             (r#"{"windows":[{"seconds":0,"requests":1}]}"#.to_owned(), "seconds"),
             (r#"{"windows":[{"seconds":86401,"requests":1}]}"#.to_owned(), "seconds"),
