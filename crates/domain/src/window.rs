@@ -139,12 +139,12 @@ mod tests {
         fn never_more_than_the_limit(
             seconds in 1u32..100,
             max in 1u64..20,
-            steps in prop::collection::vec((0u64..30_000, any::<bool>()), 1..400),
+            steps in prop::collection::vec((0u64..150_000, any::<bool>(), any::<bool>()), 1..400),
         ) {
             let mut window = Window::new(seconds);
             let (mut now, mut passed) = (0u64, Vec::<u64>::new());
-            for (wait, cancelled) in steps {
-                now += wait % (u64::from(seconds) * 300);
+            for (wait, cancelled, long) in steps {
+                now += wait % (u64::from(seconds) * if long { 1300 } else { 50 });
                 if window.used(now) >= max {
                     continue;
                 }
