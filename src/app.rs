@@ -11,8 +11,8 @@ use crate::proxy::Edge;
 use crate::settings::{self, Listen, Settings};
 use crate::wallet::Wallets;
 use async_trait::async_trait;
+use magic_admin::Deps;
 use magic_admin::endpoints::Endpoints;
-use magic_admin::{Deps, Live};
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
 use magic_journal::Journal;
@@ -237,11 +237,16 @@ pub fn serve(common: &Common) -> Outcome {
     let live = LiveGateway::new(
         gateway.clone(),
         store.clone(),
+        epoch.clone(),
         common.clone(),
         settings.clone(),
         jobs.handle().clone(),
     );
-    jobs.block_on(live.refresh()).map_err(|error| error.to_string())?;
+    jobs.block_on(async {
+        live.refresh().await?;
+        live.load_spent().await
+    })
+    .map_err(|error| error.to_string())?;
     log::info!(
         "magic {VERSION}: {} channels, {} tokens, {} database",
         gateway.routing.load().table.channels().count(),
@@ -268,18 +273,8 @@ pub fn serve(common: &Common) -> Outcome {
 
     let keeper = live.clone();
     let disabling = jobs.spawn(async move {
-        while let Some((id, why)) = to_disable.recv().await {
-            match keeper.store().auto_disable_channel(id, &why).await {
-                Ok(true) => {
-                    log::warn!("channel {id} is disabled: {why}");
-                    crate::notices::tell_root(keeper.clone(), crate::notices::Notice::Disabled(id, why));
-                    if let Err(error) = keeper.reload().await {
-                        log::warn!("the routing table could not be built: {error}");
-                    }
-                }
-                Ok(false) => {}
-                Err(error) => log::warn!("channel {id} could not be disabled: {error}"),
-            }
+        while let Some(dead) = to_disable.recv().await {
+            crate::notices::disable(&keeper, dead).await;
         }
     });
     let rounds =

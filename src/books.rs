@@ -1,11 +1,12 @@
 //! The journal's writer, and the ticket every billable call carries from its reservation to its settlement.
 
-use crate::limits::{InFlight, Meter};
+use crate::limits::{Place, Told};
 use crate::wallet::Wallet;
 use magic_domain::books::{Closing, Opening, Record};
 use magic_domain::money::Nano;
 use magic_domain::usage::Mark;
 use magic_journal::{Journal, JournalError, Position};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -73,9 +74,16 @@ pub struct Ticket {
     user: Arc<Wallet>,
     /// The token's wallet, when it has a quota of its own.
     token: Option<Arc<Wallet>>,
-    meter: Option<Arc<Meter>>,
-    /// The call's place among those in flight of its token.
-    _place: Option<InFlight>,
+    /// The call's places at those of its caller's objects that have limits, and the names of those with budgets.
+    places: Vec<Place>,
+    pub budgets: Vec<String>,
+    /// What the answer's head tells of the limits.
+    pub told: Told,
+    /// Tokens the call may use.
+    pub tokens: u64,
+    /// The place at the channel of the current try, when that channel has limits.
+    serving: Mutex<Option<Arc<Place>>>,
+    served: AtomicBool,
     settled: AtomicBool,
 }
 
@@ -83,8 +91,10 @@ pub struct Ticket {
 pub struct Holds {
     pub user: Arc<Wallet>,
     pub token: Option<Arc<Wallet>>,
-    pub meter: Option<Arc<Meter>>,
-    pub place: Option<InFlight>,
+    pub places: Vec<Place>,
+    pub budgets: Vec<String>,
+    pub told: Told,
+    pub tokens: u64,
 }
 
 impl Ticket {
@@ -92,15 +102,22 @@ impl Ticket {
     pub fn open(books: &Arc<Books>, opening: Opening, holds: Holds) -> Result<Arc<Ticket>, JournalError> {
         let reserved = opening.reserved;
         match books.open(opening) {
-            Ok(opening) => Ok(Arc::new(Ticket {
-                books: books.clone(),
-                opening,
-                user: holds.user,
-                token: holds.token,
-                meter: holds.meter,
-                _place: holds.place,
-                settled: AtomicBool::new(false),
-            })),
+            Ok(opening) => {
+                holds.places.iter().for_each(Place::keep);
+                Ok(Arc::new(Ticket {
+                    books: books.clone(),
+                    opening,
+                    user: holds.user,
+                    token: holds.token,
+                    places: holds.places,
+                    budgets: holds.budgets,
+                    told: holds.told,
+                    tokens: holds.tokens,
+                    serving: Mutex::default(),
+                    served: AtomicBool::new(false),
+                    settled: AtomicBool::new(false),
+                }))
+            }
             Err(error) => {
                 holds.user.settle(reserved, Nano::ZERO);
                 if let Some(token) = holds.token {
@@ -122,6 +139,7 @@ impl Ticket {
         }
         let cost = if closing.mark == Mark::Void { Nano::ZERO } else { closing.cost };
         let tokens = closing.usage.input_total().saturating_add(closing.usage.output_total());
+        let day = closing.day;
         if let Err(error) = self.books.close(closing) {
             // The opening is in the journal; after a restart the call is settled from its last checkpoint.
             log::error!("the closing of {} can't be written: {error}", self.opening.id);
@@ -130,10 +148,24 @@ impl Ticket {
         if let Some(token) = &self.token {
             token.settle(self.opening.reserved, cost);
         }
-        if let Some(meter) = &self.meter {
-            meter.tokens(tokens, now_ms);
+        for place in &self.places {
+            place.settle(tokens, cost, day, now_ms);
+        }
+        if self.served.load(Ordering::Acquire)
+            && let Some(place) = self.serving.lock().as_ref()
+        {
+            place.settle(tokens, cost, day, now_ms);
         }
         true
+    }
+
+    /// The channel that serves the call from now on has limits: what is used counts against them too. `None`:
+    /// it has none.
+    pub fn serve(&self, place: Option<Arc<Place>>) {
+        if place.is_some() || self.served.load(Ordering::Acquire) {
+            *self.serving.lock() = place;
+            self.served.store(true, Ordering::Release);
+        }
     }
 
     /// A checkpoint, unless the call is settled already.

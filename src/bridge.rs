@@ -76,7 +76,12 @@ async fn answer(
     }
     let id = header("x-magic-channel").parse().ok().map(ChannelId);
     let snapshot = shared.routing.load();
-    let Some(channel) = id.and_then(|id| snapshot.table.channel(id)).cloned() else {
+    let key = header("x-magic-key").parse().unwrap_or(0);
+    let channel = id.and_then(|id| match key {
+        0 => snapshot.table.channel(id),
+        key => snapshot.keyring(id).and_then(|keyring| keyring.with(key)),
+    });
+    let Some(channel) = channel.cloned() else {
         return broken("the channel is gone");
     };
     let stream = header("x-magic-stream") == "1";

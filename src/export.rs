@@ -3,6 +3,8 @@
 
 use crate::settings::PRICES;
 use magic_domain::channel::{Channel, ChannelStatus};
+use magic_domain::limits::Limits;
+use magic_domain::money::Nano;
 use magic_domain::price::{Price, Rates};
 use magic_store::load::Loaded;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,7 +163,10 @@ fn channel(channel: &Channel, name: &str, names: &mut Names) -> Table {
     };
     set("name", text(name));
     set("type", i64::from(channel.kind).into());
-    if !channel.key.is_empty() {
+    if !channel.keys.is_empty() {
+        let all = channel.keys.iter().map(|_| names.reference(&["MAGIC_CHANNEL", name, "KEY"]));
+        set("keys", Array::from_iter(all).into());
+    } else if !channel.key.is_empty() {
         set("key", names.reference(&["MAGIC_CHANNEL", name, "KEY"]));
     }
     if !channel.base_url.is_empty() {
@@ -215,13 +220,9 @@ fn channel(channel: &Channel, name: &str, names: &mut Names) -> Table {
     if !config.is_empty() {
         table.insert("config", inline(config.into_iter()));
     }
-    let int = |n: u64| Value::from(i64::try_from(n).unwrap_or(i64::MAX));
-    let limits = &channel.limits;
-    let limits = [
-        ("rpm", limits.rpm.map(u64::from)),
-        ("tpm", limits.tpm),
-        ("concurrency", limits.concurrency.map(u64::from)),
-    ];
+    if !channel.limits.is_none() {
+        table.insert("limits", limits(&channel.limits));
+    }
     let t = &channel.timeouts;
     let timeouts = [
         ("connect_ms", t.connect_ms),
@@ -229,11 +230,9 @@ fn channel(channel: &Channel, name: &str, names: &mut Names) -> Table {
         ("idle_ms", t.idle_ms),
         ("total_ms", t.total_ms),
     ];
-    for (key, members) in [("limits", limits.as_slice()), ("timeouts", timeouts.as_slice())] {
-        let given: Vec<_> = members.iter().filter_map(|(name, n)| n.map(|n| (*name, int(n)))).collect();
-        if !given.is_empty() {
-            table.insert(key, inline(given.into_iter()));
-        }
+    let given: Vec<_> = timeouts.iter().filter_map(|(name, n)| n.map(|n| (*name, int(n)))).collect();
+    if !given.is_empty() {
+        table.insert("timeouts", inline(given.into_iter()));
     }
     if !channel.params.is_empty()
         && let Some(params) = value(&serde_json::Value::Object(channel.params.clone()))
@@ -241,6 +240,40 @@ fn channel(channel: &Channel, name: &str, names: &mut Names) -> Table {
         table.insert("params", Item::Value(params));
     }
     table
+}
+
+fn int(n: u64) -> Value {
+    Value::from(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+fn limits(limits: &Limits) -> Item {
+    let minute = [
+        ("rpm", limits.rpm.map(u64::from)),
+        ("tpm", limits.tpm),
+        ("concurrency", limits.concurrency.map(u64::from)),
+    ];
+    let given = |members: &[(&'static str, Option<u64>)]| -> Vec<(&'static str, Value)> {
+        members.iter().filter_map(|(name, n)| n.map(|n| (*name, int(n)))).collect()
+    };
+    let mut all = given(&minute);
+    if !limits.windows.is_empty() {
+        let mut windows = Array::new();
+        for window in &limits.windows {
+            let members = [
+                ("seconds", Some(u64::from(window.seconds))),
+                ("requests", window.requests),
+                ("tokens", window.tokens),
+            ];
+            windows.push(InlineTable::from_iter(given(&members)));
+        }
+        all.push(("windows", windows.into()));
+    }
+    let quota = |amount: Option<Nano>| amount.and_then(|amount| u64::try_from(amount.to_quota()).ok());
+    let budgets = given(&[("day", quota(limits.budgets.day)), ("month", quota(limits.budgets.month))]);
+    if !budgets.is_empty() {
+        all.push(("budgets", InlineTable::from_iter(budgets).into()));
+    }
+    inline(all.into_iter())
 }
 
 /// JSON as TOML, which knows no null.

@@ -1,14 +1,15 @@
 //! What the proxy's filters share: everything that outlives a request.
 
 use crate::books::Books;
-use crate::limits::Meter;
+use crate::limits::Meters;
 use crate::principals::Principals;
 use crate::resolver::Resolver;
 use crate::snapshot::Routing;
 use crate::tuning::Tuning;
 use crate::wallet::Wallets;
 use arc_swap::ArcSwap;
-use magic_domain::ids::{ChannelId, TokenId};
+use magic_domain::channel::Channel;
+use magic_domain::ids::ChannelId;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -43,10 +44,24 @@ pub struct Gateway {
     pub database_up: Arc<AtomicBool>,
     pub draining: AtomicBool,
     pub in_flight: AtomicU64,
-    /// Asks a background task to disable a channel: (id, why).
-    pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
-    token_meters: Mutex<HashMap<TokenId, Arc<Meter>>>,
+    /// Asks a background task to disable a channel, or one of its keys.
+    pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
+    pub meters: Meters,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
+}
+
+/// A channel, or one of its keys, that a vendor refuses until a person acts.
+pub struct Dead {
+    pub channel: ChannelId,
+    /// 0: the channel has but one.
+    pub key_id: i64,
+    pub why: String,
+}
+
+impl Dead {
+    pub fn of(channel: &Channel, why: &str) -> Dead {
+        Dead { channel: channel.id, key_id: channel.key_id, why: why.to_owned() }
+    }
 }
 
 /// What a [`Gateway`] is made of.
@@ -60,7 +75,7 @@ pub struct Parts {
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     pub metrics: crate::metrics::Metrics,
     pub database_up: Arc<AtomicBool>,
-    pub disable: tokio::sync::mpsc::UnboundedSender<(ChannelId, String)>,
+    pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
 }
 
 impl Gateway {
@@ -85,14 +100,9 @@ impl Gateway {
             draining: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
             disable: parts.disable,
-            token_meters: Mutex::default(),
+            meters: Meters::default(),
             tls_roots: Mutex::default(),
         }
-    }
-
-    /// The meter of a token that has limits.
-    pub fn token_meter(&self, id: TokenId) -> Arc<Meter> {
-        self.token_meters.lock().entry(id).or_default().clone()
     }
 
     pub fn database_up(&self) -> bool {

@@ -19,6 +19,7 @@ pub mod faults;
 pub mod fetch;
 pub mod gateway;
 pub mod jobs;
+pub mod keyring;
 pub mod limits;
 pub mod live;
 pub mod logging;

@@ -4,6 +4,7 @@ use crate::catalogue;
 use crate::cli::Common;
 use crate::gateway::Gateway;
 use crate::jobs::rounds::{self, Round, Rounds};
+use crate::limits::{Meter, calendar};
 use crate::proxy::kept::{Archive, Kept};
 use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
@@ -13,6 +14,7 @@ use magic_admin::{Checked, Live, TestOutcome};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
+use magic_domain::limits::{Limits, Scope, Standing};
 use magic_domain::money::Nano;
 use magic_domain::principal::{Token, User};
 use magic_domain::table::Table;
@@ -87,6 +89,8 @@ impl Archive for StoreArchive {
 pub struct LiveGateway {
     gateway: Arc<Gateway>,
     store: Store,
+    /// This process's life.
+    epoch: String,
     common: Common,
     settings: arc_swap::ArcSwap<Settings>,
     builds: AtomicU64,
@@ -103,6 +107,7 @@ impl LiveGateway {
     pub fn new(
         gateway: Arc<Gateway>,
         store: Store,
+        epoch: String,
         common: Common,
         settings: Settings,
         runtime: tokio::runtime::Handle,
@@ -111,6 +116,7 @@ impl LiveGateway {
         Arc::new_cyclic(|me| Self {
             gateway,
             store,
+            epoch,
             common,
             settings: arc_swap::ArcSwap::from_pointee(settings),
             builds: AtomicU64::new(0),
@@ -136,10 +142,14 @@ impl LiveGateway {
     /// Enables a channel that was disabled automatically and has passed a test, where the options say so.
     pub async fn enable_after_test(&self, id: ChannelId, ok: bool) {
         let snapshot = self.gateway.routing.load();
-        let was_auto =
-            snapshot.table.channel(id).is_some_and(|channel| channel.status == ChannelStatus::AutoDisabled);
+        let Some(channel) = snapshot.table.channel(id) else { return };
+        let was_auto = channel.status == ChannelStatus::AutoDisabled;
         if ok && was_auto && snapshot.table.options.bool("AutomaticEnableChannelEnabled") {
-            match self.store.auto_enable_channel(id).await {
+            let enabled = match channel.key_id {
+                0 => self.store.auto_enable_channel(id).await,
+                key => self.store.auto_enable_key(id, key).await,
+            };
+            match enabled {
                 Ok(true) => {
                     log::info!("channel {id} passed its test and is enabled again");
                     if let Some(me) = self.me.upgrade() {
@@ -180,6 +190,14 @@ impl LiveGateway {
         Ok(())
     }
 
+    /// What other processes, now and earlier, have spent of budgets.
+    pub async fn load_spent(&self) -> Result<(), StoreError> {
+        let day = calendar::today();
+        let rows = self.store.spent_elsewhere(&self.epoch, day).await?;
+        self.gateway.meters.learn(day, rows);
+        Ok(())
+    }
+
     /// Everything anew: what another node may have changed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         self.reload().await?;
@@ -198,6 +216,15 @@ impl LiveGateway {
         self.settings.store(Arc::new(new));
         self.refresh().await.map_err(said)?;
         Ok(waiting)
+    }
+}
+
+/// A verdict in a word, with its reason.
+fn word(verdict: Verdict, reason: Option<&'static str>) -> (&'static str, Option<&'static str>) {
+    match verdict {
+        Verdict::Ready => ("ready", None),
+        Verdict::Ejected { .. } => ("resting", reason),
+        Verdict::Probe | Verdict::Probing => ("probing", reason),
     }
 }
 
@@ -273,11 +300,13 @@ impl Live for LiveGateway {
         let snapshot = self.gateway.routing.load();
         let Some(state) = snapshot.state(id) else { return ("unknown", None) };
         let health = state.health.lock();
-        match health.verdict(self.gateway.routing.now_ms()) {
-            Verdict::Ready => ("ready", None),
-            Verdict::Ejected { .. } => ("resting", health.reason()),
-            Verdict::Probe | Verdict::Probing => ("probing", health.reason()),
-        }
+        word(health.verdict(self.gateway.routing.now_ms()), health.reason())
+    }
+
+    fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>) {
+        let snapshot = self.gateway.routing.load();
+        let known = snapshot.keyring(id).and_then(|keys| keys.key(key, self.gateway.routing.now_ms()));
+        known.map_or(("unknown", None), |(verdict, reason)| word(verdict, reason))
     }
 
     async fn reload_config(&self) -> Result<Vec<String>, Vec<String>> {
@@ -317,6 +346,58 @@ impl Live for LiveGateway {
 
     async fn outward(&self, call: magic_admin::Outward) -> Result<magic_admin::OutwardAnswer, String> {
         crate::outward::call(&self.gateway, call).await
+    }
+
+    fn standing(&self, scope: Scope, limits: &Limits) -> Standing {
+        let (gateway, day) = (&self.gateway, calendar::today());
+        let meter = match &scope {
+            Scope::Channel(id) => gateway.routing.load().state(*id).map(|state| state.meter.clone()),
+            _ => None,
+        };
+        let meter = meter.unwrap_or_else(|| gateway.meters.meter(&scope));
+        let seat = gateway.meters.seat_at(scope, meter, limits, day);
+        Meter::standing(&seat, gateway.routing.now_ms(), day)
+    }
+
+    fn limited(&self, kind: &str) -> Vec<(Scope, Limits)> {
+        let table = self.gateway.routing.load().table.clone();
+        let mut all: Vec<(Scope, Limits)> = match kind {
+            "token" => {
+                let tokens = self.gateway.principals.all().1.into_iter();
+                tokens.map(|token| (Scope::Token(token.id), token.limits.clone())).collect()
+            }
+            "user" => {
+                let users = self.gateway.principals.all().0.into_iter();
+                users.map(|user| (Scope::User(user.id), user.limits.clone())).collect()
+            }
+            "group" => {
+                let groups = table.group_limits().iter();
+                groups.map(|(name, limits)| (Scope::Group(name.clone()), limits.total.clone())).collect()
+            }
+            "model" => {
+                let models = table.model_limits().iter();
+                models.map(|(name, limits)| (Scope::Model(name.clone()), limits.clone())).collect()
+            }
+            "channel" => {
+                table.channels().map(|channel| (Scope::Channel(channel.id), channel.limits.clone())).collect()
+            }
+            _ => Vec::new(),
+        };
+        all.retain(|(_, limits)| !limits.is_none());
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    fn limits_of(&self, scope: &Scope) -> Option<Limits> {
+        let (principals, table) = (&self.gateway.principals, self.gateway.routing.load().table.clone());
+        match scope {
+            Scope::Token(id) => principals.token_by_id(*id).map(|token| token.limits.clone()),
+            Scope::User(id) => principals.user(*id).map(|user| user.limits.clone()),
+            Scope::Member(_, group) => table.group_limits().get(group).map(|limits| limits.per_user.clone()),
+            Scope::Group(name) => table.group_limits().get(name).map(|limits| limits.total.clone()),
+            Scope::Model(name) => table.model_limits().get(name).cloned(),
+            Scope::Channel(id) => table.channel(*id).map(|channel| channel.limits.clone()),
+        }
     }
 
     fn unpriced(&self) -> Vec<String> {

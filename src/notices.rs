@@ -1,6 +1,7 @@
 //! What people are told without having asked: root of channels, by the message pusher or by mail, and users of a
 //! balance that runs low (oneapi.md §2.9).
 
+use crate::gateway::Dead;
 use crate::live::LiveGateway;
 use magic_admin::mail::{Letter, Mailer, Part};
 use magic_admin::{Live, Outward};
@@ -17,7 +18,49 @@ const LOOK: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     Disabled(ChannelId, String),
+    /// One of several keys; true: it was the last, and the channel is disabled with it.
+    KeyDisabled(ChannelId, i64, String, bool),
     Enabled(ChannelId),
+}
+
+/// Disables a channel, or one of its keys, and tells root.
+pub async fn disable(live: &Arc<LiveGateway>, dead: Dead) {
+    let Dead { channel: id, key_id, why } = dead;
+    let done = match key_id {
+        0 => live.store().auto_disable_channel(id, &why).await.map(|done| (done, done)),
+        key => live.store().auto_disable_key(id, key, &why).await,
+    };
+    match done {
+        Ok((true, channel_too)) => {
+            let notice = match key_id {
+                0 => Notice::Disabled(id, why),
+                key => Notice::KeyDisabled(id, key, why, channel_too),
+            };
+            log::warn!("{notice}");
+            tell_root(live.clone(), notice);
+            if let Err(error) = live.reload().await {
+                log::warn!("the routing table could not be built: {error}");
+            }
+        }
+        Ok((false, _)) => {}
+        Err(error) => log::warn!("channel {id} could not be disabled: {error}"),
+    }
+}
+
+/// For the log.
+impl std::fmt::Display for Notice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Notice::Disabled(id, why) => write!(f, "channel {id} is disabled: {why}"),
+            Notice::KeyDisabled(id, key, why, false) => {
+                write!(f, "key {key} of channel {id} is disabled: {why}")
+            }
+            Notice::KeyDisabled(id, key, why, true) => {
+                write!(f, "channel {id} is disabled with its last key, {key}: {why}")
+            }
+            Notice::Enabled(id) => write!(f, "channel {id} is enabled again"),
+        }
+    }
 }
 
 /// Tells root, in the background; a failure is a line in the log.
@@ -38,6 +81,18 @@ async fn tell(live: &LiveGateway, notice: &Notice) -> Result<(), String> {
         Notice::Disabled(id, why) => (
             format!("channel {id} ({}) is disabled", name(id)),
             format!("Channel {id} ({}) was disabled automatically: {why}.", name(id)),
+        ),
+        Notice::KeyDisabled(id, key, why, channel_too) => (
+            format!(
+                "{} of channel {id} ({}) is disabled",
+                if *channel_too { "the last key" } else { "a key" },
+                name(id)
+            ),
+            format!(
+                "Key {key} of channel {id} ({}) was disabled automatically: {why}.{}",
+                name(id),
+                if *channel_too { " It was the last one: the channel is disabled with it." } else { "" }
+            ),
         ),
         Notice::Enabled(id) => (
             format!("channel {id} ({}) is enabled again", name(id)),

@@ -58,6 +58,10 @@ impl<K: Hash + Eq + Copy + Spread, V> Shards<K, V> {
     fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.load().len()).sum()
     }
+
+    fn values(&self) -> Vec<Arc<V>> {
+        self.shards.iter().flat_map(|shard| shard.load().values().cloned().collect::<Vec<_>>()).collect()
+    }
 }
 
 /// Which shard a key belongs to.
@@ -84,13 +88,27 @@ impl Spread for TokenId {
 pub struct Principals {
     users: Shards<UserId, User>,
     tokens: Shards<KeyHash, Token>,
-    /// Where a token's entry is, for changes that name it by id.
-    hashes: Shards<TokenId, KeyHash>,
+    /// Where a token's entries are, for changes that name it by id.
+    keys: Shards<TokenId, Keys>,
+}
+
+/// The key of a token, and the one before its last rotation.
+#[derive(Debug, Clone, Copy)]
+struct Keys(KeyHash, Option<KeyHash>);
+
+impl Keys {
+    fn of(hash: KeyHash, token: &Token) -> Keys {
+        Keys(hash, token.old_key.map(|old| old.hash))
+    }
+
+    fn all(self) -> impl Iterator<Item = KeyHash> {
+        std::iter::once(self.0).chain(self.1)
+    }
 }
 
 impl Default for Principals {
     fn default() -> Self {
-        Self { users: Shards::new(), tokens: Shards::new(), hashes: Shards::new() }
+        Self { users: Shards::new(), tokens: Shards::new(), keys: Shards::new() }
     }
 }
 
@@ -107,33 +125,64 @@ impl Principals {
         self.users.change(user.id, Some(Arc::new(user)));
     }
 
+    /// Under its key, and under the one before while that one works.
     pub fn put_token(&self, hash: KeyHash, token: Token) {
-        self.hashes.change(token.id, Some(Arc::new(hash)));
-        self.tokens.change(hash, Some(Arc::new(token)));
+        let keys = Keys::of(hash, &token);
+        let before = self.keys.get(&token.id);
+        self.keys.change(token.id, Some(Arc::new(keys)));
+        let token = Arc::new(token);
+        for hash in keys.all() {
+            self.tokens.change(hash, Some(token.clone()));
+        }
+        for gone in
+            before.iter().flat_map(|before| before.all()).filter(|hash| keys.all().all(|key| key != *hash))
+        {
+            self.tokens.change(gone, None);
+        }
     }
 
     pub fn remove_token(&self, id: TokenId) {
-        if let Some(hash) = self.hashes.get(&id) {
-            self.tokens.change(*hash, None);
-            self.hashes.change(id, None);
+        if let Some(keys) = self.keys.get(&id) {
+            for hash in keys.all() {
+                self.tokens.change(hash, None);
+            }
+            self.keys.change(id, None);
         }
     }
 
     pub fn replace_all(&self, users: Vec<User>, tokens: Vec<(KeyHash, Token)>) {
         self.users.replace_all(users.into_iter().map(|user| (user.id, Arc::new(user))));
-        self.hashes.replace_all(tokens.iter().map(|(hash, token)| (token.id, Arc::new(*hash))));
-        self.tokens.replace_all(tokens.into_iter().map(|(hash, token)| (hash, Arc::new(token))));
+        self.keys
+            .replace_all(tokens.iter().map(|(hash, token)| (token.id, Arc::new(Keys::of(*hash, token)))));
+        self.tokens.replace_all(tokens.into_iter().flat_map(|(hash, token)| {
+            let keys = Keys::of(hash, &token);
+            let token = Arc::new(token);
+            keys.all().map(move |hash| (hash, token.clone()))
+        }));
+    }
+
+    /// Every user, and every token.
+    pub fn all(&self) -> (Vec<Arc<User>>, Vec<Arc<Token>>) {
+        let users = self.users.values();
+        let mut tokens = self.tokens.values();
+        tokens.sort_unstable_by_key(|token| token.id);
+        tokens.dedup_by_key(|token| token.id);
+        (users, tokens)
     }
 
     pub fn tokens(&self) -> usize {
-        self.tokens.len()
+        self.keys.len()
+    }
+
+    pub fn token_by_id(&self, id: TokenId) -> Option<Arc<Token>> {
+        self.keys.get(&id).and_then(|keys| self.tokens.get(&keys.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use magic_domain::principal::Role;
+    use magic_domain::principal::{OldKey, Role};
 
     fn token(id: i64) -> Token {
         Token {
@@ -147,6 +196,7 @@ mod tests {
             subnets: vec![],
             groups: vec![],
             limits: Default::default(),
+            old_key: None,
         }
     }
 
@@ -161,6 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_found_by_its_old_key_until_the_next_rotation() {
+        let principals = Principals::default();
+        let old_key = |n| Some(OldKey { hash: [n; 32], until: 9 });
+        principals.put_token([1; 32], token(1));
+        principals.put_token([2; 32], Token { old_key: old_key(1), ..token(1) });
+        assert!(principals.token(&[1; 32]).is_some() && principals.token(&[2; 32]).is_some());
+        principals.put_token([3; 32], Token { old_key: old_key(2), ..token(1) });
+        let known = |n| principals.token(&[n; 32]).is_some();
+        assert_eq!([known(1), known(2), known(3)], [false, true, true]);
+        principals.replace_all(vec![], vec![([3; 32], Token { old_key: old_key(2), ..token(1) })]);
+        assert_eq!([known(1), known(2), known(3)], [false, true, true]);
+        assert_eq!((principals.tokens(), principals.all().1.len()), (1, 1));
+        principals.remove_token(TokenId(1));
+        assert_eq!([known(1), known(2), known(3)], [false, false, false]);
+    }
+
+    #[test]
     fn a_full_load_replaces_what_was_there() {
         let principals = Principals::default();
         principals.put_token([1; 32], token(1));
@@ -170,6 +237,7 @@ mod tests {
             role: Role::User,
             status: 1,
             group: "default".into(),
+            limits: Default::default(),
         };
         principals.replace_all(vec![user], vec![([9; 32], token(9))]);
         assert!(principals.token(&[1; 32]).is_none());

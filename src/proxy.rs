@@ -20,6 +20,7 @@ pub mod reject;
 pub mod relay;
 pub mod replay;
 pub mod route;
+mod seats;
 pub mod settle;
 pub mod verdict;
 pub mod way;

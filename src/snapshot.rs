@@ -1,7 +1,8 @@
 //! The routing table in force, joined with what is known of its channels right now: health, limits, retry
 //! budgets. Swapped whole on a change; live state moves over to the next one.
 
-use crate::limits::{Meter, RetryBudget};
+use crate::keyring::Keyring;
+use crate::limits::{Asking, Meter, Meters, RetryBudget, calendar};
 use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
 use magic_domain::channel::Channel;
@@ -9,6 +10,7 @@ use magic_domain::endpoint::Endpoint;
 use magic_domain::feature::{Feature, Features};
 use magic_domain::health::{Health, Outcome, Verdict};
 use magic_domain::ids::ChannelId;
+use magic_domain::limits::{Day, Scope};
 use magic_domain::select::Live;
 use magic_domain::table::Table;
 use magic_wire::chat::Dialect;
@@ -29,6 +31,7 @@ pub struct ChannelState {
 pub struct Snapshot {
     pub table: Arc<Table>,
     states: HashMap<ChannelId, Arc<ChannelState>>,
+    keyrings: HashMap<ChannelId, Keyring>,
     budgets: HashMap<String, Arc<RetryBudget>>,
     pub ways: Ways,
 }
@@ -36,6 +39,11 @@ pub struct Snapshot {
 impl Snapshot {
     pub fn state(&self, id: ChannelId) -> Option<&Arc<ChannelState>> {
         self.states.get(&id)
+    }
+
+    /// The keys of a channel that has several.
+    pub fn keyring(&self, id: ChannelId) -> Option<&Keyring> {
+        if self.keyrings.is_empty() { None } else { self.keyrings.get(&id) }
     }
 
     pub fn budget(&self, model: &str) -> Option<&Arc<RetryBudget>> {
@@ -66,19 +74,26 @@ impl Routing {
         self.epoch.elapsed().as_millis() as u64
     }
 
-    /// Puts a new table in force. Channels keep their state; one that a person changed starts afresh, since
-    /// what was known may no longer hold.
+    /// Puts a new table in force. Channels keep their state; the health of one that a person changed starts
+    /// afresh, since what was known may no longer hold. What it has used stays used.
     pub fn publish(&self, table: Table) {
         let _turn = self.publishing.lock();
         let old = self.current.load_full();
         let states = table
             .channels()
             .map(|channel| {
-                let kept = old.states.get(&channel.id).filter(|_| {
-                    old.table.channel(channel.id).is_some_and(|before| same_account(before, channel))
-                });
-                (channel.id, kept.cloned().unwrap_or_default())
+                let Some(state) = old.states.get(&channel.id) else { return (channel.id, Arc::default()) };
+                let before = old.table.channel(channel.id);
+                let kept = match before.is_some_and(|before| same_account(before, channel)) {
+                    true => state.clone(),
+                    false => Arc::new(ChannelState { meter: state.meter.clone(), ..ChannelState::default() }),
+                };
+                (channel.id, kept)
             })
+            .collect();
+        let several = table.channels().filter(|channel| !channel.keys.is_empty());
+        let keyrings = several
+            .map(|channel| (channel.id, Keyring::new(channel, old.keyrings.get(&channel.id))))
             .collect();
         let mut budgets = HashMap::new();
         for channel in table.channels() {
@@ -91,21 +106,35 @@ impl Routing {
         self.current.store(Arc::new(Snapshot {
             table: Arc::new(table),
             states,
+            keyrings,
             budgets,
             ways: Ways::default(),
         }));
     }
 
-    /// Records what came of a try. True when this ejected the channel.
-    pub fn record(&self, snapshot: &Snapshot, id: ChannelId, outcome: Outcome) -> bool {
-        let Some(state) = snapshot.state(id) else { return false };
-        state.health.lock().record(self.now_ms(), outcome)
+    /// Records what came of a try. True when this ejected the channel, or the one of its keys that was tried.
+    pub fn record(&self, snapshot: &Snapshot, channel: &Channel, outcome: Outcome) -> bool {
+        let now_ms = self.now_ms();
+        let of_key = matches!(outcome, Outcome::Unauthorised | Outcome::Limited { .. });
+        if let Some(keyring) = snapshot.keyring(channel.id) {
+            // A key that is refused or limited says nothing about the others.
+            let told = if outcome == Outcome::Failure { Outcome::Neutral } else { outcome };
+            let ejected = keyring.record(channel.key_id, told, now_ms);
+            if of_key {
+                if let Some(state) = snapshot.state(channel.id) {
+                    state.health.lock().record(now_ms, Outcome::Neutral);
+                }
+                return ejected;
+            }
+        }
+        let Some(state) = snapshot.state(channel.id) else { return false };
+        state.health.lock().record(now_ms, outcome)
     }
 }
 
 fn same_account(a: &Channel, b: &Channel) -> bool {
     a.kind == b.kind
-        && a.key == b.key
+        && (a.key == b.key || a.key_id != 0 && b.key_id != 0)
         && a.base_url == b.base_url
         && a.proxy == b.proxy
         && a.status == b.status
@@ -114,6 +143,7 @@ fn same_account(a: &Channel, b: &Channel) -> bool {
 /// The view of a snapshot that selection asks.
 pub struct Now<'a> {
     pub snapshot: &'a Snapshot,
+    pub meters: &'a Meters,
     pub now_ms: u64,
     pub endpoint: Endpoint,
     pub face: Dialect,
@@ -126,17 +156,27 @@ impl Live for Now<'_> {
     fn verdict(&self, channel: &Channel) -> (Verdict, Option<&'static str>) {
         match self.snapshot.state(channel.id) {
             Some(state) => {
-                let health = state.health.lock();
-                (health.verdict(self.now_ms), health.reason())
+                let of_channel = {
+                    let health = state.health.lock();
+                    (health.verdict(self.now_ms), health.reason())
+                };
+                match (self.snapshot.keyring(channel.id), of_channel.0) {
+                    (Some(keyring), Verdict::Ready) => keyring.verdict(self.now_ms),
+                    _ => of_channel,
+                }
             }
             None => (Verdict::Ready, None),
         }
     }
 
     fn full(&self, channel: &Channel) -> bool {
-        self.snapshot
-            .state(channel.id)
-            .is_some_and(|state| state.meter.check(&channel.limits, self.now_ms).is_err())
+        if channel.limits.is_none() {
+            return false;
+        }
+        let Some(state) = self.snapshot.state(channel.id) else { return false };
+        let day = if channel.limits.budgets.is_none() { Day::default() } else { calendar::today() };
+        let seat = self.meters.seat_at(Scope::Channel(channel.id), state.meter.clone(), &channel.limits, day);
+        Meter::full(&seat, &Asking { now_ms: self.now_ms, day, ..Asking::default() })
     }
 
     fn capable(&self, channel: &Channel) -> bool {

@@ -173,7 +173,7 @@ async fn nobody_reaches_what_is_above_them() {
     let (mut refused, rank) =
         (0, |role: &str| ["public", "token", "user", "admin", "root"].iter().position(|r| *r == role));
     for operation in Document::of(&world).await.operations() {
-        let path = operation.path.replace("{id}", "1");
+        let path = operation.path.replace("{id}", "1").replace("{key}", "1");
         for (person, name) in [(&user, "user"), (&admin, "admin")] {
             if operation.role == "token" || rank(&operation.role) <= rank(name) {
                 continue;
@@ -243,7 +243,7 @@ async fn other_peoples_ids_open_nothing() {
             "user" => {
                 let id = owned(&operation.path);
                 let body = json!({ "id": id, "name": "stolen", "status": 2 });
-                let path = operation.path.replace("{id}", &text(&id));
+                let path = operation.path.replace("{id}", &text(&id)).replace("{key}", "1");
                 let answer = thief.call(&operation.method, &path, &body).await;
                 let idempotent = operation.path.starts_with("/api/user/sessions");
                 assert!(answer.status == 404 || idempotent, "{} {path}: {}", operation.method, answer.text());
@@ -254,7 +254,7 @@ async fn other_peoples_ids_open_nothing() {
                 for id in [root.id, peer.id] {
                     let body =
                         json!({ "id": id, "display_name": "stolen", "status": 2, "password": "another one" });
-                    let path = operation.path.replace("{id}", &id.to_string());
+                    let path = operation.path.replace("{id}", &id.to_string()).replace("{key}", "1");
                     let answer = admin.call(&operation.method, &path, &body).await;
                     assert_eq!(answer.status, 403, "{} {path}: {}", operation.method, answer.text());
                     tried += 1;
@@ -347,7 +347,7 @@ async fn members_that_a_body_does_not_declare_change_nothing() {
             if !reachable || operation.path.contains("/totp") {
                 continue;
             }
-            let path = operation.path.replace("{id}", &own["channel"].to_string());
+            let path = operation.path.replace("{id}", &own["channel"].to_string()).replace("{key}", "1");
             // Once as it should be: what is made then is the measure of what is made with more.
             person.call(&operation.method, &path, &base(&operation.id, &own, tried)).await;
             let before = (

@@ -6,6 +6,8 @@ pub mod billing;
 pub mod channels;
 pub mod conformance;
 pub mod groups;
+pub mod keys;
+pub mod limits;
 pub mod logs;
 pub mod oauth;
 pub mod options;

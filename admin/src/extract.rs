@@ -1,9 +1,10 @@
 //! Bodies and queries: one-api's habits, with clear errors.
 
 use crate::describe::{Describe, Draft};
-use crate::error::{ApiError, bad_request};
+use crate::error::{ApiError, bad_request, invalid};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use magic_domain::limits::Limits;
 use magic_store::users::Page;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -93,6 +94,25 @@ impl<T: IntoParams> Describe for Query<T> {
     }
 }
 
+/// The two numbers of a path.
+pub struct Pair(pub i64, pub i64);
+
+impl FromRequest for Pair {
+    type Error = actix_web::Error;
+    type Future = std::future::Ready<Result<Self, actix_web::Error>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let pair = web::Path::<(i64, i64)>::from_request(request, payload).into_inner();
+        std::future::ready(pair.map(|pair| Pair(pair.0, pair.1)))
+    }
+}
+
+impl Describe for Pair {
+    fn describe(draft: &mut Draft) {
+        web::Path::<i64>::describe(draft);
+    }
+}
+
 /// A number of a query as one-api reads it: what is none counts as not given.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.trim().parse().ok()))
@@ -105,6 +125,12 @@ pub fn object(body: &web::Bytes) -> Result<Map<String, Value>, ApiError> {
         Ok(_) => Err(bad_request("the body must be a JSON object")),
         Err(error) => Err(bad_request(format!("the body is no valid JSON: {error}"))),
     }
+}
+
+/// The `limits` of an object.
+pub fn limits(value: Option<Value>) -> Result<Option<Limits>, ApiError> {
+    let limits = value.map(serde_json::from_value).transpose();
+    limits.map_err(|error| invalid(format!("limits: {error}")))
 }
 
 /// A page of a list.

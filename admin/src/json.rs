@@ -44,6 +44,8 @@ pub struct User {
     /// `file`: declared in the configuration file, and changed there.
     pub owner: String,
     pub created_time: i64,
+    #[schema(value_type = Object)]
+    pub limits: Limits,
 }
 
 pub fn user(row: &UserRow) -> User {
@@ -72,7 +74,16 @@ pub fn user(row: &UserRow) -> User {
         must_change_password: row.must_change,
         owner: row.owner.clone(),
         created_time: row.created_time,
+        limits: row.limits.clone(),
     }
+}
+
+/// A key that works on for a while after it has been replaced.
+#[derive(Serialize, ToSchema)]
+pub struct OldKey {
+    pub tail: String,
+    /// Unix seconds.
+    pub until: i64,
 }
 
 /// A token. The key is masked; the answer that makes one holds the whole, once.
@@ -100,6 +111,8 @@ pub struct Token {
     #[schema(value_type = Object)]
     pub limits: Limits,
     pub owner: String,
+    /// The key before the last rotation, while it works.
+    pub old_key: Option<OldKey>,
 }
 
 pub fn token(row: &TokenRow, now: i64) -> Token {
@@ -124,6 +137,7 @@ pub fn token(row: &TokenRow, now: i64) -> Token {
         groups: row.groups.clone(),
         limits: row.limits.clone(),
         owner: row.owner.clone(),
+        old_key: row.old_key(now).map(|old| OldKey { tail: row.old_tail.clone(), until: old.until }),
     }
 }
 
@@ -142,6 +156,8 @@ pub struct Channel {
     pub key: &'static str,
     /// The last characters of the key.
     pub key_tail: String,
+    /// How many keys it has; more than one have states of their own.
+    pub key_count: i64,
     /// 1 enabled, 2 disabled by a person, 3 disabled by itself.
     pub status: i64,
     pub name: String,
@@ -196,6 +212,7 @@ pub fn channel(row: &ChannelRow, health: (&'static str, Option<&'static str>)) -
         r#type: c.kind,
         key: "",
         key_tail: row.key_tail.clone(),
+        key_count: row.key_count.max(1),
         status: c.status.into(),
         name: c.name.clone(),
         weight: c.weight,

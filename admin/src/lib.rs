@@ -25,6 +25,7 @@ mod turnstile;
 use async_trait::async_trait;
 use magic_domain::feature::Finding;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
+use magic_domain::limits::{Limits, Scope, Standing};
 use magic_domain::principal::{Token, User};
 use magic_store::Store;
 use std::path::Path;
@@ -55,6 +56,8 @@ pub trait Live: Send + Sync {
     ) -> Result<Checked, magic_store::StoreError>;
     /// How a channel fares right now, in a word and a reason.
     fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>);
+    /// How one of several keys of a channel fares right now.
+    fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>);
     /// Reads the configuration file again. `Err`: every fault; nothing was changed.
     async fn reload_config(&self) -> Result<Vec<String>, Vec<String>>;
     /// The models each type of vendor is known to have, and the types themselves.
@@ -74,6 +77,12 @@ pub trait Live: Send + Sync {
     async fn balance(&self, id: ChannelId) -> Result<f64, String>;
     /// The models that a channel's vendor offers to the account.
     async fn vendor_models(&self, id: ChannelId) -> Result<Vec<String>, String>;
+    /// What an object uses of its limits now, on this node.
+    fn standing(&self, scope: Scope, limits: &Limits) -> Standing;
+    /// The objects of a kind (`token`, `user`, `group`, `model`, `channel`) that have limits.
+    fn limited(&self, kind: &str) -> Vec<(Scope, Limits)>;
+    /// The limits of an object. `None`: there is no such object, or it can't be told from one without limits.
+    fn limits_of(&self, scope: &Scope) -> Option<Limits>;
     /// Calls a service outside that root has configured (or that we know), within ten seconds.
     async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
 }

@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, logs, oauth, options, pay, prices, sessions,
-    site, tokens, totp, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, groups, keys, limits, logs, oauth, options, pay, prices,
+    sessions, site, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -218,6 +218,13 @@ pub fn table() -> Vec<Route> {
     table.add("PUT", "/api/token", "Changes an own token", tokens::update);
     table.add("GET", "/api/token/{id}", "An own token", tokens::one);
     table.add("DELETE", "/api/token/{id}", "Deletes an own token", tokens::delete);
+    table.add(
+        "POST",
+        "/api/token/{id}/rotate",
+        "Gives an own token another key, shown this once; the old one works on for a while",
+        tokens::rotate,
+    );
+    table.add("GET", "/api/limits", "What is used of limits now", limits::list);
     table.add("GET", "/api/channel/search", "Searches channels by id or name", channels::list);
     table.add(
         "GET",
@@ -266,6 +273,10 @@ pub fn table() -> Vec<Route> {
         "Finds out what a channel can do, with about ten small calls",
         conformance::check,
     );
+    table.add("GET", "/api/channel/{id}/keys", "The keys of a channel that has several", keys::list);
+    table.add("POST", "/api/channel/{id}/keys", "Adds keys to a channel", keys::add);
+    table.add("PUT", "/api/channel/{id}/keys/{key}", "Enables or disables a channel's key", keys::set);
+    table.add("DELETE", "/api/channel/{id}/keys/{key}", "Deletes a channel's key", keys::delete);
     table.add("GET", "/api/option", "The options, without secrets", options::list);
     table.add("PUT", "/api/option", "Sets an option", options::set);
     table.add("POST", "/api/config/reload", "Reads the configuration file again", options::reload_config);

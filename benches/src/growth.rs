@@ -70,6 +70,8 @@ fn channel(number: usize) -> NewChannel {
             name: format!("filler {number}"),
             status: ChannelStatus::Enabled,
             key: Secret::new("sk-filler"),
+            key_id: 0,
+            keys: vec![],
             base_url: String::new(),
             models: (0..5).map(|n| format!("filler-{}", (number + n) % 500)).collect(),
             model_mapping: Default::default(),

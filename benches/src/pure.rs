@@ -55,6 +55,7 @@ fn look_up(times: u64) {
         subnets: vec![],
         groups: vec![],
         limits: Default::default(),
+        old_key: None,
     };
     principals.replace_all(vec![], (0..10_000).map(|n| (hash(n), token(n))).collect());
     for _ in 0..times {
@@ -87,6 +88,8 @@ fn channel(id: i64) -> Channel {
         name: String::new(),
         status: ChannelStatus::Enabled,
         key: Secret::default(),
+        key_id: 0,
+        keys: vec![],
         base_url: String::new(),
         models: vec![if id % 10 == 0 { "gpt-4o".into() } else { format!("model-{id}") }],
         model_mapping: BTreeMap::new(),
@@ -201,6 +204,9 @@ fn record(times: u64) {
         attempts: vec![],
         timings: Default::default(),
         system_prompt_reset: false,
+        key_id: 0,
+        budgets: vec![],
+        day: Default::default(),
     };
     let record = Record::Close(closing);
     for _ in 0..times {

@@ -1,13 +1,17 @@
 //! Follows what may change outside this process: the database (another node), the configuration file, SIGHUP.
 
+use crate::limits::calendar;
 use crate::live::LiveGateway;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Revocations made on another node bite here within two of these.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How often meters are looked through.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// What a node of a fleet has set aside and not used for so long goes back.
 const UNUSED: Duration = Duration::from_secs(10);
@@ -19,6 +23,7 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
         Err(error) => return log::error!("SIGHUP can't be awaited: {error}"),
     };
     let mut modified = live.file().as_deref().and_then(changed);
+    let mut spent = Spent { alone, ..Spent::default() };
     let mut seen = live.store().version().await.unwrap_or(0);
     loop {
         tokio::select! {
@@ -35,6 +40,7 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
             log::info!("the configuration file has changed");
             reload(&live).await;
         }
+        spent.follow(&live).await;
         if !alone {
             live.gateway().wallets.recall_idle(UNUSED).await;
         }
@@ -49,6 +55,34 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
             }
             _ => {}
         }
+    }
+}
+
+/// Keeps up with what other nodes spend of budgets, and sweeps out meters that remember nothing.
+#[derive(Default)]
+struct Spent {
+    alone: bool,
+    read: Option<Instant>,
+    swept: Option<Instant>,
+    /// How long the last reading took.
+    took: Duration,
+}
+
+impl Spent {
+    async fn follow(&mut self, live: &LiveGateway) {
+        if self.swept.is_none_or(|at| at.elapsed() > SWEEP) {
+            self.swept = Some(Instant::now());
+            live.gateway().meters.sweep(live.gateway().routing.now_ms(), calendar::today());
+        }
+        // The database is busy with this for a twentieth of the time at most.
+        if self.alone || self.read.is_some_and(|at| at.elapsed() < self.took * 20) {
+            return;
+        }
+        let began = Instant::now();
+        if let Err(error) = live.load_spent().await {
+            log::debug!("what other nodes have spent of budgets is not known: {error}");
+        }
+        (self.read, self.took) = (Some(Instant::now()), began.elapsed());
     }
 }
 

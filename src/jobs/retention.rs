@@ -1,5 +1,7 @@
-//! Rows of the log go when they are older than the option `LogRetentionDays` says. The ledger stays.
+//! Rows of the log go when they are older than the option `LogRetentionDays` says, and what was spent of budgets
+//! when its day and month are over. The ledger stays.
 
+use crate::limits::calendar;
 use crate::live::LiveGateway;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,12 @@ pub async fn run(live: Arc<LiveGateway>) {
                 Ok(count) => log::info!("{count} rows of the log were older than {days} days and are gone"),
                 Err(error) => log::warn!("old rows of the log could not be deleted: {error}"),
             }
+        }
+        // A node of another time zone may still be in yesterday.
+        if let Some(yesterday) = calendar::day_before(calendar::today())
+            && let Err(error) = live.store().forget_spent(yesterday).await
+        {
+            log::warn!("what was spent of earlier budgets could not be forgotten: {error}");
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -2,6 +2,7 @@
 //! `CHANNEL_UPDATE_FREQUENCY` in minutes, `POLLING_INTERVAL` in seconds between two channels). One round of a kind
 //! runs at a time; what a person disabled is tested, never enabled.
 
+use crate::gateway::Dead;
 use crate::live::LiveGateway;
 use crate::{probe, vendor_account};
 use magic_domain::channel::{Channel, ChannelStatus};
@@ -94,7 +95,7 @@ pub async fn update_balance(live: &LiveGateway, channel: &Channel) -> Result<f64
 }
 
 fn disable(live: &LiveGateway, channel: &Channel, why: String) {
-    if live.gateway().disable.send((channel.id, why)).is_err() {
+    if live.gateway().disable.send(Dead::of(channel, &why)).is_err() {
         log::debug!("nobody disables channels any more");
     }
 }

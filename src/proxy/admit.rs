@@ -2,6 +2,7 @@
 
 use super::credential::{self, Presented};
 use super::intake::Intake;
+use super::seats::{self, Seated};
 use crate::books::{Holds, Ticket};
 use crate::gateway::Gateway;
 use crate::snapshot::Snapshot;
@@ -48,6 +49,9 @@ pub fn identify(gateway: &Gateway, presented: &Presented, ip: IpAddr, now: i64) 
                 .retry_after(5)
         });
     };
+    if token.old_key.is_some_and(|old| old.hash == presented.hash && old.until <= now) {
+        return Err(credential::invalid());
+    }
     match token.status {
         token_status::ENABLED => {}
         token_status::EXHAUSTED => {
@@ -126,21 +130,7 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
         }
     }
     let token = &ask.caller.token;
-    let limited =
-        !(token.limits.rpm.is_none() && token.limits.tpm.is_none() && token.limits.concurrency.is_none());
-    let (meter, place) = if limited {
-        let meter = gateway.token_meter(token.id);
-        let place = meter.enter(&token.limits, ask.now_ms).map_err(|reached| {
-            Fault::new(
-                Code::RateLimitExceeded,
-                format!("this API key has reached its limit of {}", reached.what),
-            )
-            .retry_after(reached.retry_after)
-        })?;
-        (Some(meter), Some(place))
-    } else {
-        (None, None)
-    };
+    let seated = seats::seat(gateway, &ask, reserved)?;
     let user = gateway.wallets.wallet(Owner::User(ask.caller.user.id));
     gateway.wallets.take(&user, reserved).await.map_err(|refused| match refused {
         Refused::Insufficient => Fault::new(
@@ -187,13 +177,13 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
         reserved,
         ip: ask.caller.ip.to_string(),
     };
-    Ticket::open(&gateway.books, opening, Holds { user, token: token_wallet, meter, place }).map_err(
-        |error| {
-            log::error!("a call is refused because the journal can't be written: {error}");
-            Fault::new(Code::QuotaAuthorityUnavailable, "calls can't be recorded right now; try again")
-                .retry_after(5)
-        },
-    )
+    let Seated { places, budgets, told, tokens } = seated;
+    let holds = Holds { user, token: token_wallet, places, budgets, told, tokens };
+    Ticket::open(&gateway.books, opening, holds).map_err(|error| {
+        log::error!("a call is refused because the journal can't be written: {error}");
+        Fault::new(Code::QuotaAuthorityUnavailable, "calls can't be recorded right now; try again")
+            .retry_after(5)
+    })
 }
 
 fn authority_away() -> Fault {

@@ -13,9 +13,11 @@ use super::context::{Call, Ctx, Current, Reply};
 use super::route::canonical_path;
 use super::way::Way;
 use crate::gateway::Gateway;
+use crate::limits::{Asking, Meter, Place, Reached, admit, calendar};
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
+use magic_domain::limits::{Day, Scope};
 use magic_wire::WireError;
 use magic_wire::chat::Losses;
 use magic_wire::vendors::outbound;
@@ -54,13 +56,17 @@ async fn begin(
     let busy = || Fault::new(Code::NoAvailableChannel, "the channels of this model are busy").retry_after(1);
     let mut place = None;
     if let Some(state) = call.snapshot.state(channel.id) {
-        place = Some(state.meter.enter(&channel.limits, now_ms).map_err(|_| busy())?);
+        place = Some(Arc::new(seated(call, gateway, &channel, &state.meter, now_ms).map_err(|_| busy())?));
         // Two calls may have seen the same half-open channel: one of them probes it.
         let only = call.candidates.len() == 1;
         if !state.health.lock().claim(now_ms) && !only {
             return Err(busy());
         }
     }
+    let channel = match call.snapshot.keyring(channel.id) {
+        Some(keyring) => keyring.next(now_ms, call.candidates.len() == 1).ok_or_else(busy)?,
+        None => channel,
+    };
     let model = channel.upstream_model(&call.model).to_owned();
     let misfit = |error: WireError| {
         log::warn!("channel {} can't be called: {}", channel.id, error.message);
@@ -102,6 +108,10 @@ async fn begin(
     signed.path_and_query = signed.path_and_query.or_else(|| body::elsewhere(call, &model, outbound, &way));
     let timers = timers(gateway, &channel);
     let peer = peer(gateway, &channel, &way.target, &timers).await?;
+    if let Some(place) = &place {
+        place.keep();
+        call.ticket.serve((!channel.limits.is_none()).then(|| place.clone()));
+    }
     call.replay.load(rope, timers);
     call.reply = Reply::Waiting;
     call.tries += 1;
@@ -119,4 +129,22 @@ async fn begin(
         _place: place,
     });
     Ok(peer)
+}
+
+/// Takes the call's place at a channel; whatever stops the try before it is under way gives it up again.
+fn seated(
+    call: &Call,
+    gateway: &Gateway,
+    channel: &Channel,
+    meter: &Arc<Meter>,
+    now_ms: u64,
+) -> Result<Place, Reached> {
+    if channel.limits.is_none() {
+        return Ok(meter.pass());
+    }
+    let day = if channel.limits.budgets.is_none() { Day::default() } else { calendar::today() };
+    let seat = gateway.meters.seat_at(Scope::Channel(channel.id), meter.clone(), &channel.limits, day);
+    let asking = Asking { now_ms, tokens: call.ticket.tokens, money: call.ticket.opening.reserved, day };
+    let (mut places, _) = admit(&[seat], &asking)?;
+    Ok(places.pop().unwrap_or_else(|| meter.pass()))
 }

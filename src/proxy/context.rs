@@ -6,7 +6,7 @@ use super::route::Route;
 use crate::books::Ticket;
 use crate::credentials::Signed;
 use crate::gateway::Gateway;
-use crate::limits::InFlight;
+use crate::limits::Place;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use magic_domain::books::{Attempt, Timings};
@@ -133,7 +133,7 @@ pub struct Current {
     pub lost: Losses,
     /// The channel's verdict has been recorded.
     pub recorded: bool,
-    pub _place: Option<InFlight>,
+    pub _place: Option<Arc<Place>>,
 }
 
 /// What is made of the vendor's answer.

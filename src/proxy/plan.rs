@@ -57,6 +57,7 @@ pub fn plan(gateway: &Gateway, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
     let snapshot = gateway.routing.load();
     let now = Now {
         snapshot: &snapshot,
+        meters: &gateway.meters,
         now_ms: gateway.routing.now_ms(),
         endpoint: wanted.endpoint,
         face: wanted.face,

@@ -2,10 +2,12 @@
 
 use super::context::{Call, Ctx, Reply};
 use crate::gateway::Gateway;
+use crate::limits::calendar;
 use crate::tokens;
 use chrono::Utc;
 use magic_domain::books::{Attempt, Closing};
 use magic_domain::endpoint::Endpoint;
+use magic_domain::limits::{Day, Scope};
 use magic_domain::money::Nano;
 use magic_domain::price::{Rates, bill};
 use magic_domain::usage::{Bucket, Mark, Usage};
@@ -42,7 +44,9 @@ pub fn closing(call: &Call, usage: Usage, mark: Mark, error: &str, elapsed_ms: u
     }
     let mut timings = call.timings;
     timings.total = elapsed_ms;
+    let budgets = budgets(call);
     Closing {
+        key_id: call.current.as_ref().map_or(0, |current| current.channel.key_id),
         id: call.ticket.opening.id,
         at_ms: Utc::now().timestamp_millis(),
         channel_id,
@@ -58,7 +62,19 @@ pub fn closing(call: &Call, usage: Usage, mark: Mark, error: &str, elapsed_ms: u
         attempts: attempts(call),
         timings,
         system_prompt_reset: call.system_prompt_reset,
+        day: if budgets.is_empty() { Day::default() } else { calendar::today() },
+        budgets,
     }
+}
+
+/// The objects whose budgets a call counts against: its caller's, and its channel.
+fn budgets(call: &Call) -> Vec<String> {
+    let mut budgets = call.ticket.budgets.clone();
+    let channel = call.current.as_ref().map(|current| &current.channel);
+    if let Some(channel) = channel.filter(|channel| !channel.limits.budgets.is_none()) {
+        budgets.push(Scope::Channel(channel.id).to_string());
+    }
+    budgets
 }
 
 /// The tries so far, with the one under way.

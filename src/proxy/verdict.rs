@@ -2,9 +2,10 @@
 
 use super::context::{Call, Ctx, Current, Refusal};
 use super::replay;
+use crate::gateway::Dead;
 use magic_domain::books::Attempt;
 use magic_domain::fault::{Code, Fault};
-use magic_domain::health::Outcome;
+use magic_domain::health::{Outcome, Verdict};
 use magic_wire::fault::{FaultClass, VendorFault, disables_channel};
 use pingora_error::{Error, ErrorType};
 
@@ -49,7 +50,7 @@ pub fn of_error(error: &Error) -> Ruling {
 pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
     let gateway = ctx.gateway.clone();
     let Some(call) = ctx.call.as_deref_mut() else { return };
-    let Call { current, attempts, snapshot, .. } = call;
+    let Call { current, attempts, snapshot, next, .. } = call;
     let Some(Current { channel, started, recorded, .. }) = current else { return };
     if std::mem::replace(recorded, true) {
         return;
@@ -60,8 +61,19 @@ pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
         ms: started.elapsed().as_millis() as u64,
         error: error.to_owned(),
     });
-    if gateway.routing.record(snapshot, channel.id, outcome) {
-        log::warn!("channel {} is set aside: {error}", channel.id);
+    let now_ms = gateway.routing.now_ms();
+    if gateway.routing.record(snapshot, channel, outcome) {
+        match channel.key_id {
+            0 => log::warn!("channel {} is set aside: {error}", channel.id),
+            key => log::warn!("key {key} of channel {} is set aside: {error}", channel.id),
+        }
+        // Another key of the same channel may do better: it is the next candidate once more.
+        let others = snapshot.keyring(channel.id).map(|keyring| keyring.verdict(now_ms).0);
+        if matches!(others, Some(Verdict::Ready | Verdict::Probe))
+            && matches!(outcome, Outcome::Unauthorised | Outcome::Limited { .. })
+        {
+            *next = next.saturating_sub(1);
+        }
     }
 }
 
@@ -84,7 +96,7 @@ pub fn vendor_error(ctx: &mut Ctx, status: u16, fault: VendorFault, retry_after:
         && let Some(current) = &call.current
         && call.snapshot.table.hot.auto_disable
         && let Some(why) = disables_channel(status, &fault)
-        && ctx.gateway.disable.send((current.channel.id, why.to_owned())).is_err()
+        && ctx.gateway.disable.send(Dead::of(&current.channel, why)).is_err()
     {
         log::debug!("nobody disables channels any more");
     }

@@ -52,7 +52,7 @@ type ByModel = HashMap<String, Arc<Way>>;
 
 /// The ways of one snapshot.
 #[derive(Default)]
-pub struct Ways(RwLock<HashMap<(ChannelId, Endpoint, bool), ByModel>>);
+pub struct Ways(RwLock<HashMap<(ChannelId, i64, Endpoint, bool), ByModel>>);
 
 impl Ways {
     /// The way without a query, from memory where it was made before.
@@ -64,7 +64,7 @@ impl Ways {
         path: &str,
         stream: bool,
     ) -> Result<Arc<Way>, WireError> {
-        let key = (channel.id, outbound.endpoint, stream);
+        let key = (channel.id, channel.key_id, outbound.endpoint, stream);
         if let Some(way) = self.0.read().get(&key).and_then(|models| models.get(upstream_model)) {
             return Ok(way.clone());
         }

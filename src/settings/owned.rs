@@ -2,14 +2,16 @@
 
 use super::reader::{Node, Walk};
 use super::{Listen, Options};
-use magic_domain::channel::{Channel, ChannelStatus, Limits, Timeouts};
+use magic_domain::channel::{Channel, ChannelKey, ChannelStatus, Limits, Timeouts};
 use magic_domain::ids::ChannelId;
+use magic_domain::limits::{Budgets, GroupLimits, SECONDS_MAX, WINDOWS_MAX, WindowLimit};
 use magic_domain::money::{Nano, decimal_to_i64};
 use magic_domain::options;
 use magic_domain::price::{Price, Rates, Tier};
 use magic_domain::secret::Secret;
 use magic_domain::usage::Bucket;
 use magic_store::channels::NewChannel;
+use magic_store::keys::KEYS_MAX;
 use magic_store::owned::{Owned, OwnedToken, OwnedUser};
 use magic_store::tokens::NewToken;
 use magic_wire::vendors;
@@ -61,7 +63,7 @@ pub fn listen(server: &Node<'_>) -> Vec<Listen> {
 pub fn read(_walk: &Walk<'_>, root: &Node<'_>) -> Owned {
     let mut options = read_options(root);
     groups(root, &mut options);
-    let models = models(root);
+    let models = models(root, &mut options);
     let users = users(root);
     let names: BTreeSet<String> = users.iter().map(|user| user.username.clone()).collect();
     Owned { channels: channels(root), tokens: tokens(root, &names), users, options, models }
@@ -95,13 +97,18 @@ fn read_options(root: &Node<'_>) -> Options {
     out
 }
 
-/// `[[groups]]` is `GroupRatio` written out.
+/// `[[groups]]` is `GroupRatio` and `GroupLimits` written out.
 fn groups(root: &Node<'_>, options: &mut Options) {
     let mut ratios: BTreeMap<String, f64> = BTreeMap::new();
+    let mut all: BTreeMap<String, GroupLimits> = BTreeMap::new();
     for node in root.tables("groups") {
         let name = node.text("name").unwrap_or_default();
         let ratio = node.number("ratio").unwrap_or(1.0);
-        node.only(&["name", "ratio"]);
+        let of_group = GroupLimits { total: limits(&node, "limits"), per_user: limits(&node, "user_limits") };
+        node.only(&["name", "ratio", "limits", "user_limits"]);
+        if of_group != GroupLimits::default() {
+            all.insert(name.clone(), of_group);
+        }
         if name.is_empty() {
             node.fault("name", "a group needs a name");
         } else if ratios.insert(name.clone(), ratio).is_some() {
@@ -116,6 +123,28 @@ fn groups(root: &Node<'_>, options: &mut Options) {
     }
     ratios.entry("default".to_owned()).or_insert(1.0);
     options.insert("GroupRatio".to_owned(), serde_json::to_string(&ratios).unwrap_or_default());
+    set_limits(root, options, "groups", "GroupLimits", &all);
+}
+
+/// Limits by name as the option they are stored in.
+fn set_limits<T: serde::Serialize>(
+    root: &Node<'_>,
+    options: &mut Options,
+    key: &str,
+    option: &str,
+    all: &BTreeMap<String, T>,
+) {
+    if all.is_empty() {
+        return;
+    }
+    if options.contains_key(option) {
+        root.fault(key, format!("limits are declared here and in options.{option}; keep one"));
+    }
+    let text = serde_json::to_string(all).unwrap_or_default();
+    if let Err(what) = options::check(option, &text) {
+        root.fault(key, what);
+    }
+    options.insert(option.to_owned(), text);
 }
 
 /// Keys of a price, what they are a price of, and the units one of them is for.
@@ -151,12 +180,13 @@ fn rates(node: &Node<'_>) -> Rates {
     rates
 }
 
-fn models(root: &Node<'_>) -> BTreeMap<String, Price> {
+fn models(root: &Node<'_>, options: &mut Options) -> BTreeMap<String, Price> {
     let mut out = BTreeMap::new();
+    let mut all: BTreeMap<String, Limits> = BTreeMap::new();
     let keys: Vec<&str> = PRICES.iter().map(|(key, _, _)| *key).collect();
     for node in root.tables("models") {
         let mut known = keys.clone();
-        known.extend(["name", "aliases", "ratio", "completion_ratio", "max_output", "tiers"]);
+        known.extend(["name", "aliases", "ratio", "completion_ratio", "max_output", "tiers", "limits"]);
         node.only(&known);
         let price = match node.number("ratio") {
             Some(ratio) => Price::from_ratio(ratio, node.number("completion_ratio").unwrap_or(1.0)),
@@ -175,10 +205,18 @@ fn models(root: &Node<'_>) -> BTreeMap<String, Price> {
         };
         let max_output = node.int("max_output", 1, u64::from(u32::MAX)).and_then(|n| u32::try_from(n).ok());
         let price = Price { max_output, ..price };
-        if price.rates.0.is_empty() {
-            node.fault("name", "a model needs a price: input and output in USD per 1M tokens, or ratio");
-        }
         let name = node.text("name").unwrap_or_default();
+        let limits = limits(&node, "limits");
+        if !limits.is_none() && all.insert(name.clone(), limits).is_some() {
+            node.fault("name", format!("the model {name:?} has limits already"));
+        }
+        if price.rates.0.is_empty() {
+            // Limits alone are fine: the price may be known from elsewhere.
+            if !all.contains_key(&name) {
+                node.fault("name", "a model needs a price: input and output in USD per 1M tokens, or ratio");
+            }
+            continue;
+        }
         for name in node.texts("aliases").into_iter().chain([name]) {
             if name.is_empty() {
                 node.fault("name", "a model needs a name");
@@ -187,14 +225,46 @@ fn models(root: &Node<'_>) -> BTreeMap<String, Price> {
             }
         }
     }
+    set_limits(root, options, "models", "ModelLimits", &all);
     out
 }
 
-fn limits(node: &Node<'_>) -> Limits {
-    let table = node.table("limits");
-    table.only(&["rpm", "tpm", "concurrency"]);
+/// A table of limits; none where it is absent.
+fn limits(node: &Node<'_>, key: &str) -> Limits {
+    let table = node.table(key);
+    table.only(&["rpm", "tpm", "concurrency", "windows", "budgets"]);
     let small = |key| table.int(key, 1, u64::from(u32::MAX)).and_then(|n| u32::try_from(n).ok());
-    Limits { rpm: small("rpm"), tpm: table.int("tpm", 1, u64::MAX >> 1), concurrency: small("concurrency") }
+    let windows: Vec<WindowLimit> = table.tables("windows").iter().map(|node| window(node)).collect();
+    if windows.len() > WINDOWS_MAX {
+        table.fault("windows", format!("at most {WINDOWS_MAX} windows"));
+    }
+    let budgets = table.table("budgets");
+    budgets.only(&["day", "day_usd", "month", "month_usd"]);
+    Limits {
+        rpm: small("rpm"),
+        tpm: table.int("tpm", 1, u64::MAX >> 1),
+        concurrency: small("concurrency"),
+        windows,
+        budgets: Budgets {
+            day: amount(&budgets, "day", "day_usd"),
+            month: amount(&budgets, "month", "month_usd"),
+        },
+    }
+}
+
+fn window(node: &Node<'_>) -> WindowLimit {
+    node.only(&["seconds", "requests", "tokens"]);
+    let count = |key| node.int(key, 1, u64::MAX >> 1);
+    let seconds = node.int("seconds", 1, u64::from(SECONDS_MAX));
+    let window = WindowLimit {
+        seconds: seconds.and_then(|n| u32::try_from(n).ok()).unwrap_or(60),
+        requests: count("requests"),
+        tokens: count("tokens"),
+    };
+    if !node.has("seconds") || window.requests.is_none() && window.tokens.is_none() {
+        node.fault("seconds", "a window has seconds, and requests, tokens, or both");
+    }
+    window
 }
 
 fn channels(root: &Node<'_>) -> Vec<NewChannel> {
@@ -204,6 +274,7 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
             "name",
             "type",
             "key",
+            "keys",
             "base_url",
             "models",
             "model_mapping",
@@ -262,6 +333,19 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
             node.fault("proxy", crate::tunnel::BadProxy);
         }
         let enabled = node.bool("enabled").unwrap_or(true);
+        let keys = node.texts("keys");
+        if !keys.is_empty() && node.has("key") {
+            node.fault("keys", "key and keys are both given; keep one");
+        }
+        let several = keys.iter().collect::<BTreeSet<_>>().len();
+        if several != keys.len() || keys.len() > KEYS_MAX || keys.iter().any(String::is_empty) {
+            node.fault("keys", format!("must be different texts, {KEYS_MAX} at most"));
+        }
+        let one_of = |key: &String| ChannelKey {
+            id: 0,
+            key: Secret::new(key.as_str()),
+            status: ChannelStatus::Enabled,
+        };
         out.push(NewChannel {
             other: String::new(),
             channel: Channel {
@@ -270,6 +354,8 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
                 name,
                 status: if enabled { ChannelStatus::Enabled } else { ChannelStatus::Disabled },
                 key: Secret::new(node.text("key").unwrap_or_default()),
+                key_id: 0,
+                keys: keys.iter().map(one_of).collect(),
                 base_url,
                 models,
                 model_mapping,
@@ -280,7 +366,7 @@ fn channels(root: &Node<'_>) -> Vec<NewChannel> {
                 system_prompt: node.text("system_prompt"),
                 proxy,
                 ca_pem: ca,
-                limits: limits(&node),
+                limits: limits(&node, "limits"),
                 timeouts: Timeouts {
                     connect_ms: ms("connect_ms"),
                     first_byte_ms: ms("first_byte_ms"),
@@ -356,9 +442,14 @@ fn is_metadata(ip: std::net::IpAddr) -> bool {
 }
 
 fn quota(node: &Node<'_>) -> Option<Nano> {
-    match (node.number("balance_usd"), node.int("quota", 0, (i64::MAX / 2000) as u64)) {
+    amount(node, "quota", "balance_usd")
+}
+
+/// An amount that is given in quota or in dollars.
+fn amount(node: &Node<'_>, quota: &str, usd: &str) -> Option<Nano> {
+    match (node.number(usd), node.int(quota, 0, (i64::MAX / 2000) as u64)) {
         (Some(_), Some(_)) => {
-            node.fault("quota", "quota and balance_usd say the same; keep one");
+            node.fault(quota, format!("{quota} and {usd} say the same; keep one"));
             None
         }
         (Some(usd), None) => decimal_to_i64(usd, 1e9).map(Nano),
@@ -370,7 +461,17 @@ fn quota(node: &Node<'_>) -> Option<Nano> {
 fn users(root: &Node<'_>) -> Vec<OwnedUser> {
     let mut out: Vec<OwnedUser> = Vec::new();
     for node in root.tables("users") {
-        node.only(&["name", "password", "role", "group", "email", "display_name", "quota", "balance_usd"]);
+        node.only(&[
+            "name",
+            "password",
+            "role",
+            "group",
+            "email",
+            "display_name",
+            "quota",
+            "balance_usd",
+            "limits",
+        ]);
         let username = node.text("name").unwrap_or_default();
         if username.is_empty() || username.chars().count() > 64 {
             node.fault("name", "a user needs a name of up to 64 characters");
@@ -401,6 +502,7 @@ fn users(root: &Node<'_>) -> Vec<OwnedUser> {
             email: node.text("email").unwrap_or_default(),
             display_name: node.text("display_name").unwrap_or_default(),
             balance: quota(&node).unwrap_or_default(),
+            limits: limits(&node, "limits"),
         });
     }
     out
@@ -445,7 +547,7 @@ fn tokens(root: &Node<'_>, users: &BTreeSet<String>) -> Vec<OwnedToken> {
                 models: node.texts("models").join(","),
                 subnet: subnets.join(","),
                 groups: node.texts("groups").join(","),
-                limits: limits(&node),
+                limits: limits(&node, "limits"),
                 key: Some(Secret::new(key)),
                 ..NewToken::default()
             },

@@ -3,6 +3,7 @@
 use crate::Deps;
 use crate::answer::{Answer, Bare, Listed, bare, done, list as listed, ok};
 use crate::api::conformance::WithModel;
+use crate::api::keys;
 use crate::error::{Result, bad_request, conflict, invalid, not_found};
 use crate::extract::{Body, ListQuery, Query};
 use crate::guard::{Admin, AnyUser, Caller};
@@ -70,8 +71,12 @@ pub struct ChannelBody {
     /// Of the channel to be changed.
     pub id: Option<i64>,
     pub r#type: Option<i64>,
-    /// Several lines make several channels.
+    /// Several lines make several channels, or with `multi_key` one with several keys.
     pub key: Option<String>,
+    /// Of a new channel: it has all of the keys.
+    pub multi_key: Option<bool>,
+    /// Of a new channel with several, instead of the lines of `key`.
+    pub keys: Option<Vec<String>>,
     pub name: Option<String>,
     /// 1 enabled, 2 disabled.
     pub status: Option<i64>,
@@ -191,7 +196,7 @@ pub struct MadeChannels {
     ids: Vec<i64>,
 }
 
-/// Makes a channel, or one for each line of `key`.
+/// Makes a channel, or one for each line of `key`; with `multi_key` one with all of these keys.
 pub async fn create(
     _caller: Caller<Admin>,
     deps: web::Data<Deps>,
@@ -205,6 +210,8 @@ pub async fn create(
             name: String::new(),
             status: ChannelStatus::Enabled,
             key: Secret::default(),
+            key_id: 0,
+            keys: vec![],
             base_url: String::new(),
             models: vec![],
             model_mapping: BTreeMap::new(),
@@ -223,6 +230,15 @@ pub async fn create(
         },
     };
     apply(&deps, &body, &mut new)?;
+    if body.multi_key == Some(true) || body.keys.is_some() {
+        new.channel.keys = keys::fresh(keys::given(body.keys, body.key)?);
+        if new.channel.keys.is_empty() {
+            return Err(invalid("a channel with several keys needs one at least"));
+        }
+        let ids = deps.store.create_channels(vec![new]).await?;
+        deps.live.reload().await?;
+        return Ok(ok(MadeChannels { ids: ids.into_iter().map(|id| id.0).collect() }));
+    }
     let keys = body.key.unwrap_or_default();
     let mut keys: Vec<&str> = keys.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if keys.is_empty() {
@@ -255,6 +271,7 @@ pub async fn update(
     if before.owner == FILE {
         return Err(conflict("this channel is declared in the configuration file"));
     }
+    let before_keys = before.key_count;
     let mut new = NewChannel { other: before.other.clone(), channel: before.channel };
     if before.has_proxy {
         // Sealed with the rest: it has to be taken along, unless the body sets another.
@@ -263,6 +280,9 @@ pub async fn update(
     }
     apply(&deps, &body, &mut new)?;
     new.channel.key = Secret::new(body.key.as_deref().unwrap_or_default().trim());
+    if before_keys > 0 && !new.channel.key.is_empty() {
+        return Err(conflict("this channel has several keys: they are added and deleted one by one"));
+    }
     let row = deps.store.update_channel(ChannelId(id), new).await?;
     deps.live.reload().await?;
     Ok(ok(shown(&deps, &row)))

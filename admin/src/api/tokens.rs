@@ -3,19 +3,22 @@
 use crate::Deps;
 use crate::answer::{Answer, Listed, done, list as listed, ok};
 use crate::error::{Result, bad_request, conflict, invalid, not_found};
-use crate::extract::{Body, ListQuery, Query};
+use crate::extract::{Body, ListQuery, Query, limits};
 use crate::guard::{AnyUser, Caller};
 use crate::json::{self, Token};
 use actix_web::web;
-use magic_domain::channel::Limits;
 use magic_domain::ids::TokenId;
 use magic_domain::money::Nano;
 use magic_domain::principal::token_status;
+use magic_domain::secret::Secret;
 use magic_store::tokens::{NewToken, TokenChange, TokenRow};
 use magic_store::{FILE, split_list};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
+
+/// The longest time that an old key works on after a rotation.
+const OVERLAP_MAX: i64 = 7 * 86_400;
 
 fn now() -> i64 {
     chrono::Utc::now().timestamp()
@@ -77,11 +80,6 @@ fn fields(body: TokenBody) -> Result<TokenChange> {
     if remain.is_some_and(|quota| !(-1..=i64::MAX / 2000).contains(&quota)) {
         return Err(invalid("remain_quota is out of range"));
     }
-    let limits: Option<Limits> = body
-        .limits
-        .map(serde_json::from_value)
-        .transpose()
-        .map_err(|error| invalid(format!("limits: {error}")))?;
     Ok(TokenChange {
         status: None,
         name,
@@ -91,7 +89,7 @@ fn fields(body: TokenBody) -> Result<TokenChange> {
         models: body.models,
         subnet,
         groups: body.groups,
-        limits,
+        limits: limits(body.limits)?,
     })
 }
 
@@ -115,11 +113,14 @@ pub async fn create(
         key: None,
     };
     let (row, key) = deps.store.create_token(new).await?;
+    Ok(ok(with_key(&deps, &row, &key)))
+}
+
+/// Puts a token in force, and shows it with its key.
+fn with_key(deps: &Deps, row: &TokenRow, key: &Secret) -> Token {
     let (hash, token) = row.principal();
     deps.live.put_token(hash, token);
-    let mut data = json::token(&row, now());
-    data.key = format!("sk-{}", key.expose());
-    Ok(ok(data))
+    Token { key: format!("sk-{}", key.expose()), ..json::token(row, now()) }
 }
 
 /// With anything in `status_only`, nothing but the status changes.
@@ -167,6 +168,31 @@ pub async fn update(
     let (hash, token) = row.principal();
     deps.live.put_token(hash, token);
     Ok(ok(json::token(&row, now())))
+}
+
+#[derive(Deserialize, ToSchema)]
+pub struct Rotation {
+    /// How long the old key works on: 0, unless given, to 604,800.
+    overlap_seconds: Option<i64>,
+}
+
+/// Gives the token another key: whole in `data.key`, this once.
+pub async fn rotate(
+    caller: Caller<AnyUser>,
+    deps: web::Data<Deps>,
+    id: web::Path<i64>,
+    Body(body): Body<Rotation>,
+) -> Result<Answer<Token>> {
+    let overlap = body.overlap_seconds.unwrap_or(0);
+    if !(0..=OVERLAP_MAX).contains(&overlap) {
+        return Err(invalid(format!("overlap_seconds must be between 0 and {OVERLAP_MAX}")));
+    }
+    let before = find(&caller, &deps, *id).await?;
+    if before.owner == FILE {
+        return Err(conflict("this token is declared in the configuration file"));
+    }
+    let (row, key) = deps.store.rotate_token(caller.user.id, before.id, overlap).await?;
+    Ok(ok(with_key(&deps, &row, &key)))
 }
 
 pub async fn delete(

@@ -4,7 +4,7 @@ use crate::Deps;
 use crate::answer::{Answer, Listed, done, list as listed, ok};
 use crate::api::totp;
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found};
-use crate::extract::{Body, ListQuery, Query};
+use crate::extract::{Body, ListQuery, Query, limits};
 use crate::guard::{Admin, AnyUser, COOKIE, Caller, Once, Who, client, critical, is_local, own_page};
 use crate::json::{self, User};
 use crate::limit::Limiter;
@@ -20,6 +20,7 @@ use magic_store::ledger::{AdjustKind, Change};
 use magic_store::users::{NewUser, SignIn, UserChange, UserRow};
 use magic_store::{FILE, password};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -263,6 +264,8 @@ pub struct NewAccount {
     role: Option<i64>,
     email: Option<String>,
     group: Option<String>,
+    #[schema(value_type = Option<Object>)]
+    limits: Option<Value>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -295,7 +298,12 @@ pub async fn create(
         default_token: true,
         ..NewUser::default()
     };
-    let (user, default_token) = enrolled(&deps, deps.store.enrol(new, None).await?).await?;
+    let limits = limits(body.limits)?;
+    let (mut user, default_token) = enrolled(&deps, deps.store.enrol(new, None).await?).await?;
+    if limits.is_some() {
+        user = deps.store.update_user(user.id, UserChange { limits, ..UserChange::default() }).await?;
+        deps.live.put_user(user.principal());
+    }
     Ok(ok(MadeAccount { user: json::user(&user), default_token }))
 }
 
@@ -332,6 +340,8 @@ pub struct AccountChange {
     group: Option<String>,
     /// The new balance; the difference goes through the ledger.
     quota: Option<i64>,
+    #[schema(value_type = Option<Object>)]
+    limits: Option<Value>,
 }
 
 /// Changes an account. Only what the body names changes; zero and empty are values.
@@ -353,11 +363,13 @@ pub async fn update(
         email: checked_text(body.email, "email", 100)?,
         group: body.group.filter(|group| !group.is_empty()),
         balance: quota(body.quota)?.filter(|balance| balance.to_quota() != before.balance.to_quota()),
+        limits: limits(body.limits)?.filter(|limits| *limits != before.limits),
     };
     let touches_identity = change.username.is_some()
         || change.password.is_some()
         || change.role.is_some()
-        || change.group.is_some();
+        || change.group.is_some()
+        || change.limits.is_some();
     if before.owner == FILE && touches_identity {
         return Err(conflict("this account is declared in the configuration file"));
     }

@@ -7,6 +7,7 @@
 
 use crate::endpoint::Endpoint;
 use crate::ids::{ChannelId, RequestId, TokenId, UserId};
+use crate::limits::Day;
 use crate::money::Nano;
 use crate::price::Rates;
 use crate::usage::{Mark, Usage};
@@ -93,6 +94,18 @@ pub struct Closing {
     pub timings: Timings,
     #[serde(default)]
     pub system_prompt_reset: bool,
+    /// Which of several keys of the channel answered; 0: it has but one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub key_id: i64,
+    /// The objects whose budgets the cost counts against, by name (`token:5`), and the calendar day it counts in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<String>,
+    #[serde(default, skip_serializing_if = "Day::is_none")]
+    pub day: Day,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// An entry of the journal.
@@ -294,6 +307,9 @@ impl Joiner {
                         attempts: vec![],
                         timings: Timings::default(),
                         system_prompt_reset: false,
+                        key_id: 0,
+                        budgets: vec![],
+                        day: Default::default(),
                     },
                 };
                 Settlement { opening, closing }
@@ -344,6 +360,9 @@ mod tests {
             attempts: vec![],
             timings: Timings::default(),
             system_prompt_reset: false,
+            key_id: 0,
+            budgets: vec![],
+            day: Default::default(),
         }
     }
 

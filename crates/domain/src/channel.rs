@@ -1,6 +1,7 @@
 //! A channel: an account at a vendor, with what it offers and how to reach it.
 
 use crate::ids::ChannelId;
+pub use crate::limits::Limits;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,18 +35,6 @@ impl From<ChannelStatus> for i64 {
     }
 }
 
-/// How much a channel may be used at once; `None` is no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Requests per minute.
-    pub rpm: Option<u32>,
-    /// Tokens (in and out) per minute.
-    pub tpm: Option<u64>,
-    /// Calls in flight.
-    pub concurrency: Option<u32>,
-}
-
 /// Deadlines in milliseconds; `None` takes the installation's default (5 s, 120 s, 90 s, 3600 s).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -60,7 +49,15 @@ pub struct Timeouts {
     pub total_ms: Option<u64>,
 }
 
-/// One account at a vendor.
+/// One of several keys of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelKey {
+    pub id: i64,
+    pub key: Secret,
+    pub status: ChannelStatus,
+}
+
+/// One account at a vendor, or several that differ in nothing but their keys.
 #[derive(Debug, Clone)]
 pub struct Channel {
     pub id: ChannelId,
@@ -69,6 +66,10 @@ pub struct Channel {
     pub name: String,
     pub status: ChannelStatus,
     pub key: Secret,
+    /// Which of several keys `key` is; 0: there is but one.
+    pub key_id: i64,
+    /// All of several keys, in order of their ids.
+    pub keys: Vec<ChannelKey>,
     /// Empty: the type's default.
     pub base_url: String,
     pub models: Vec<String>,
@@ -96,6 +97,11 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// The channel as it is with one of its keys.
+    pub fn with_key(&self, key: &ChannelKey) -> Channel {
+        Channel { key: key.key.clone(), key_id: key.id, keys: Vec::new(), ..self.clone() }
+    }
+
     /// The name the vendor knows the model by.
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
         self.model_mapping.get(model).map_or(model, String::as_str)
@@ -121,6 +127,8 @@ pub(crate) fn sample(id: i64) -> Channel {
         name: format!("channel {id}"),
         status: ChannelStatus::Enabled,
         key: Secret::new("sk-test"),
+        key_id: 0,
+        keys: vec![],
         base_url: String::new(),
         models: vec!["gpt-4o".into()],
         model_mapping: BTreeMap::new(),

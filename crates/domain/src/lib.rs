@@ -4,6 +4,7 @@
 //! * [`books`]: the records that make billing crash-proof, and how a bill is derived from them.
 //! * [`channel`], [`table`], [`select`], [`health`]: who can serve a request, and in which order.
 //! * [`feature`]: what a channel has been found to be able to do.
+//! * [`limits`], [`window`]: how much each may use.
 //! * [`principal`]: who calls. [`fault`]: what went wrong, and what the caller is told.
 //! * [`options`]: every operator-set option with its default.
 
@@ -14,6 +15,7 @@ pub mod fault;
 pub mod feature;
 pub mod health;
 pub mod ids;
+pub mod limits;
 pub mod money;
 pub mod options;
 pub mod price;
@@ -22,3 +24,4 @@ pub mod secret;
 pub mod select;
 pub mod table;
 pub mod usage;
+pub mod window;

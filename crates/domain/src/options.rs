@@ -1,5 +1,6 @@
 //! Operator-set options: one-api's keys with their defaults (and a few of ours), typed at the point of use.
 
+use crate::limits;
 use std::collections::BTreeMap;
 
 /// The form a value must have.
@@ -12,6 +13,9 @@ pub enum Kind {
     Float,
     /// A JSON object of numbers.
     Ratios,
+    /// Limits by the name of a group, or of a model: see [`crate::limits`].
+    GroupLimits,
+    ModelLimits,
 }
 
 /// One option. `secret` values are never given back by the management API.
@@ -117,6 +121,9 @@ pub const OPTIONS: &[Def] = &[
     def("EpayPrice", "0", Float),
     // Tokens reserved for the answer of a call that sets no limit, at most (the model's own maximum may be less).
     def("DefaultMaxOutputTokens", "4096", Int),
+    // {"vip": {"total": limits, "per_user": limits}} and {"gpt-4o": limits}.
+    def("GroupLimits", "{}", Kind::GroupLimits),
+    def("ModelLimits", "{}", Kind::ModelLimits),
 ];
 
 /// The option of that name.
@@ -133,6 +140,8 @@ pub fn check(key: &str, value: &str) -> Result<(), String> {
         Kind::Int => value.parse::<i64>().is_ok_and(|number| number >= 0),
         Kind::Float => value.parse::<f64>().is_ok_and(|number| number.is_finite() && number >= 0.0),
         Kind::Ratios => ratios(value).is_some(),
+        Kind::GroupLimits => return limits::groups(value).map(drop).map_err(|what| format!("{key}: {what}")),
+        Kind::ModelLimits => return limits::models(value).map(drop).map_err(|what| format!("{key}: {what}")),
     };
     let wanted = match def.kind {
         Kind::Text => "text",
@@ -140,6 +149,7 @@ pub fn check(key: &str, value: &str) -> Result<(), String> {
         Kind::Int => "a whole number of at least 0",
         Kind::Float => "a number of at least 0",
         Kind::Ratios => "a JSON object whose values are numbers",
+        Kind::GroupLimits | Kind::ModelLimits => "limits by name",
     };
     if fine { Ok(()) } else { Err(format!("{key} must be {wanted}")) }
 }
@@ -222,6 +232,8 @@ mod tests {
         assert!(check("RetryTime", "3").unwrap_err().contains("no option"));
         assert!(check("ModelRatio", r#"{"a":"b"}"#).is_err());
         assert!(check("RegisterEnabled", "True").is_err());
+        assert!(check("GroupLimits", r#"{"vip":{"total":{"rps":1}}}"#).unwrap_err().contains("rps"));
+        assert!(check("ModelLimits", r#"{"gpt-4o":{"rpm":1}}"#).is_ok());
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub struct User {
     pub role: Role,
     pub status: i64,
     pub group: String,
+    pub limits: crate::limits::Limits,
 }
 
 /// What the proxy keeps of a token in memory, under the SHA-256 of its key.
@@ -77,8 +78,18 @@ pub struct Token {
     pub subnets: Vec<String>,
     /// Groups to try in this order; empty is the user's.
     pub groups: Vec<String>,
-    /// Limits per minute and in flight.
-    pub limits: crate::channel::Limits,
+    pub limits: crate::limits::Limits,
+    /// The key it had before its last rotation, while that one still works.
+    pub old_key: Option<OldKey>,
+}
+
+/// A key that works on for a while after it has been replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OldKey {
+    /// The SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// Unix seconds; from then on it is no key.
+    pub until: i64,
 }
 
 #[cfg(test)]

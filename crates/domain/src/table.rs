@@ -4,6 +4,7 @@
 use crate::channel::{Channel, ChannelStatus};
 use crate::feature::Features;
 use crate::ids::ChannelId;
+use crate::limits::{self, GroupLimits, Limits};
 use crate::money::RATIO_ONE;
 use crate::options::Options;
 use crate::price::Catalogue;
@@ -25,6 +26,8 @@ pub struct Table {
     lacked: Features,
     /// Group name → ratio in millionths.
     groups: BTreeMap<String, i64>,
+    group_limits: BTreeMap<String, GroupLimits>,
+    model_limits: BTreeMap<String, Limits>,
     pub catalogue: Arc<Catalogue>,
     pub options: Arc<Options>,
     pub hot: Hot,
@@ -65,7 +68,19 @@ impl Table {
         options: Arc<Options>,
     ) -> Table {
         let hot = Hot::of(&options);
-        let mut table = Table { version, groups, catalogue, options, hot, ..Table::default() };
+        // What is stored has been checked; what was put there by hand limits nothing.
+        let group_limits = limits::groups(options.text("GroupLimits")).unwrap_or_default();
+        let model_limits = limits::models(options.text("ModelLimits")).unwrap_or_default();
+        let mut table = Table {
+            version,
+            groups,
+            group_limits,
+            model_limits,
+            catalogue,
+            options,
+            hot,
+            ..Table::default()
+        };
         for channel in channels {
             let channel = Arc::new(channel);
             for group in &channel.groups {
@@ -142,6 +157,14 @@ impl Table {
     /// The group's ratio in millionths; a group nobody declared counts 1, as in one-api.
     pub fn ratio(&self, group: &str) -> i64 {
         self.groups.get(group).copied().unwrap_or(RATIO_ONE)
+    }
+
+    pub fn group_limits(&self) -> &BTreeMap<String, GroupLimits> {
+        &self.group_limits
+    }
+
+    pub fn model_limits(&self) -> &BTreeMap<String, Limits> {
+        &self.model_limits
     }
 
     pub fn groups(&self) -> impl Iterator<Item = (&str, i64)> {

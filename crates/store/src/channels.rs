@@ -6,12 +6,12 @@ use crate::db::{Arg, Row, Tx, TxError, args};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
 use crate::users::{Page, escape_like};
-use crate::{DB, now, random_id, split_list};
+use crate::{DB, keys, now, random_id, split_list};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::ids::ChannelId;
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A row of a channel. Its key is not in it: only the last characters.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct ChannelRow {
     pub used: Nano,
     pub owner: String,
     pub has_proxy: bool,
+    /// How many keys it has, where it has several.
+    pub key_count: i64,
     uid: String,
     key_sealed: String,
     proxy_sealed: String,
@@ -43,7 +45,8 @@ pub struct NewChannel {
 
 const COLUMNS: &str = "id, uid, kind, key_sealed, key_tail, status, disabled_reason, name, weight, created_time, test_time, \
      response_time, base_url, other, balance, balance_updated_time, models, grps, used, model_mapping, priority, config, \
-     system_prompt, tags, proxy_sealed, ca_pem, limits, timeouts, headers, params, owner";
+     system_prompt, tags, proxy_sealed, ca_pem, limits, timeouts, headers, params, owner, \
+     (SELECT COUNT(*) FROM magic_channel_keys WHERE channel_id = magic_channels.id)";
 
 fn read(row: &Row) -> Result<ChannelRow> {
     let system_prompt = row.text(22)?;
@@ -57,6 +60,8 @@ fn read(row: &Row) -> Result<ChannelRow> {
             name: row.text(7)?,
             status: ChannelStatus::from(row.int(5)?),
             key: Secret::default(),
+            key_id: 0,
+            keys: vec![],
             base_url: row.text(12)?,
             models: split_list(&row.text(16)?),
             model_mapping: serde_json::from_str(&json(row.text(19)?)).unwrap_or_default(),
@@ -87,6 +92,7 @@ fn read(row: &Row) -> Result<ChannelRow> {
         has_proxy: !proxy_sealed.is_empty(),
         proxy_sealed,
         owner: row.text(30)?,
+        key_count: row.int(31)?,
     })
 }
 
@@ -121,10 +127,12 @@ fn values(inner: &Inner, new: &NewChannel, uid: &str) -> Result<Vec<Arg>> {
     let json = |value: serde_json::Result<String>| value.map_err(|e| StoreError::Internal(e.to_string()));
     let here = place(uid, &host_of(c.kind, &c.base_url));
     let proxy = Secret::new(c.proxy.clone().unwrap_or_default());
+    // One of several keys is kept with the others.
+    let key = if c.keys.is_empty() { c.key.clone() } else { Secret::default() };
     Ok(args![
         i64::from(c.kind),
-        inner.vault.seal(&c.key, &here)?,
-        c.key.tail(),
+        inner.vault.seal(&key, &here)?,
+        key.tail(),
         i64::from(c.status),
         &c.name,
         i64::from(c.weight),
@@ -162,12 +170,33 @@ pub(crate) async fn insert(
     let sql = format!(
         "INSERT INTO magic_channels (uid, created_time, owner, disabled_reason, {VALUE_COLUMNS}) VALUES ({marks})"
     );
-    tx.insert(&sql, all).await
+    let id = tx.insert(&sql, all).await?;
+    let keys: Vec<Secret> = new.channel.keys.iter().map(|key| key.key.clone()).collect();
+    let here = place(&uid, &host_of(new.channel.kind, &new.channel.base_url));
+    keys::insert(tx, inner, id, &here, &keys).await?;
+    Ok(id)
+}
+
+/// Where a channel's keys are sealed for, and its only one as it is stored.
+pub(crate) struct Sealed {
+    pub here: String,
+    pub key: String,
+}
+
+/// Of a channel, locked.
+pub(crate) async fn sealed(tx: &mut Tx, id: i64) -> Result<Sealed, TxError> {
+    let lock = crate::ledger::for_update(tx.engine());
+    let sql = format!("SELECT uid, kind, base_url, key_sealed FROM magic_channels WHERE id = ?{lock}");
+    let row = tx.one(&sql, args![id]).await?.ok_or(StoreError::NotFound("channel"))?;
+    let kind = u16::try_from(row.int(1)?).unwrap_or(0);
+    Ok(Sealed { here: place(&row.text(0)?, &host_of(kind, &row.text(2)?)), key: row.text(3)? })
 }
 
 /// Whether both are the same account, reached in the same way: what was found out about one holds for the other.
 fn same_account(a: &Channel, b: &Channel) -> bool {
-    a.kind == b.kind && a.base_url == b.base_url && a.key == b.key && a.config == b.config
+    // Several keys come and go; what one of them can do, the others can.
+    let same_key = a.key == b.key || !a.keys.is_empty() || !b.keys.is_empty();
+    a.kind == b.kind && a.base_url == b.base_url && same_key && a.config == b.config
 }
 
 /// Whether a channel is what it was when it was loaded, as far as findings about it go. `NotFound`: it is gone.
@@ -196,6 +225,9 @@ pub(crate) async fn write(tx: &mut Tx, inner: &Inner, id: i64, new: &NewChannel)
     let new_host = host_of(new.channel.kind, &new.channel.base_url);
     if new.channel.key.is_empty() && old_host == new_host {
         new.channel.key = inner.vault.open(&before.key_sealed, &place(&before.uid, &old_host))?;
+    }
+    if old_host != new_host {
+        keys::forget(tx, id).await?;
     }
     let sets: Vec<String> =
         VALUE_COLUMNS.split(", ").map(|column| format!("{} = ?", column.trim())).collect();
@@ -237,15 +269,25 @@ impl Store {
         .await
     }
 
-    /// A page of channels. `keyword`: an id, or the beginning of a name.
     /// A channel with its key and its proxy: to be written again, and to go nowhere else. `Conflict`: they can't be
     /// opened.
     pub async fn channel_with_secrets(&self, id: ChannelId) -> Result<Option<ChannelRow>> {
-        let row = self.channel(id).await?;
-        let opened = row.map(|row| with_secrets(&self.inner, row)).transpose();
-        opened.map_err(|_| StoreError::Conflict("the channel's secrets can't be opened".into()))
+        let shut = |_| StoreError::Conflict("the channel's secrets can't be opened".into());
+        let Some(row) = self.channel(id).await? else { return Ok(None) };
+        let mut row = with_secrets(&self.inner, row).map_err(shut)?;
+        let here = place(&row.uid, &host_of(row.channel.kind, &row.channel.base_url));
+        row.channel = self
+            .run(move |inner| async move {
+                let id = row.channel.id.0;
+                let mut one = HashMap::from([(id, (row.channel, here))]);
+                keys::load(&inner, &mut one).await?;
+                one.remove(&id).map(|(channel, _)| channel).ok_or(StoreError::NotFound("channel"))
+            })
+            .await?;
+        Ok(Some(row))
     }
 
+    /// A page of channels. `keyword`: an id, or the beginning of a name.
     pub async fn channels(&self, page: Page, keyword: Option<String>) -> Result<(Vec<ChannelRow>, i64)> {
         self.run(move |inner| async move {
             let mut condition = "1 = 1".to_owned();
@@ -355,6 +397,7 @@ impl Store {
                     return Err(StoreError::NotFound("channel").into());
                 }
                 forget(tx, id.0).await?;
+                keys::forget(tx, id.0).await?;
                 bump(tx).await?;
             })
         })
@@ -371,6 +414,9 @@ impl Store {
                 let gone =
                     "DELETE FROM magic_capabilities WHERE channel_id NOT IN (SELECT id FROM magic_channels)";
                 tx.exec(gone, vec![]).await?;
+                let gone =
+                    "DELETE FROM magic_channel_keys WHERE channel_id NOT IN (SELECT id FROM magic_channels)";
+                tx.exec(gone, vec![]).await?;
                 bump(tx).await?;
                 count
             })
@@ -382,16 +428,20 @@ impl Store {
 /// Every channel with its secrets opened. One that does not open is left out, loudly: the others must serve.
 pub(crate) async fn load(inner: &Inner) -> Result<Vec<Channel>> {
     let rows = inner.db.fetch(&format!("SELECT {COLUMNS} FROM magic_channels"), vec![]).await?;
-    let mut channels = Vec::with_capacity(rows.len());
+    let mut channels = HashMap::with_capacity(rows.len());
     for row in &rows {
         let row = read(row)?;
         let id = row.channel.id;
+        let here = place(&row.uid, &host_of(row.channel.kind, &row.channel.base_url));
         match with_secrets(inner, row) {
-            Ok(row) => channels.push(row.channel),
+            Ok(row) => {
+                channels.insert(id.0, (row.channel, here));
+            }
             Err(error) => log::error!("channel {id} is left out: {error}"),
         }
     }
-    Ok(channels)
+    keys::load(inner, &mut channels).await?;
+    Ok(channels.into_values().map(|(channel, _)| channel).collect())
 }
 
 /// The row with its key and its proxy opened.

@@ -315,6 +315,7 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
     let mut users: BTreeMap<i64, Sum> = BTreeMap::new();
     let mut tokens: BTreeMap<(i64, bool), Sum> = BTreeMap::new();
     let mut channels: BTreeMap<i64, Sum> = BTreeMap::new();
+    let mut keys: BTreeMap<i64, Sum> = BTreeMap::new();
     for call in &fresh {
         let billed = call.closing.mark != Mark::Void;
         let cost = if billed { call.closing.cost.0 } else { 0 };
@@ -326,6 +327,9 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
         add(tokens.entry((call.opening.token_id.0, call.opening.token_limited)).or_default());
         if let Some(channel) = call.closing.channel_id {
             add(channels.entry(channel.0).or_default());
+        }
+        if call.closing.key_id != 0 {
+            add(keys.entry(call.closing.key_id).or_default());
         }
     }
     for (id, sum) in &users {
@@ -348,6 +352,10 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
     for (id, sum) in channels.iter().filter(|(_, sum)| sum.cost != 0) {
         tx.exec("UPDATE magic_channels SET used = used + ? WHERE id = ?", args![sum.cost, *id]).await?;
     }
+    for (id, sum) in keys.iter().filter(|(_, sum)| sum.cost != 0) {
+        tx.exec("UPDATE magic_channel_keys SET used = used + ? WHERE id = ?", args![sum.cost, *id]).await?;
+    }
+    crate::spent::add(tx, epoch, &fresh).await?;
     if !separate {
         crate::logs::write_calls(tx, &fresh).await?;
     }

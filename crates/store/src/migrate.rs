@@ -15,6 +15,7 @@ const SQLITE: &[(i64, &str)] = &[
     (7, include_str!("../../../migrations/sqlite/0007_import.sql")),
     (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/sqlite/0009_reminders.sql")),
+    (11, include_str!("../../../migrations/sqlite/0011_limits.sql")),
     (13, include_str!("../../../migrations/sqlite/0013_orders.sql")),
     (14, include_str!("../../../migrations/sqlite/0014_price_history.sql")),
 ];
@@ -28,6 +29,7 @@ const MYSQL: &[(i64, &str)] = &[
     (7, include_str!("../../../migrations/mysql/0007_import.sql")),
     (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/mysql/0009_reminders.sql")),
+    (11, include_str!("../../../migrations/mysql/0011_limits.sql")),
     (13, include_str!("../../../migrations/mysql/0013_orders.sql")),
     (14, include_str!("../../../migrations/mysql/0014_price_history.sql")),
 ];
@@ -41,6 +43,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (7, include_str!("../../../migrations/postgres/0007_import.sql")),
     (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/postgres/0009_reminders.sql")),
+    (11, include_str!("../../../migrations/postgres/0011_limits.sql")),
     (13, include_str!("../../../migrations/postgres/0013_orders.sql")),
     (14, include_str!("../../../migrations/postgres/0014_price_history.sql")),
 ];

@@ -7,6 +7,7 @@ use crate::error::{Result, StoreError};
 use crate::run::{Store, bump, transaction};
 use crate::tokens::NewToken;
 use crate::{FILE, now, password, random_id};
+use magic_domain::limits::Limits;
 use magic_domain::money::Nano;
 use magic_domain::price::Price;
 use magic_domain::secret::Secret;
@@ -23,6 +24,7 @@ pub struct OwnedUser {
     pub email: String,
     pub display_name: String,
     pub balance: Nano,
+    pub limits: Limits,
 }
 
 /// A token the file declares, for a user by name.
@@ -93,6 +95,7 @@ impl Store {
                                 channel.channel.status = status.into();
                             }
                             channels::write(tx, &inner, id, &channel).await?;
+                            crate::keys::sync(tx, &inner, id, &channel.channel.keys).await?;
                         }
                         None => {
                             channels::insert(tx, &inner, channel, FILE).await?;
@@ -102,6 +105,7 @@ impl Store {
                 for id in gone.values() {
                     tx.exec("DELETE FROM magic_channels WHERE id = ?", args![*id]).await?;
                     crate::capabilities::forget(tx, *id).await?;
+                    crate::keys::forget(tx, *id).await?;
                 }
                 // Users, by name.
                 let rows = tx.fetch("SELECT id, username FROM magic_users WHERE owner = ?", args![FILE]).await?;
@@ -113,11 +117,12 @@ impl Store {
                     let hash = hashes.get(&user.username).cloned().unwrap_or_default();
                     let group = if user.group.is_empty() { "default" } else { user.group.as_str() };
                     let role = if user.role == 0 { 1 } else { user.role };
+                    let limits = serde_json::to_string(&user.limits).unwrap_or_default();
                     if let Some(id) = gone.remove(&user.username) {
                         tx.exec(
                             "UPDATE magic_users SET epoch = CASE WHEN password_hash = ? THEN epoch ELSE epoch + 1 END, password_hash = ?, \
-                             role = ?, grp = ?, email = ?, display_name = ?, status = CASE WHEN status = 3 THEN 1 ELSE status END WHERE id = ?",
-                            args![&hash, &hash, role, group, &user.email, &user.display_name, id],
+                             role = ?, grp = ?, email = ?, display_name = ?, limits = ?, status = CASE WHEN status = 3 THEN 1 ELSE status END WHERE id = ?",
+                            args![&hash, &hash, role, group, &user.email, &user.display_name, limits, id],
                         )
                         .await?;
                         continue;
@@ -129,11 +134,11 @@ impl Store {
                     let id = tx
                         .insert(
                             "INSERT INTO magic_users (username, password_hash, display_name, role, status, email, github_id, wechat_id, \
-                             lark_id, oidc_id, access_token_tail, balance, grp, aff_code, owner, created_time) \
-                             VALUES (?, ?, ?, ?, 1, ?, '', '', '', '', '', ?, ?, ?, ?, ?)",
+                             lark_id, oidc_id, access_token_tail, balance, grp, aff_code, owner, created_time, limits) \
+                             VALUES (?, ?, ?, ?, 1, ?, '', '', '', '', '', ?, ?, ?, ?, ?, ?)",
                             args![
                                 &user.username, &hash, &user.display_name, role, &user.email, user.balance.0, group,
-                                random_id()[..8].to_owned(), FILE, now()
+                                random_id()[..8].to_owned(), FILE, now(), limits
                             ],
                         )
                         .await?;

@@ -8,9 +8,8 @@ use crate::{DB, now, split_list};
 use magic_domain::channel::Limits;
 use magic_domain::ids::{TokenId, UserId};
 use magic_domain::money::Nano;
-use magic_domain::principal::{Token, token_status};
+use magic_domain::principal::{OldKey, Token, token_status};
 use magic_domain::secret::Secret;
-use sha2::{Digest, Sha256};
 
 /// A row of a token, without its key.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +32,9 @@ pub struct TokenRow {
     pub limits: Limits,
     pub owner: String,
     hash: [u8; 32],
+    old_hash: [u8; 32],
+    pub old_tail: String,
+    old_until: i64,
 }
 
 /// A new token.
@@ -83,7 +85,8 @@ pub struct TokenChange {
 }
 
 const COLUMNS: &str = "id, user_id, key_prefix, key_tail, status, name, created_time, accessed_time, expired_time, \
-     remain, unlimited, used, models, subnet, grps, limits, owner, key_hash";
+     remain, unlimited, used, models, subnet, grps, limits, owner, key_hash, \
+     old_hash, old_tail, old_until";
 
 fn read(row: &Row) -> Result<TokenRow> {
     Ok(TokenRow {
@@ -102,9 +105,12 @@ fn read(row: &Row) -> Result<TokenRow> {
         models: row.text(12)?,
         subnet: row.text(13)?,
         groups: row.text(14)?,
-        limits: serde_json::from_str(&row.text(15)?).unwrap_or_default(),
+        limits: crate::users::limits(row, 15)?,
         owner: row.text(16)?,
         hash: unhex(&row.text(17)?),
+        old_hash: unhex(&row.text(18)?),
+        old_tail: row.text(19)?,
+        old_until: row.int(20)?,
     })
 }
 
@@ -130,9 +136,15 @@ impl TokenRow {
             models: split_list(&self.models),
             subnets: split_list(&self.subnet),
             groups: split_list(&self.groups),
-            limits: self.limits,
+            limits: self.limits.clone(),
+            old_key: self.old_key(now()),
         };
         (self.hash, token)
+    }
+
+    /// The key before the last rotation, while it still works.
+    pub fn old_key(&self, now: i64) -> Option<OldKey> {
+        (self.old_until > now).then_some(OldKey { hash: self.old_hash, until: self.old_until })
     }
 
     /// The status as it is now: expired and exhausted are views of time and quota.
@@ -166,6 +178,11 @@ pub fn new_key() -> Result<Secret> {
     Ok(Secret::new(key))
 }
 
+/// What lists show of a key's beginning; nothing of a short one.
+fn prefix_of(key: &str) -> String {
+    if key.len() >= 16 { key.chars().take(4).collect() } else { String::new() }
+}
+
 pub(crate) async fn insert(tx: &mut Tx, new: &NewToken, owner: &str) -> Result<(i64, Secret), TxError> {
     let key = match &new.key {
         Some(key) => key.clone(),
@@ -175,8 +192,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewToken, owner: &str) -> Result<(
     if text.is_empty() {
         return Err(StoreError::Invalid("a key can't be empty".into()).into());
     }
-    let hash: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    let prefix: String = if text.len() >= 16 { text.chars().take(4).collect() } else { String::new() };
+    let hash = crate::digest(text);
     let limits = serde_json::to_string(&new.limits).unwrap_or_default();
     let id = tx
         .insert(
@@ -185,7 +201,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewToken, owner: &str) -> Result<(
             args![
                 new.user_id.0,
                 hash,
-                prefix,
+                prefix_of(text),
                 key.tail(),
                 &new.name,
                 now(),
@@ -237,8 +253,9 @@ impl Store {
     pub async fn token_by_key(&self, key: &Secret) -> Result<Option<TokenRow>> {
         let hash = crate::digest(key.expose());
         self.run(move |inner| async move {
-            let sql = format!("SELECT {COLUMNS} FROM magic_tokens WHERE key_hash = ?");
-            inner.db.one(&sql, args![hash]).await?.as_ref().map(read).transpose()
+            let condition = "key_hash = ? OR (old_hash = ? AND old_until > ?)";
+            let sql = format!("SELECT {COLUMNS} FROM magic_tokens WHERE {condition}");
+            inner.db.one(&sql, args![&hash, &hash, now()]).await?.as_ref().map(read).transpose()
         })
         .await
     }
@@ -311,6 +328,39 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Gives a token another key. The one it has works on for `overlap` seconds; one from an earlier rotation is
+    /// dead at once. The key is returned once and never again.
+    pub async fn rotate_token(&self, user: UserId, id: TokenId, overlap: i64) -> Result<(TokenRow, Secret)> {
+        let key = new_key()?;
+        let made = key.clone();
+        let row = self.run(move |inner| async move {
+            transaction!(inner.db, |tx| {
+                let sql = format!("SELECT {COLUMNS} FROM magic_tokens WHERE id = ? AND user_id = ?");
+                let before = tx.one(&sql, args![id.0, user.0]).await?.ok_or(StoreError::NotFound("token"))?;
+                let (hash, tail) = (before.text(17)?, before.text(3)?);
+                let lives = overlap > 0;
+                tx.exec(
+                    "UPDATE magic_tokens SET key_hash = ?, key_prefix = ?, key_tail = ?, old_hash = ?, old_tail = ?, \
+                     old_until = ? WHERE id = ? AND user_id = ?",
+                    args![
+                        crate::digest(made.expose()),
+                        prefix_of(made.expose()),
+                        made.tail(),
+                        lives.then_some(hash),
+                        lives.then_some(tail),
+                        if lives { now() + overlap } else { 0 },
+                        id.0,
+                        user.0
+                    ],
+                )
+                .await?;
+                bump(tx).await?;
+                read(&tx.one(&sql, args![id.0, user.0]).await?.ok_or(StoreError::NotFound("token"))?)?
+            })
+        });
+        Ok((row.await?, key))
     }
 
     pub async fn delete_token(&self, user: UserId, id: TokenId) -> Result<()> {

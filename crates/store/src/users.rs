@@ -6,6 +6,7 @@ use crate::ledger::{AdjustKind, Change};
 use crate::run::{Store, bump, transaction};
 use crate::{digest, password, random_id};
 use magic_domain::ids::UserId;
+use magic_domain::limits::Limits;
 use magic_domain::money::Nano;
 use magic_domain::principal::{Role, User, user_status};
 use magic_domain::secret::Secret;
@@ -34,10 +35,11 @@ pub struct UserRow {
     pub must_change: bool,
     pub owner: String,
     pub created_time: i64,
+    pub limits: Limits,
 }
 
 pub(crate) const COLUMNS: &str = "id, username, display_name, role, status, email, github_id, wechat_id, lark_id, oidc_id, \
-     access_token_tail, balance, used, request_count, grp, aff_code, inviter_id, epoch, must_change, owner, created_time";
+     access_token_tail, balance, used, request_count, grp, aff_code, inviter_id, epoch, must_change, owner, created_time, limits";
 
 pub(crate) fn read(row: &Row) -> Result<UserRow> {
     Ok(UserRow {
@@ -62,7 +64,13 @@ pub(crate) fn read(row: &Row) -> Result<UserRow> {
         must_change: row.bool(18)?,
         owner: row.text(19)?,
         created_time: row.int(20)?,
+        limits: limits(row, 21)?,
     })
+}
+
+/// Limits as they are stored; none where there are none.
+pub(crate) fn limits(row: &Row, at: usize) -> Result<Limits> {
+    Ok(serde_json::from_str(&row.text(at)?).unwrap_or_default())
 }
 
 impl UserRow {
@@ -74,6 +82,7 @@ impl UserRow {
             role: self.role,
             status: self.status,
             group: self.group.clone(),
+            limits: self.limits.clone(),
         }
     }
 }
@@ -109,6 +118,7 @@ pub struct UserChange {
     pub email: Option<String>,
     pub group: Option<String>,
     pub balance: Option<Nano>,
+    pub limits: Option<Limits>,
 }
 
 /// How a list is ordered, and which part of it is wanted.
@@ -211,6 +221,8 @@ impl Store {
                 set("grp = ?", change.group.as_ref().map(Arg::from));
                 set("role = ?", change.role.map(|role| Arg::Int(role.into())));
                 set("status = ?", change.status.map(Arg::Int));
+                let limits = change.limits.as_ref().and_then(|limits| serde_json::to_string(limits).ok());
+                set("limits = ?", limits.map(Arg::Text));
                 set("password_hash = ?", hash.as_ref().map(Arg::from));
                 if hash.is_some() {
                     sets.push("must_change = 0");
@@ -290,7 +302,7 @@ impl Store {
                     );
                     row = inner.db.one(&sql, args![name.to_lowercase()]).await?;
                 }
-                let found = row.map(|row| Ok::<_, StoreError>((read(&row)?, row.text(21)?))).transpose()?;
+                let found = row.map(|row| Ok::<_, StoreError>((read(&row)?, row.text(22)?))).transpose()?;
                 let stored = match &found {
                     Some((_, hash)) if !hash.is_empty() => hash.clone(),
                     _ => password::dummy().to_owned(),
@@ -319,8 +331,10 @@ impl Store {
     /// Every user as the proxy keeps them.
     pub async fn principals_users(&self) -> Result<Vec<User>> {
         self.run_for(std::time::Duration::from_secs(60), |inner| async move {
-            let rows =
-                inner.db.fetch("SELECT id, username, role, status, grp FROM magic_users", vec![]).await?;
+            let rows = inner
+                .db
+                .fetch("SELECT id, username, role, status, grp, limits FROM magic_users", vec![])
+                .await?;
             rows.iter()
                 .map(|row| {
                     Ok(User {
@@ -329,6 +343,7 @@ impl Store {
                         role: Role::from(row.int(2)?),
                         status: row.int(3)?,
                         group: row.text(4)?,
+                        limits: limits(row, 5)?,
                     })
                 })
                 .collect()

@@ -64,6 +64,9 @@ fn call(id: u128, user: UserId, reserved: i64, cost: i64, mark: Mark) -> Settlem
             attempts: vec![],
             timings: Default::default(),
             system_prompt_reset: false,
+            key_id: 0,
+            budgets: vec![],
+            day: Default::default(),
         },
     }
 }
@@ -76,6 +79,8 @@ fn channel(name: &str) -> NewChannel {
             name: name.into(),
             status: ChannelStatus::Enabled,
             key: Secret::new("sk-vendor-secret-1234"),
+            key_id: 0,
+            keys: vec![],
             base_url: "https://api.example.com/v1".into(),
             models: vec!["gpt-4o".into(), "gpt-4".into()],
             model_mapping: [("a".to_owned(), "b".to_owned())].into(),

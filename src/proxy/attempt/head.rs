@@ -28,6 +28,9 @@ pub fn head(gateway: &Gateway, call: &Call, request: &mut RequestHeader) -> ping
     }
     if current.way.target.bridge {
         fresh.insert_header("x-magic-edge", gateway.edge_secret.as_str())?;
+        if current.channel.key_id != 0 {
+            fresh.insert_header("x-magic-key", current.channel.key_id.to_string())?;
+        }
         fresh.insert_header("x-magic-stream", if call.stream { "1" } else { "0" })?;
     }
     // What the channel sets itself stays.

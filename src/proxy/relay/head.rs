@@ -4,6 +4,7 @@ use super::super::array::{self, Array};
 use super::super::context::{Call, Ctx, Hold, Reply};
 use super::super::raw;
 use super::super::recode::{Coded, Shape};
+use super::super::seats;
 use super::super::verdict;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::health::Outcome;
@@ -91,7 +92,7 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
         coded.told = call.told;
     }
     call.timings.connected.get_or_insert(elapsed);
-    let mut fresh = ResponseHeader::build_no_case(status, Some(10))?;
+    let mut fresh = ResponseHeader::build_no_case(status, Some(16))?;
     fresh.set_version(head.version);
     for name in PASSED {
         if let Some(value) = head.headers.get(*name) {
@@ -121,6 +122,7 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
     fresh.insert_header("x-request-id", id.as_str())?;
     fresh.insert_header("x-oneapi-request-id", id.as_str())?;
     fresh.insert_header("access-control-allow-origin", "*")?;
+    seats::tell(&call.ticket.told, &mut fresh)?;
     if call.admin
         && let Some(current) = &call.current
     {

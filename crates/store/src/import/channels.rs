@@ -111,6 +111,8 @@ impl Run {
                     name: name.clone(),
                     status,
                     key: Secret::new(old.text("key").trim()),
+                    key_id: 0,
+                    keys: vec![],
                     base_url: old.text("base_url").trim().to_owned(),
                     models: split_list(&old.text("models")),
                     model_mapping: mapping,

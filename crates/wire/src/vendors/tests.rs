@@ -10,6 +10,8 @@ fn channel(kind: u16, base_url: &str) -> Channel {
         name: String::new(),
         status: ChannelStatus::Enabled,
         key: Secret::new("K"),
+        key_id: 0,
+        keys: vec![],
         base_url: base_url.into(),
         models: vec![],
         model_mapping: Default::default(),
