@@ -5,6 +5,7 @@
 //! * [`channel`], [`table`], [`select`], [`health`]: who can serve a request, and in which order.
 //! * [`feature`]: what a channel has been found to be able to do.
 //! * [`principal`]: who calls. [`fault`]: what went wrong, and what the caller is told.
+//! * [`prompt`]: texts with variables, in versions.
 //! * [`options`]: every operator-set option with its default.
 
 pub mod books;
@@ -18,6 +19,7 @@ pub mod money;
 pub mod options;
 pub mod price;
 pub mod principal;
+pub mod prompt;
 pub mod secret;
 pub mod select;
 pub mod table;
