@@ -7,7 +7,7 @@ mod spec;
 mod target;
 mod template;
 
-pub use spec::{Message, Role, Spec};
+pub use spec::{Document, Message, Numbered, Role, Spec, check_description};
 pub use target::{Share, Target, choose, is_label};
 pub use template::Template;
 
@@ -37,10 +37,19 @@ impl Reference {
     }
 }
 
-/// Whether a prompt may be called so: 1 to 64 of `a-z 0-9 . _ -`.
+/// What OpenAI calls the prompts that it keeps itself.
+pub const VENDORS_PREFIX: &str = "pmpt_";
+
+/// Words that the management API has in a name's place.
+const TAKEN: &[&str] = &["export", "import"];
+
+/// Whether a prompt may be called so: 1 to 64 of `a-z 0-9 . _ -`, and not as a vendor's own.
 pub fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(plain)
+    (1..=64).contains(&name.len())
+        && name.bytes().all(plain)
+        && !name.starts_with(VENDORS_PREFIX)
+        && !TAKEN.contains(&name)
 }
 
 /// A version, ready to be called.

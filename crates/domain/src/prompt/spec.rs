@@ -1,15 +1,19 @@
-//! What a version is made of, as it is kept, shown and taken along.
+//! What a prompt and its versions are made of, as they are kept, shown and taken along.
 
-use super::MODEL_PREFIX;
 use super::template::Template;
-use serde::{Deserialize, Serialize};
+use super::{MODEL_PREFIX, Target, VERSIONS_MAX, Version, is_label, is_name};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Bounds of a version.
 const MESSAGES_MAX: usize = 128;
 const TEXT_MAX: usize = 256 << 10;
 const PARAMETERS_MAX: usize = 64 << 10;
 const MODEL_MAX: usize = 191;
+const DESCRIPTION_MAX: usize = 4096;
+const LABELS_MAX: usize = 64;
 
 /// Members of a request that a prompt has places of its own for, or that are the caller's alone.
 const RESERVED: &[&str] = &["model", "messages", "prompt", "stream", "stream_options"];
@@ -105,5 +109,81 @@ impl Spec {
             return Err(format!("parameters and variables have at most {} KiB each", PARAMETERS_MAX >> 10));
         }
         Ok(templates)
+    }
+}
+
+/// A version with its number: `{"version": 3, "messages": …}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Numbered {
+    pub version: i64,
+    #[serde(flatten)]
+    pub spec: Spec,
+}
+
+impl<'de> Deserialize<'de> for Numbered {
+    /// By hand: a flattened struct would overlook members that it does not know.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut members = Map::deserialize(from)?;
+        let version = members.remove("version").as_ref().and_then(Value::as_i64);
+        let version = version.ok_or_else(|| D::Error::custom("version must be a whole number"))?;
+        let spec = Spec::deserialize(Value::Object(members)).map_err(D::Error::custom)?;
+        Ok(Numbered { version, spec })
+    }
+}
+
+/// A whole prompt, as it is declared, exported and imported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    pub name: String,
+    #[serde(default)]
+    pub description: String,
+    pub versions: Vec<Numbered>,
+    #[serde(default)]
+    pub labels: BTreeMap<String, Target>,
+}
+
+/// What is wrong with a description, if anything.
+pub fn check_description(description: &str) -> Result<(), String> {
+    match description.len() <= DESCRIPTION_MAX {
+        true => Ok(()),
+        false => Err(format!("a description has at most {DESCRIPTION_MAX} bytes")),
+    }
+}
+
+impl Document {
+    /// What is wrong with it, if anything; versions that would not compile too.
+    pub fn check(&self) -> Result<(), String> {
+        if !is_name(&self.name) {
+            return Err(format!(
+                "{:?} is no name of a prompt: 1 to 64 of a-z, 0-9, '.', '_' and '-'",
+                self.name
+            ));
+        }
+        check_description(&self.description)?;
+        let mut numbers = BTreeSet::new();
+        for Numbered { version, spec } in &self.versions {
+            if !(1..=VERSIONS_MAX).contains(version) || !numbers.insert(*version) {
+                return Err(format!("versions have different numbers from 1 to {VERSIONS_MAX}"));
+            }
+            Version::compile(*version, spec).map_err(|what| format!("version {version}: {what}"))?;
+        }
+        if numbers.is_empty() {
+            return Err("a prompt needs a version".into());
+        }
+        if self.labels.len() > LABELS_MAX {
+            return Err(format!("a prompt has at most {LABELS_MAX} labels"));
+        }
+        for (label, target) in &self.labels {
+            if !is_label(label) {
+                return Err(format!(
+                    "{label:?} is no label: as a prompt's name, but neither a number nor latest"
+                ));
+            }
+            if let Some(number) = target.versions().find(|number| !numbers.contains(number)) {
+                return Err(format!("the label {label} points at version {number}, which is not there"));
+            }
+        }
+        Ok(())
     }
 }

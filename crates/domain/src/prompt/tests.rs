@@ -161,3 +161,29 @@ proptest! {
         }
     }
 }
+
+/// Whoever writes a prompt may err: neither what refers to itself nor a slow pattern may hold a call up.
+#[test]
+fn odd_schemas_end_nothing() {
+    for (schema, fine) in [
+        (json!({ "$ref": "#" }), true),
+        (json!({ "allOf": [{ "$ref": "#" }] }), true),
+        (json!({ "properties": { "a": { "$ref": "#/properties/a" } } }), true),
+        (
+            json!({ "$defs": { "x": { "not": { "$ref": "#/$defs/x" } } }, "properties": { "a": { "$ref": "#/$defs/x" } } }),
+            true,
+        ),
+        (json!({ "properties": { "a": { "pattern": "(a+)+$" } } }), true),
+        (json!({ "properties": { "a": { "pattern": "(?=x)" } } }), false),
+        (json!({ "$schema": "http://nowhere.example/draft" }), false),
+        (json!({ "properties": { "a": { "multipleOf": 0 } } }), false),
+    ] {
+        let spec =
+            spec(json!({ "messages": [{ "role": "user", "content": "{{a}}" }], "variables": &schema }));
+        let compiled = Version::compile(1, &spec);
+        assert_eq!(compiled.is_ok(), fine, "{schema}");
+        if let Ok(version) = compiled {
+            let _ = version.render(given(json!({ "a": "a".repeat(5_000) + "!" })), 1 << 20);
+        }
+    }
+}
