@@ -2,6 +2,7 @@
 //! budgets. Swapped whole on a change; live state moves over to the next one.
 
 use crate::limits::{Meter, RetryBudget};
+use crate::prompts::Prompts;
 use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
 use magic_domain::channel::Channel;
@@ -31,6 +32,7 @@ pub struct Snapshot {
     states: HashMap<ChannelId, Arc<ChannelState>>,
     budgets: HashMap<String, Arc<RetryBudget>>,
     pub ways: Ways,
+    pub prompts: Arc<Prompts>,
 }
 
 impl Snapshot {
@@ -68,7 +70,7 @@ impl Routing {
 
     /// Puts a new table in force. Channels keep their state; one that a person changed starts afresh, since
     /// what was known may no longer hold.
-    pub fn publish(&self, table: Table) {
+    pub fn publish(&self, table: Table, prompts: Prompts) {
         let _turn = self.publishing.lock();
         let old = self.current.load_full();
         let states = table
@@ -93,6 +95,7 @@ impl Routing {
             states,
             budgets,
             ways: Ways::default(),
+            prompts: Arc::new(prompts),
         }));
     }
 

@@ -15,6 +15,7 @@ mod import;
 mod logs;
 mod matrix;
 mod money;
+mod prompts;
 mod responses;
 mod rules;
 mod signin;

@@ -9,6 +9,7 @@ pub mod groups;
 pub mod logs;
 pub mod oauth;
 pub mod options;
+pub mod prompts;
 pub mod sessions;
 pub mod site;
 pub mod tokens;

@@ -29,8 +29,15 @@ fn changes(request: &ServiceRequest) -> bool {
     match *request.method() {
         Method::GET => CHANGING_READS.contains(&request.path().trim_end_matches('/')),
         Method::HEAD | Method::OPTIONS => false,
+        Method::POST if is_dry_run(request.path()) => false,
         _ => request.path().starts_with("/api/"),
     }
+}
+
+/// `/api/prompt/{name}/render`: it changes nothing, and what is filled in may be somebody's words.
+fn is_dry_run(path: &str) -> bool {
+    let below = path.trim_end_matches('/').strip_prefix("/api/prompt/");
+    below.and_then(|below| below.strip_suffix("/render")).is_some_and(|name| !name.contains('/'))
 }
 
 /// Notes what has been changed, once the answer says that it was.

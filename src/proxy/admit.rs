@@ -100,6 +100,7 @@ pub struct Ask<'a> {
     pub group: &'a str,
     pub endpoint: Endpoint,
     pub model: &'a str,
+    pub prompt: &'a str,
     pub stream: bool,
     pub snapshot: &'a Snapshot,
     pub candidates: &'a [Arc<Channel>],
@@ -186,6 +187,7 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
         stream: ask.stream,
         reserved,
         ip: ask.caller.ip.to_string(),
+        prompt: ask.prompt.to_owned(),
     };
     Ticket::open(&gateway.books, opening, Holds { user, token: token_wallet, meter, place }).map_err(
         |error| {

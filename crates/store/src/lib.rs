@@ -22,6 +22,7 @@ pub mod load;
 pub mod logs;
 pub mod owned;
 pub mod password;
+pub mod prompts;
 pub mod reminders;
 pub mod responses;
 pub mod sessions;

@@ -15,6 +15,7 @@ const SQLITE: &[(i64, &str)] = &[
     (7, include_str!("../../../migrations/sqlite/0007_import.sql")),
     (8, include_str!("../../../migrations/sqlite/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/sqlite/0009_reminders.sql")),
+    (10, include_str!("../../../migrations/sqlite/0010_prompts.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
@@ -26,6 +27,7 @@ const MYSQL: &[(i64, &str)] = &[
     (7, include_str!("../../../migrations/mysql/0007_import.sql")),
     (8, include_str!("../../../migrations/mysql/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/mysql/0009_reminders.sql")),
+    (10, include_str!("../../../migrations/mysql/0010_prompts.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -37,6 +39,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (7, include_str!("../../../migrations/postgres/0007_import.sql")),
     (8, include_str!("../../../migrations/postgres/0008_log_indexes.sql")),
     (9, include_str!("../../../migrations/postgres/0009_reminders.sql")),
+    (10, include_str!("../../../migrations/postgres/0010_prompts.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {

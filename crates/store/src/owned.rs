@@ -9,6 +9,7 @@ use crate::tokens::NewToken;
 use crate::{FILE, now, password, random_id};
 use magic_domain::money::Nano;
 use magic_domain::price::Price;
+use magic_domain::prompt::Document;
 use magic_domain::secret::Secret;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct Owned {
     pub tokens: Vec<OwnedToken>,
     pub options: BTreeMap<String, String>,
     pub models: BTreeMap<String, Price>,
+    /// Checked.
+    pub prompts: Vec<Document>,
 }
 
 impl Store {
@@ -203,6 +206,7 @@ impl Store {
                     let sql = tx.engine().upsert("magic_models", &["name"], &["price", "owner"]);
                     tx.exec(&sql, args![name, text, FILE]).await?;
                 }
+                crate::prompts::apply_owned(tx, &owned.prompts).await?;
                 bump(tx).await?;
             })
         })
