@@ -429,7 +429,7 @@ async fn administrators_manage_prompts() {
         (json!({ "name": "export" }), 422),
         (json!({ "name": "x", "messages": [{ "role": "user", "content": "{{" }] }), 422),
         (json!({ "name": "x", "parameters": { "temperature": "hot" } }), 422),
-        (json!({ "name": "x", "mesages": [] }), 400),
+        (json!({ "name": "x", "messages": null }), 400),
         (json!({ "name": "x", "labels": { "prod": 2 } }), 422),
     ] {
         let mut faulty = support();

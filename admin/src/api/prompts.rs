@@ -420,7 +420,8 @@ pub async fn stats(
         return Err(invalid(format!("days must be from 1 to {DAYS_MAX}")));
     }
     let prompt = deps.store.prompt(&name).await?;
-    let since = chrono::Utc::now().timestamp() - days * 86_400;
+    // Calls of another prompt that once had the name are not this one's.
+    let since = (chrono::Utc::now().timestamp() - days * 86_400).max(prompt.created_time);
     let stats = deps.store.prompt_stats(&prompt.name, since).await?;
     Ok(ok(stats.into_iter().map(VersionFigures::from).collect()))
 }

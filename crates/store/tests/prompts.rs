@@ -1,5 +1,5 @@
 //! Prompts on SQLite, MariaDB and PostgreSQL.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 mod common;
 

@@ -235,7 +235,7 @@ pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireE
 
 /// A prompt to be called, unlike the text that OpenAI's first API has under that name.
 fn prompt_object(member: &Member, body: &[u8]) -> Option<(Range<usize>, usize)> {
-    (body.get(member.span.start) == Some(&b'{')).then(|| (member.from..member.span.end, member.span.start))
+    (body.get(member.span.start) == Some(&b'{')).then_some((member.from..member.span.end, member.span.start))
 }
 
 fn optional_text(name: &str, value: &[u8]) -> Result<Option<String>, WireError> {

@@ -154,12 +154,12 @@ impl<'b> Edit<'b> {
         }
         match self.there(name) {
             None => self.set(name, &format!("[{items}]")),
-            Some(span) => self.into_list(name, &span, items, bare)?,
+            Some(span) => self.extend_list(name, &span, items, bare)?,
         }
         Ok(())
     }
 
-    fn into_list(
+    fn extend_list(
         &mut self,
         name: &str,
         span: &Range<usize>,
@@ -196,7 +196,7 @@ impl<'b> Edit<'b> {
         }
         let (found, any) = places(value, &["parts".to_owned()])?;
         match found.get("parts").map(|parts| span.start + parts.start..span.start + parts.end) {
-            Some(parts) => self.into_list(&format!("{name}.parts"), &parts, &part, Some((b"{", "", ""))),
+            Some(parts) => self.extend_list(&format!("{name}.parts"), &parts, &part, Some((b"{", "", ""))),
             None => {
                 self.insert(span.start + 1, format!(r#""parts":[{part}]{}"#, if any { "," } else { "" }));
                 Ok(())
