@@ -113,6 +113,7 @@ mod tests {
             options: Options::new(set),
             models: vec![],
             lacks: Default::default(),
+            prompts: vec![],
         }
     }
 

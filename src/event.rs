@@ -17,11 +17,12 @@ pub fn write(ctx: &Ctx, session: &Session) {
     match ctx.call.as_deref() {
         Some(call) => log::info!(
             target: "magic::request",
-            "request.id={} endpoint={} model={} stream={} user.id={} token.id={} channel.id={} tries={} status={status} \
+            "request.id={} endpoint={} model={} prompt={} stream={} user.id={} token.id={} channel.id={} tries={} status={status} \
              first_byte_ms={} duration_ms={total} error={error}",
             ctx.id,
             call.endpoint.name(),
             call.model,
+            call.ticket.opening.prompt,
             call.stream,
             call.ticket.opening.user_id,
             call.ticket.opening.token_id,

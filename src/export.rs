@@ -1,4 +1,4 @@
-//! `magic export`: channels, models, groups and options as a configuration file. Secrets are references to the
+//! `magic export`: channels, models, groups, prompts and options as a configuration file. Secrets are references to the
 //! environment, named at the top; users and tokens stay in the database, which holds no password and no key.
 
 use crate::settings::PRICES;
@@ -6,6 +6,7 @@ use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::limits::Limits;
 use magic_domain::money::Nano;
 use magic_domain::price::{Price, Rates};
+use magic_domain::prompt::Numbered;
 use magic_store::load::Loaded;
 use std::collections::{BTreeMap, BTreeSet};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
@@ -63,7 +64,7 @@ pub fn toml(loaded: &Loaded) -> String {
     let mut taken = BTreeSet::new();
     for channel in &loaded.channels {
         if channel.models.is_empty() && channel.model_mapping.is_empty() {
-            left_out.push(channel.name.clone());
+            left_out.push(format!("it offers no model: the channel {:?}", channel.name));
             continue;
         }
         let mut name =
@@ -77,14 +78,15 @@ pub fn toml(loaded: &Loaded) -> String {
     if !channels.is_empty() {
         document.insert("channels", Item::ArrayOfTables(channels));
     }
+    prompts(loaded, &mut document, &mut left_out);
     let mut head = String::from("# Written by `magic export`. Users and tokens are not in it.\n");
     if !names.0.is_empty() {
         head.push_str("# Set these in the environment:\n");
         names.0.iter().for_each(|name| head.push_str(&format!("#   {name}\n")));
     }
-    for name in left_out {
-        let name: String = name.chars().filter(|c| !c.is_control()).collect();
-        head.push_str(&format!("# Left out, it offers no model: the channel {name:?}\n"));
+    for what in left_out {
+        let what: String = what.chars().filter(|c| !c.is_control()).collect();
+        head.push_str(&format!("# Left out, {what}\n"));
     }
     format!("{head}\n{document}")
 }
@@ -153,6 +155,71 @@ fn models(loaded: &Loaded, document: &mut DocumentMut) {
     }
     if !models.is_empty() {
         document.insert("models", Item::ArrayOfTables(models));
+    }
+}
+
+fn prompts(loaded: &Loaded, document: &mut DocumentMut, left_out: &mut Vec<String>) {
+    let mut prompts = ArrayOfTables::new();
+    for loaded in &loaded.prompts {
+        let Ok(prompt) = loaded.document() else {
+            left_out.push(format!("it can't be read: the prompt {}", loaded.name));
+            continue;
+        };
+        let mut table = Table::new();
+        table.insert("name", Item::Value(text(&prompt.name)));
+        if !prompt.description.is_empty() {
+            table.insert("description", Item::Value(text(&prompt.description)));
+        }
+        if let Some(labels) = serde_json::to_value(&prompt.labels).ok().as_ref().and_then(value)
+            && !prompt.labels.is_empty()
+        {
+            table.insert("labels", Item::Value(labels));
+        }
+        let mut versions = ArrayOfTables::new();
+        prompt.versions.iter().for_each(|numbered| versions.push(version(numbered)));
+        table.insert("versions", Item::ArrayOfTables(versions));
+        prompts.push(table);
+    }
+    if !prompts.is_empty() {
+        document.insert("prompts", Item::ArrayOfTables(prompts));
+    }
+}
+
+fn version(Numbered { version, spec }: &Numbered) -> Table {
+    let mut table = Table::new();
+    table.insert("version", Item::Value((*version).into()));
+    if let Some(model) = &spec.model {
+        table.insert("model", Item::Value(text(model)));
+    }
+    let mut messages = Array::new();
+    for message in &spec.messages {
+        let mut one = InlineTable::new();
+        one.insert("role", message.role.name().into());
+        one.insert("content", text(&message.content));
+        messages.push(one);
+    }
+    table.insert("messages", Item::Value(messages.into()));
+    let parameters =
+        (!spec.parameters.is_empty()).then(|| serde_json::Value::Object(spec.parameters.clone()));
+    for (key, json) in [("parameters", parameters.as_ref()), ("variables", spec.variables.as_ref())] {
+        let Some(json) = json else { continue };
+        // As JSON, where TOML can't say it.
+        let value = if sayable(json) { value(json) } else { Some(json.to_string().into()) };
+        if let Some(value) = value {
+            table.insert(key, Item::Value(value));
+        }
+    }
+    table
+}
+
+/// Whether TOML can say it as it is: it knows no null and no number beyond 64 bits with a sign.
+fn sayable(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::Null => false,
+        serde_json::Value::Number(number) => number.is_i64() || number.is_f64(),
+        serde_json::Value::Array(items) => items.iter().all(sayable),
+        serde_json::Value::Object(members) => members.values().all(sayable),
+        _ => true,
     }
 }
 

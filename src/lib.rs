@@ -28,6 +28,7 @@ pub mod notices;
 pub mod outward;
 pub mod principals;
 pub mod probe;
+pub mod prompts;
 pub mod proxy;
 pub mod remote;
 pub mod resolver;

@@ -5,6 +5,7 @@ use crate::cli::Common;
 use crate::gateway::Gateway;
 use crate::jobs::rounds::{self, Round, Rounds};
 use crate::limits::{Meter, calendar};
+use crate::prompts::Prompts;
 use crate::proxy::kept::{Archive, Kept};
 use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
@@ -17,6 +18,7 @@ use magic_domain::ids::{ChannelId, TokenId, UserId};
 use magic_domain::limits::{Limits, Scope, Standing};
 use magic_domain::money::Nano;
 use magic_domain::principal::{Token, User};
+use magic_domain::prompt::Spec;
 use magic_domain::table::Table;
 use magic_store::ledger::LeaseScope;
 use magic_store::responses::KeptResponse;
@@ -237,7 +239,8 @@ impl Live for LiveGateway {
         let catalogue = Arc::new(catalogue::build(&loaded));
         let groups = catalogue::groups(&loaded.options);
         let table = Table::build(version, loaded.channels, groups, catalogue, Arc::new(loaded.options));
-        self.gateway.routing.publish(table.lacking(loaded.lacks));
+        let prompts = Prompts::build(loaded.prompts, &self.gateway.routing.load().prompts);
+        self.gateway.routing.publish(table.lacking(loaded.lacks), prompts);
         Ok(())
     }
 
@@ -320,6 +323,10 @@ impl Live for LiveGateway {
 
     fn check_base_url(&self, url: &str) -> Result<(), String> {
         settings::check_base_url(url)
+    }
+
+    fn check_prompt(&self, spec: &Spec) -> Result<(), String> {
+        crate::prompts::check(spec)
     }
 
     fn models_of(&self, group: &str) -> Vec<String> {

@@ -13,6 +13,7 @@ pub mod guard;
 pub mod intake;
 pub mod kept;
 pub mod plan;
+pub mod prompt;
 pub mod raw;
 pub mod realtime;
 pub mod recode;
@@ -325,9 +326,10 @@ impl Edge {
             return self.realtime(session, ctx, &caller, presented).await;
         }
         let mut intake = intake::read(session, gateway, &asked).await?;
-        if let Some(in_path) = asked.model {
-            intake.peek.model.get_or_insert(in_path);
+        if let Some(in_path) = &asked.model {
+            intake.peek.model.get_or_insert_with(|| in_path.clone());
         }
+        let prompt = prompt::apply(gateway, session, &asked, &mut intake, ctx.id).await?;
         let model = intake
             .peek
             .model
@@ -342,7 +344,8 @@ impl Edge {
         };
         let (face, pinned) = (asked.face, presented.channel);
         let needs = plan::needs(gateway, endpoint, &intake);
-        let wanted = Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned, kept_by, needs };
+        let wanted =
+            Wanted { id: ctx.id, caller: &caller, endpoint, face, model, pinned, kept_by, needs, prompt };
         let plan = plan::plan(gateway, &wanted)?;
         if caller.is_admin() && intake::header(session, "x-magic-explain") == Some("1") {
             answer::json(session, ctx, 200, &plan::explain(&plan, &wanted)).await?;
@@ -388,6 +391,7 @@ impl Edge {
             pinned: presented.channel,
             kept_by: None,
             needs: Features::default(),
+            prompt: Default::default(),
         };
         let plan = plan::plan(&self.0, &wanted)?;
         let mut call = plan::realtime(&self.0, session, wanted, plan).await?;

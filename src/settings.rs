@@ -2,6 +2,7 @@
 //! reported at once, with its key and line.
 
 mod owned;
+mod prompts;
 mod reader;
 
 pub use owned::PRICES;
@@ -198,7 +199,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let owned = owned::read(walk, &root);
     root.only(&[
         "server", "database", "redis", "ledger", "security", "options", "groups", "models", "channels",
-        "users", "tokens",
+        "users", "tokens", "prompts",
     ]);
     Settings {
         listen,

@@ -3,6 +3,7 @@
 
 use crate::keyring::Keyring;
 use crate::limits::{Asking, Meter, Meters, RetryBudget, calendar};
+use crate::prompts::Prompts;
 use crate::proxy::way::Ways;
 use arc_swap::ArcSwap;
 use magic_domain::channel::Channel;
@@ -34,6 +35,7 @@ pub struct Snapshot {
     keyrings: HashMap<ChannelId, Keyring>,
     budgets: HashMap<String, Arc<RetryBudget>>,
     pub ways: Ways,
+    pub prompts: Arc<Prompts>,
 }
 
 impl Snapshot {
@@ -76,7 +78,7 @@ impl Routing {
 
     /// Puts a new table in force. Channels keep their state; the health of one that a person changed starts
     /// afresh, since what was known may no longer hold. What it has used stays used.
-    pub fn publish(&self, table: Table) {
+    pub fn publish(&self, table: Table, prompts: Prompts) {
         let _turn = self.publishing.lock();
         let old = self.current.load_full();
         let states = table
@@ -109,6 +111,7 @@ impl Routing {
             keyrings,
             budgets,
             ways: Ways::default(),
+            prompts: Arc::new(prompts),
         }));
     }
 

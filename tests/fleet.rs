@@ -5,14 +5,18 @@ use magic_testkit::client::h1;
 use magic_testkit::db::{Engine, database, redis};
 use magic_testkit::smtp::MailServer;
 use magic_testkit::vendor::Proto;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Asks a node until it answers as wanted: what another node has changed is in force here soon.
 async fn until(world: &World, wanted: &str) {
+    until_answered(world, &request(false), wanted).await;
+}
+
+async fn until_answered(world: &World, body: &Value, wanted: &str) {
     let end = Instant::now() + Duration::from_secs(20);
     loop {
-        let answer = world.chat_as(CUSTOMER_KEY, &request(false)).await;
+        let answer = world.chat_as(CUSTOMER_KEY, body).await;
         let code = if answer.status == 200 { "200".to_owned() } else { answer.code() };
         if code == wanted {
             return;
@@ -71,10 +75,16 @@ async fn what_one_node_changes_the_other_serves() {
             assert_eq!(one.api("POST", "/api/channel/", Some(channel)).await.status, 200);
             until(&one, "200").await;
             until(&other, "200").await;
+            let called = json!({ "model": "prompt:p", "messages": [] });
+            assert_eq!(other.chat_as(CUSTOMER_KEY, &called).await.code(), "prompt_not_found");
+            let prompt =
+                json!({ "name": "p", "model": MODEL, "messages": [{ "role": "user", "content": "x" }] });
+            assert_eq!(one.api("POST", "/api/prompt", Some(prompt)).await.status, 200);
+            until_answered(&other, &called, "200").await;
             let ban = json!({ "username": "customer", "action": "disable" });
             assert_eq!(one.api("POST", "/api/user/manage", Some(ban)).await.status, 200);
             until(&other, "user_banned").await;
-            one.logs(2).await;
+            one.logs(3).await;
             one.verify();
         }
     }

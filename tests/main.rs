@@ -19,6 +19,7 @@ mod matrix;
 mod money;
 mod payments;
 mod prices;
+mod prompts;
 mod responses;
 mod rotation;
 mod rules;

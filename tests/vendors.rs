@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The vendor of all types: the base URL of each channel begins with its number.
-fn vendor() -> Vendor {
+pub fn vendor() -> Vendor {
     let all = Arc::new(kinds());
     Vendor::start(Proto::H1, move |seen| {
         let number = seen.path.trim_start_matches("/k").split('/').next().unwrap_or("");
@@ -35,7 +35,7 @@ fn answer(kind: &Kind, seen: &Seen) -> Script {
     Script::json(200, kind.whole.to_string())
 }
 
-fn config(vendor: &Vendor) -> String {
+pub fn config(vendor: &Vendor) -> String {
     let all = kinds();
     let channels = all.iter().map(|kind| {
         let settings: String =
@@ -82,7 +82,7 @@ fn faces(model: &str, stream: bool) -> Vec<(&'static str, String, Value)> {
 }
 
 /// The text of an answer in any face, streamed or not.
-fn said(face: &str, stream: bool, answer: &Answer) -> String {
+pub fn said(face: &str, stream: bool, answer: &Answer) -> String {
     let pieces: Vec<Value> = match stream {
         false => vec![answer.json()],
         true => answer

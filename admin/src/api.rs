@@ -13,6 +13,7 @@ pub mod oauth;
 pub mod options;
 pub mod pay;
 pub mod prices;
+pub mod prompts;
 pub mod sessions;
 pub mod site;
 pub mod tokens;

@@ -25,8 +25,6 @@ const CHANGING_READS: &[&str] = &[
     "/api/oauth/email/bind",
     "/api/pay/epay",
 ];
-/// Questions that are too long for an address.
-const READING_POSTS: &[&str] = &["/api/price/estimate"];
 /// Bodies that others write, with customers' names in them.
 const FOREIGN: &[&str] = &["/api/pay/stripe", "/api/pay/epay"];
 
@@ -34,9 +32,17 @@ fn changes(request: &ServiceRequest) -> bool {
     match *request.method() {
         Method::GET => CHANGING_READS.contains(&request.path().trim_end_matches('/')),
         Method::HEAD | Method::OPTIONS => false,
-        Method::POST if READING_POSTS.contains(&request.path().trim_end_matches('/')) => false,
+        Method::POST if is_question(request.path()) => false,
         _ => request.path().starts_with("/api/"),
     }
+}
+
+/// What changes nothing and is only too long for an address: an estimate, and `/api/prompt/{name}/render`, whose
+/// fillings may be somebody's words.
+fn is_question(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let name = path.strip_prefix("/api/prompt/").and_then(|below| below.strip_suffix("/render"));
+    path == "/api/price/estimate" || name.is_some_and(|name| !name.contains('/'))
 }
 
 /// Notes what has been changed, once the answer says that it was.

@@ -116,14 +116,18 @@ impl<T: Describe, E> Describe for Result<T, E> {
 
 impl<T: ToSchema> Describe for web::Path<T> {
     fn describe(draft: &mut Draft) {
-        let schema = draft.schema::<T>();
+        let several = match T::schema() {
+            RefOr::T(Schema::Object(object)) => object.properties,
+            _ => Default::default(),
+        };
+        let schema = if several.is_empty() { Some(draft.schema::<T>()) } else { None };
         let names = draft.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
         let parameters = names.map(|name| {
             ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
-                .schema(Some(schema.clone()))
+                .schema(several.get(name).cloned().or_else(|| schema.clone()))
                 .build()
         });
         draft.parameters.extend(parameters);

@@ -27,6 +27,7 @@ use magic_domain::feature::Finding;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
 use magic_domain::limits::{Limits, Scope, Standing};
 use magic_domain::principal::{Token, User};
+use magic_domain::prompt::Spec;
 use magic_store::Store;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub trait Live: Send + Sync {
     fn model_lists(&self) -> Vec<(u16, &'static str, &'static str, &'static [String])>;
     /// What makes a base URL unacceptable.
     fn check_base_url(&self, url: &str) -> Result<(), String>;
+    /// What is wrong with a version of a prompt.
+    fn check_prompt(&self, spec: &Spec) -> Result<(), String>;
     /// The models offered to a group now.
     fn models_of(&self, group: &str) -> Vec<String>;
     /// Models that are offered and have no price.

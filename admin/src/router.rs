@@ -5,7 +5,7 @@
 use crate::Deps;
 use crate::api::{
     accounts, audit, billing, channels, conformance, groups, keys, limits, logs, oauth, options, pay, prices,
-    sessions, site, tokens, totp, upkeep, users, vouchers,
+    prompts, sessions, site, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -291,6 +291,40 @@ pub fn table() -> Vec<Route> {
         prices::estimate,
     );
     table.add("GET", "/api/group", "The groups", groups::list);
+    table.add("GET", "/api/prompt", "Prompts by name", prompts::list);
+    table.add("POST", "/api/prompt", "Makes a prompt with its first version", prompts::create);
+    table.add("GET", "/api/prompt/export", "Every prompt, as an import takes them", prompts::export);
+    table.add(
+        "POST",
+        "/api/prompt/import",
+        "Takes prompts over; what is here already makes no new version",
+        prompts::import,
+    );
+    table.add("GET", "/api/prompt/{name}", "A prompt", prompts::one);
+    table.add("PUT", "/api/prompt/{name}", "Describes a prompt", prompts::describe);
+    table.add(
+        "DELETE",
+        "/api/prompt/{name}",
+        "Deletes a prompt with its versions and labels",
+        prompts::delete,
+    );
+    table.add(
+        "GET",
+        "/api/prompt/{name}/versions",
+        "The versions of a prompt, newest first",
+        prompts::versions,
+    );
+    table.add("POST", "/api/prompt/{name}/versions", "Adds a version", prompts::add_version);
+    table.add("GET", "/api/prompt/{name}/versions/{version}", "A version of a prompt", prompts::version);
+    table.add(
+        "PUT",
+        "/api/prompt/{name}/labels/{label}",
+        "Points a label at a version, or shares its calls out",
+        prompts::set_label,
+    );
+    table.add("DELETE", "/api/prompt/{name}/labels/{label}", "Deletes a label", prompts::delete_label);
+    table.add("POST", "/api/prompt/{name}/render", "A dry run: what would be said", prompts::render);
+    table.add("GET", "/api/prompt/{name}/stats", "Calls, cost and latency by version", prompts::stats);
     table.add("GET", "/api/log", "The log", logs::all);
     table.add("DELETE", "/api/log", "Deletes rows of the log; how many", logs::delete);
     table.add("GET", "/api/log/stat", "The sum of what the log's filters choose", logs::stat);

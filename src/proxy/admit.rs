@@ -104,6 +104,7 @@ pub struct Ask<'a> {
     pub group: &'a str,
     pub endpoint: Endpoint,
     pub model: &'a str,
+    pub prompt: &'a str,
     pub stream: bool,
     pub snapshot: &'a Snapshot,
     pub candidates: &'a [Arc<Channel>],
@@ -176,6 +177,7 @@ pub async fn reserve(gateway: &Gateway, ask: Ask<'_>) -> Result<Arc<Ticket>, Fau
         stream: ask.stream,
         reserved,
         ip: ask.caller.ip.to_string(),
+        prompt: ask.prompt.to_owned(),
     };
     let Seated { places, budgets, told, tokens } = seated;
     let holds = Holds { user, token: token_wallet, places, budgets, told, tokens };

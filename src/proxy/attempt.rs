@@ -100,6 +100,7 @@ async fn begin(
     if !lost.0.is_empty() {
         gateway.metrics.lost(call.face, outbound.dialect, &lost.0);
     }
+    lost.0.extend(call.prompt_lost.0.iter().cloned());
     let mut signed =
         crate::credentials::sign(gateway, &channel, &way.target, &rope).await.map_err(|error| {
             log::warn!("channel {} can't sign a call: {error}", channel.id);

@@ -58,6 +58,8 @@ pub struct Call {
     pub endpoint: Endpoint,
     /// What the caller speaks.
     pub face: Dialect,
+    /// Parameters of its prompt that the caller's dialect can't say.
+    pub prompt_lost: Losses,
     /// The request in canonical form, once a channel of another dialect has asked for it.
     pub chat: Option<Arc<ChatRequest>>,
     /// What was taken out of it, and comes back into what is written.

@@ -5,6 +5,7 @@ use super::admit::{self, Caller};
 use super::answer;
 use super::context::Ctx;
 use super::intake;
+use super::prompt;
 use super::route::Asked;
 use crate::gateway::Gateway;
 use crate::tokens;
@@ -22,7 +23,8 @@ pub(super) async fn count(
     caller: &Caller,
     asked: &Asked,
 ) -> Result<(), super::Refused> {
-    let intake = intake::read(session, gateway, asked).await?;
+    let mut intake = intake::read(session, gateway, asked).await?;
+    prompt::apply(gateway, session, asked, &mut intake, ctx.id).await?;
     let model = intake.peek.model.clone().unwrap_or_default();
     if model.is_empty() {
         return Err(Fault::new(Code::InvalidRequest, "the request names no model").at("model").into());

@@ -5,6 +5,7 @@ use crate::gateway::Gateway;
 use bytes::{Bytes, BytesMut};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
+use magic_wire::WireError;
 use magic_wire::chat::Dialect;
 use magic_wire::peek::{Peek, peek_gemini, peek_json, peek_multipart};
 use pingora_core::protocols::http::server::Session as HttpSession;
@@ -66,11 +67,8 @@ pub async fn read(session: &mut Session, gateway: &Gateway, asked: &Asked) -> Re
     }
     let peek = if is_type(&content_type, "multipart/form-data") {
         peek_multipart(endpoint, &content_type, &body)
-    } else if asked.face == Dialect::Gemini {
-        let model = asked.model.as_deref().unwrap_or_default();
-        peek_gemini(&body, model, asked.stream.unwrap_or(false))
     } else {
-        peek_json(endpoint, &body)
+        look(asked, &body, asked.model.as_deref())
     };
     let peek = peek.map_err(|error| {
         let fault = Fault::new(Code::InvalidRequest, error.message.clone());
@@ -80,6 +78,27 @@ pub async fn read(session: &mut Session, gateway: &Gateway, asked: &Asked) -> Re
         }
     })?;
     Ok(Intake { body, peek, content_type, permit })
+}
+
+/// Looks into a JSON body. `model` is the one of the address.
+pub fn look(asked: &Asked, body: &[u8], model: Option<&str>) -> Result<Peek, WireError> {
+    match asked.face {
+        Dialect::Gemini => peek_gemini(body, model.unwrap_or_default(), asked.stream.unwrap_or(false)),
+        _ => peek_json(asked.endpoint, body),
+    }
+}
+
+/// Takes a larger share of the byte budget for a body that grows to `len` bytes.
+pub async fn grow(gateway: &Gateway, intake: &mut Intake, len: usize) -> Result<(), Fault> {
+    let has = intake.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    if len > has {
+        let more = acquire(&gateway.budget, len - has).await?;
+        match &mut intake.permit {
+            Some(permit) => permit.merge(more),
+            none => *none = Some(more),
+        }
+    }
+    Ok(())
 }
 
 /// Any body, empty ones too, under the same deadline and budget.

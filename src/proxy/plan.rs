@@ -3,6 +3,7 @@
 use super::admit::{self, Ask, Caller};
 use super::context::{Call, Reply};
 use super::intake::{self, Intake};
+use super::prompt::Used;
 use super::replay::{Handle, Timers};
 use crate::gateway::Gateway;
 use crate::snapshot::{Now, Snapshot};
@@ -31,6 +32,8 @@ pub struct Wanted<'a> {
     pub kept_by: Option<ChannelId>,
     /// What a vendor must be able to do for it.
     pub needs: Features,
+    /// The prompt it has been made of.
+    pub prompt: Used,
 }
 
 /// The channels that can serve the request, from the first of the caller's groups that has any.
@@ -150,6 +153,7 @@ pub fn explain(plan: &Plan, wanted: &Wanted<'_>) -> Value {
         "object": "magic.explanation",
         "request_id": wanted.id,
         "model": wanted.model,
+        "prompt": (!wanted.prompt.name.is_empty()).then_some(&wanted.prompt.name),
         "endpoint": wanted.endpoint,
         "group": plan.group,
         "group_ratio": table.ratio(&plan.group) as f64 / 1e6,
@@ -186,6 +190,7 @@ pub async fn call(
             group: &group,
             endpoint: wanted.endpoint,
             model: &wanted.model,
+            prompt: &wanted.prompt.name,
             stream,
             snapshot: &snapshot,
             candidates: &selection.candidates,
@@ -203,6 +208,7 @@ pub async fn call(
     Ok(Box::new(Call {
         endpoint: wanted.endpoint,
         face: wanted.face,
+        prompt_lost: wanted.prompt.lost,
         chat: None,
         lifted: Arc::default(),
         strict: intake::header(session, "x-magic-strict") == Some("1"),

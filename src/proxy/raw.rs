@@ -69,6 +69,7 @@ pub async fn call(
         pinned: Some(channel),
         kept_by: None,
         needs: Features::default(),
+        prompt: Default::default(),
     };
     let plan = plan::plan(gateway, &wanted)?;
     let mut call = plan::call(gateway, session, wanted, plan, intake).await?;

@@ -66,7 +66,14 @@ pub fn read(_walk: &Walk<'_>, root: &Node<'_>) -> Owned {
     let models = models(root, &mut options);
     let users = users(root);
     let names: BTreeSet<String> = users.iter().map(|user| user.username.clone()).collect();
-    Owned { channels: channels(root), tokens: tokens(root, &names), users, options, models }
+    Owned {
+        channels: channels(root),
+        tokens: tokens(root, &names),
+        users,
+        options,
+        models,
+        prompts: super::prompts::read(root),
+    }
 }
 
 fn read_options(root: &Node<'_>) -> Options {

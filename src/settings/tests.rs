@@ -48,14 +48,14 @@ fn bad_syntax_has_its_line() {
 
 #[test]
 fn references_and_doubles_are_checked() {
-    let text = "[[users]]\nname = \"a\"\n[[users]]\nname = \"a\"\n[[tokens]]\nuser = \"nobody\"\nkey = \"sk-12345678\"\nsubnets = [\"x\"]\n[[channels]]\nname=\"c\"\ntype=8\nmodels=[\"m\"]\nbase_url=\"http://169.254.169.254/\"\n[[prompts]]\nid = \"x\"\n";
+    let text = "[[users]]\nname = \"a\"\n[[users]]\nname = \"a\"\n[[tokens]]\nuser = \"nobody\"\nkey = \"sk-12345678\"\nsubnets = [\"x\"]\n[[channels]]\nname=\"c\"\ntype=8\nmodels=[\"m\"]\nbase_url=\"http://169.254.169.254/\"\n[[promts]]\nid = \"x\"\n";
     let found = faults(text).join("\n");
     for wanted in [
         "declared twice",
         "is no user of this file",
         "is no network",
         "metadata or link-local",
-        "prompts: unknown key",
+        "promts: unknown key, did you mean prompts?",
     ] {
         assert!(found.contains(wanted), "{wanted} in {found}");
     }
@@ -105,4 +105,52 @@ fn the_example_shows_the_defaults() {
     default.file.clone_from(&example.file);
     default.threads = example.threads;
     assert_eq!(format!("{default:?}"), format!("{example:?}"));
+}
+
+#[test]
+fn prompts_are_read_and_their_faults_told() {
+    let text = r#"
+[[prompts]]
+name = "p"
+labels = { prod = 1, canary = [{ version = 1, percent = 90 }, { version = 4, percent = 10 }] }
+[[prompts.versions]]
+model = "m"
+messages = [{ role = "user", content = "{{a}} costs $${PRICE}" }]
+parameters = { temperature = 0.5 }
+variables = '{"properties": {"a": {"enum": [null, "x"]}}}'
+[[prompts.versions]]
+version = 4
+messages = [{ role = "user", content = "${NAME}" }]
+"#;
+    let prompt = load_env(text, &[("NAME", "from outside")]).unwrap().owned.prompts.remove(0);
+    assert_eq!(prompt.versions.iter().map(|version| version.version).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(prompt.versions[0].spec.messages[0].content, "{{a}} costs ${PRICE}");
+    assert_eq!(
+        prompt.versions[0].spec.variables.as_ref().unwrap()["properties"]["a"]["enum"][0],
+        serde_json::Value::Null
+    );
+    assert_eq!(prompt.versions[1].spec.messages[0].content, "from outside");
+    let found = faults(
+        r#"
+[[prompts]]
+name = "P"
+[[prompts.versions]]
+messages = [{ role = "user", content = "x" }]
+[[prompts]]
+name = "q"
+labels = { prod = 2 }
+[[prompts.versions]]
+mesages = []
+messages = [{ role = "robot", content = "{{" }]
+parameters = { temperature = "hot" }
+"#,
+    );
+    for wanted in [
+        "2: prompts[0].name: \"P\" is no name",
+        "10: prompts[1].versions[0].mesages: unknown key, did you mean messages?",
+        "11: prompts[1].versions[0].messages[0].role: must be system",
+        "is no variable",
+    ] {
+        assert!(found.iter().any(|fault| fault.contains(wanted)), "{wanted} in {found:?}");
+    }
 }

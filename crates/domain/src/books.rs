@@ -36,6 +36,9 @@ pub struct Opening {
     pub reserved: Nano,
     #[serde(default)]
     pub ip: String,
+    /// The prompt it calls, `name@version`; empty: none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub prompt: String,
 }
 
 /// One try of a channel.
@@ -340,6 +343,7 @@ mod tests {
             stream: true,
             reserved: Nano(reserved),
             ip: String::new(),
+            prompt: String::new(),
         }
     }
 

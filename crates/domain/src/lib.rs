@@ -6,6 +6,7 @@
 //! * [`feature`]: what a channel has been found to be able to do.
 //! * [`limits`], [`window`]: how much each may use.
 //! * [`principal`]: who calls. [`fault`]: what went wrong, and what the caller is told.
+//! * [`prompt`]: texts with variables, in versions.
 //! * [`options`]: every operator-set option with its default.
 
 pub mod books;
@@ -20,6 +21,7 @@ pub mod money;
 pub mod options;
 pub mod price;
 pub mod principal;
+pub mod prompt;
 pub mod secret;
 pub mod select;
 pub mod table;

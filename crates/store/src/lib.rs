@@ -25,6 +25,7 @@ pub mod orders;
 pub mod owned;
 pub mod password;
 pub mod prices;
+pub mod prompts;
 pub mod reminders;
 pub mod responses;
 pub mod sessions;

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::prices::{ModelRow, models};
+use crate::prompts::LoadedPrompt;
 use crate::run::{Store, version};
 use magic_domain::channel::Channel;
 use magic_domain::options::Options;
@@ -19,10 +20,11 @@ pub struct Loaded {
     pub models: Vec<ModelRow>,
     /// What conformance checks have found not to work.
     pub lacks: Lacks,
+    pub prompts: Vec<LoadedPrompt>,
 }
 
 impl Store {
-    /// Loads channels, options and prices. The version is read first: a change that comes between is loaded again.
+    /// Loads channels, options, prices and prompts. The version is read first: a change that comes between is loaded again.
     pub async fn load(&self) -> Result<Loaded> {
         self.run_for(Duration::from_secs(30), |inner| async move {
             let version = version(&inner.db).await?;
@@ -39,6 +41,7 @@ impl Store {
                 options: Options::new(set),
                 models: models(&inner.db).await?,
                 lacks: crate::capabilities::lacks(&inner).await?,
+                prompts: crate::prompts::load(&inner.db).await?,
             })
         })
         .await

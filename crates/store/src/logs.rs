@@ -125,6 +125,7 @@ fn call_args(call: &Settlement) -> Vec<Arg> {
         "model": opening.model, "group": opening.group, "ratio": opening.ratio, "reserved": opening.reserved,
         "usage": closing.usage, "rates": closing.rates, "price_version": closing.price_version,
         "unpriced": closing.unpriced, "attempts": closing.attempts, "timings": closing.timings, "ip": opening.ip,
+        "prompt": (!opening.prompt.is_empty()).then_some(&opening.prompt),
     });
     args![
         opening.user_id.0,
@@ -153,7 +154,8 @@ fn call_args(call: &Settlement) -> Vec<Arg> {
 
 pub(crate) async fn write_calls(tx: &mut Tx, calls: &[&Settlement]) -> Result<(), TxError> {
     let args = calls.iter().flat_map(|call| call_args(call)).collect();
-    rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, args).await
+    rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, args).await?;
+    crate::prompts::write_calls(tx, calls).await
 }
 
 /// Writes calls to a database of their own, those that are not there yet.
@@ -287,6 +289,19 @@ async fn page(
     logs.fetch(&sql, args).await?.iter().map(read).collect()
 }
 
+/// Deletes rows of a table in steps; how many.
+async fn delete_older(logs: &Db, table: &str, before: i64) -> Result<u64> {
+    let mut total = 0;
+    loop {
+        // MySQL deletes with a limit; the others need the ids.
+        let sql = format!("SELECT id FROM {table} WHERE created_at < ? ORDER BY id LIMIT 5000");
+        let rows = logs.fetch(&sql, args![before]).await?;
+        let Some(last) = rows.last() else { return Ok(total) };
+        let sql = format!("DELETE FROM {table} WHERE created_at < ? AND id <= ?");
+        total += logs.exec(&sql, args![before, last.int(0)?]).await?;
+    }
+}
+
 impl Store {
     /// A page of the log, newest first, and how many rows there are (counted up to [`TOTAL_MAX`]).
     pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
@@ -342,20 +357,8 @@ impl Store {
         self.run_for(Duration::from_secs(120), move |inner| async move {
             let upsert = inner.logs.engine().upsert("magic_state", &["name"], &["value"]);
             inner.logs.exec(&upsert, args!["logs_since", before.to_string()]).await?;
-            let mut total = 0;
-            loop {
-                // MySQL deletes with a limit; the others need the ids.
-                let rows = inner
-                    .logs
-                    .fetch(
-                        "SELECT id FROM magic_logs WHERE created_at < ? ORDER BY id LIMIT 5000",
-                        args![before],
-                    )
-                    .await?;
-                let Some(last) = rows.last() else { return Ok(total) };
-                let sql = "DELETE FROM magic_logs WHERE created_at < ? AND id <= ?";
-                total += inner.logs.exec(sql, args![before, last.int(0)?]).await?;
-            }
+            delete_older(&inner.logs, "magic_prompt_calls", before).await?;
+            delete_older(&inner.logs, "magic_logs", before).await
         })
         .await
     }

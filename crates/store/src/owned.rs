@@ -10,6 +10,7 @@ use crate::{FILE, now, password, random_id};
 use magic_domain::limits::Limits;
 use magic_domain::money::Nano;
 use magic_domain::price::Price;
+use magic_domain::prompt::Document;
 use magic_domain::secret::Secret;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Owned {
     pub tokens: Vec<OwnedToken>,
     pub options: BTreeMap<String, String>,
     pub models: BTreeMap<String, Price>,
+    /// Checked.
+    pub prompts: Vec<Document>,
 }
 
 impl Store {
@@ -210,6 +213,7 @@ impl Store {
                     tx.exec(&sql, args![name, &text, FILE]).await?;
                     crate::prices::record(tx, name, &text, FILE).await?;
                 }
+                crate::prompts::apply_owned(tx, &owned.prompts).await?;
                 bump(tx).await?;
             })
         })

@@ -47,6 +47,7 @@ fn call(id: u128, user: UserId, reserved: i64, cost: i64, mark: Mark) -> Settlem
             stream: true,
             reserved: Nano(reserved),
             ip: String::new(),
+            prompt: String::new(),
         },
         closing: Closing {
             id: RequestId(id),
@@ -419,6 +420,7 @@ async fn a_file_owns_what_it_declares() {
             }],
             options: [("SystemName".to_owned(), "X".to_owned())].into(),
             models: [("m".to_owned(), Price::from_ratio(1.0, 1.0))].into(),
+            ..Owned::default()
         };
         store.apply_owned(owned.clone()).await.unwrap();
         store.apply_owned(owned.clone()).await.unwrap();

@@ -10,6 +10,7 @@ pub mod json;
 pub mod lift;
 pub mod multipart;
 pub mod peek;
+pub mod prompt;
 pub mod reply;
 pub mod rope;
 pub mod scan;

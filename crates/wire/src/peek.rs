@@ -37,6 +37,14 @@ pub struct Peek {
     pub(crate) spans: Spans,
 }
 
+impl Peek {
+    /// The prompt that a chat asks for, as it stands in its body.
+    pub fn prompt<'b>(&self, body: &'b [u8]) -> Option<&'b [u8]> {
+        let (member, value) = self.spans.prompt.as_ref()?;
+        body.get(*value..member.end)
+    }
+}
+
 /// Places in the body.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Spans {
@@ -44,6 +52,8 @@ pub(crate) struct Spans {
     pub stream_options: Option<Range<usize>>,
     pub messages: Option<Range<usize>>,
     pub instructions: Option<Range<usize>>,
+    /// The member `prompt` of a chat with its name, and where its value begins, if that is an object.
+    pub prompt: Option<(Range<usize>, usize)>,
     /// Just after the opening brace, and whether members follow.
     pub open: usize,
     pub any_member: bool,
@@ -164,6 +174,9 @@ pub fn peek_json(endpoint: Endpoint, body: &[u8]) -> Result<Peek, WireError> {
             peek.needs.insert(Feature::Stream);
         }
     }
+    if matches!(endpoint, Endpoint::Chat | Endpoint::Responses) {
+        peek.spans.prompt = scan.find("prompt").and_then(|member| prompt_object(member, body));
+    }
     let span = |member: &Member| member.span.clone();
     peek.spans.messages = scan.find("messages").map(span);
     peek.spans.instructions = scan.find("instructions").map(span);
@@ -178,7 +191,7 @@ pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireE
     const NAMES: &[&str] = &["maxOutputTokens", "max_output_tokens", "candidateCount", "candidate_count"];
     const SCHEMAS: &[&str] =
         &["responseSchema", "response_schema", "responseJsonSchema", "response_json_schema"];
-    let mut scan = Scan::new(&["generationConfig", "generation_config", "tools"], 0);
+    let mut scan = Scan::new(&["generationConfig", "generation_config", "tools", "prompt"], 0);
     scan.push(body)?;
     scan.finish()?;
     let mut peek = Peek {
@@ -188,6 +201,9 @@ pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireE
         prompt_bytes: scan.text_bytes(),
         ..Peek::default()
     };
+    peek.spans.prompt = scan.find("prompt").and_then(|member| prompt_object(member, body));
+    peek.spans.open = memchr::memchr(b'{', body).map_or(0, |at| at + 1);
+    peek.spans.any_member = scan.any_member();
     if scan.find("tools").is_some_and(|member| member.items > 0) {
         peek.needs.insert(Feature::Tools);
     }
@@ -215,6 +231,11 @@ pub fn peek_gemini(body: &[u8], model: &str, stream: bool) -> Result<Peek, WireE
         }
     }
     Ok(peek)
+}
+
+/// A prompt to be called, unlike the text that OpenAI's first API has under that name.
+fn prompt_object(member: &Member, body: &[u8]) -> Option<(Range<usize>, usize)> {
+    (body.get(member.span.start) == Some(&b'{')).then_some((member.from..member.span.end, member.span.start))
 }
 
 fn optional_text(name: &str, value: &[u8]) -> Result<Option<String>, WireError> {

@@ -24,6 +24,8 @@ const HEAD: usize = 64;
 pub struct Member {
     /// Index into the names asked for.
     pub name: usize,
+    /// Where its name begins, with its quote.
+    pub from: usize,
     /// Where its value stands, from the first byte of all that was pushed.
     pub span: Range<usize>,
     /// The value's bytes, when no longer than the capture limit.
@@ -71,6 +73,7 @@ pub struct Scan<'n> {
     key_escaped: bool,
     /// The member whose value is being read, if it was asked for.
     current: Option<usize>,
+    key_start: usize,
     value_start: usize,
     captured: Vec<u8>,
     overflow: bool,
@@ -110,6 +113,7 @@ impl<'n> Scan<'n> {
             key: Vec::new(),
             key_escaped: false,
             current: None,
+            key_start: 0,
             value_start: 0,
             captured: Vec::new(),
             overflow: false,
@@ -277,6 +281,9 @@ impl<'n> Scan<'n> {
             (Expect::Key | Expect::KeyOrEnd, b'"') => {
                 self.key.clear();
                 self.key_escaped = false;
+                if self.depth == 1 {
+                    self.key_start = at;
+                }
                 self.lex = Lex::Text { escaped: false, key: true };
                 Ok(Step::Other)
             }
@@ -447,7 +454,8 @@ impl<'n> Scan<'n> {
             if let Some(name) = self.current.take() {
                 let captured = std::mem::take(&mut self.captured);
                 let value = (!self.overflow && self.capture > 0).then_some(captured);
-                self.members.push(Member { name, span: self.value_start..end, value, items: self.items });
+                let span = self.value_start..end;
+                self.members.push(Member { name, from: self.key_start, span, value, items: self.items });
             }
             self.captured.clear();
             self.overflow = false;

@@ -95,8 +95,9 @@ pub fn splice(body: &Bytes, peek: &Peek, edits: &Edits<'_>) -> Result<Rope, Wire
     Ok(apply(body, cuts))
 }
 
-fn apply(body: &Bytes, mut cuts: Vec<(Range<usize>, String)>) -> Rope {
-    cuts.sort_by_key(|(span, _)| span.start);
+/// The body with spans replaced. They don't overlap; inserts at the same place stay in their order.
+pub(crate) fn apply(body: &Bytes, mut cuts: Vec<(Range<usize>, String)>) -> Rope {
+    cuts.sort_by_key(|(span, _)| (span.start, span.end));
     let mut rope = Rope::default();
     let mut at = 0;
     for (span, text) in cuts {
@@ -108,7 +109,7 @@ fn apply(body: &Bytes, mut cuts: Vec<(Range<usize>, String)>) -> Rope {
     rope
 }
 
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     Value::from(text).to_string()
 }
 
@@ -243,6 +244,21 @@ mod tests {
         let edits = Edits { model: None, ask_usage: false, system_prompt: None, params: &params };
         let body: Value = serde_json::from_str(&edited(r#"{"model":"a","temperature":1}"#, &edits)).unwrap();
         assert_eq!(body, json!({"model": "a", "temperature": 0.5, "top_k": 3}));
+    }
+
+    /// Google's bodies had no place for inserts: what a channel sets went before the opening brace.
+    #[test]
+    fn googles_callers_get_a_channels_parameters_too() {
+        let params = json!({"safetySettings": []}).as_object().unwrap().clone();
+        let edits = Edits { model: None, ask_usage: false, system_prompt: None, params: &params };
+        for (body, expected) in [
+            (r#" {"contents":[]}"#, r#" {"safetySettings":[],"contents":[]}"#),
+            ("{}", r#"{"safetySettings":[]}"#),
+        ] {
+            let body = Bytes::from(body);
+            let peek = crate::peek::peek_gemini(&body, "m", false).unwrap();
+            assert_eq!(splice(&body, &peek, &edits).unwrap().concat(), expected);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::super::array::{self, Array};
 use super::super::context::{Call, Ctx, Hold, Reply};
+use super::super::prompt;
 use super::super::raw;
 use super::super::recode::{Coded, Shape};
 use super::super::seats;
@@ -128,6 +129,9 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
     {
         fresh.insert_header("x-magic-channel", current.channel.id.to_string())?;
         fresh.insert_header("x-magic-attempts", call.tries.to_string())?;
+        if !call.ticket.opening.prompt.is_empty() {
+            fresh.insert_header(prompt::HEADER, call.ticket.opening.prompt.as_str())?;
+        }
     }
     if let Some(warning) = call.current.as_ref().and_then(|current| current.lost.header()) {
         fresh.insert_header("x-magic-warning", warning)?;
