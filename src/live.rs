@@ -303,7 +303,14 @@ impl Live for LiveGateway {
         let snapshot = self.gateway.routing.load();
         let Some(state) = snapshot.state(id) else { return ("unknown", None) };
         let health = state.health.lock();
-        word(health.verdict(self.gateway.routing.now_ms()), health.reason())
+        let now_ms = self.gateway.routing.now_ms();
+        match (snapshot.keyring(id), health.verdict(now_ms)) {
+            (Some(keyring), Verdict::Ready) => {
+                let (verdict, reason) = keyring.verdict(now_ms);
+                word(verdict, reason)
+            }
+            (_, verdict) => word(verdict, health.reason()),
+        }
     }
 
     fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>) {

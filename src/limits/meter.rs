@@ -49,13 +49,15 @@ struct Spent {
 }
 
 impl Spent {
+    /// Goes on to a day. Whoever comes with yesterday's, at midnight, changes nothing.
     fn roll(&mut self, day: Day) {
+        if day <= self.day {
+            return;
+        }
         if day.month() != self.day.month() {
             self.this_month = Nano::ZERO;
         }
-        if day != self.day {
-            *self = Spent { day, today: Nano::ZERO, ..*self };
-        }
+        *self = Spent { day, today: Nano::ZERO, ..*self };
     }
 
     /// A call of yesterday that ends after a call of today counts for its own month alone.
@@ -116,6 +118,14 @@ fn nearest(now: &mut Option<Gauge>, other: Option<Gauge>) {
     }
 }
 
+/// Of two reached limits the one to wait for.
+fn longer(one: Option<Reached>, other: Option<Reached>) -> Option<Reached> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if other.retry_after > one.retry_after { other } else { one }),
+        (one, other) => one.or(other),
+    }
+}
+
 fn seconds(ms: u64) -> u64 {
     ms.div_ceil(1000).max(1)
 }
@@ -162,17 +172,17 @@ impl State {
         Gauge { limit, used, remaining: limit.saturating_sub(used), reset_ms }
     }
 
-    /// Whether a call would break a limit; counts nothing. `in_flight` without the call.
-    fn check(&mut self, seat: &Seat<'_>, in_flight: u32, asking: &Asking) -> Result<(), Reached> {
+    /// The limit that a call would break; of several the one that holds the longest, so that the wait is
+    /// honest. Counts nothing. `in_flight` without the call.
+    fn check(&mut self, seat: &Seat<'_>, in_flight: u32, asking: &Asking) -> Option<Reached> {
         let limits = seat.limits;
         let reached = |what: String, retry_after: u64| {
-            Err(Reached {
-                what: format!("{} has reached its limit of {what}", seat.scope.told()),
-                retry_after,
-            })
+            let what = format!("{} has reached its limit of {what}", seat.scope.told());
+            Some(Reached { what, retry_after })
         };
+        let mut worst = None;
         if let Some(max) = limits.concurrency.filter(|max| in_flight >= *max) {
-            return reached(format!("{max} calls in flight"), 1);
+            worst = reached(format!("{max} calls in flight"), 1);
         }
         for rule in limits.rules() {
             for (of, limit, unit) in
@@ -188,17 +198,19 @@ impl State {
                     if used < limit { 0 } else { window.room_in(used - limit + 1, asking.now_ms) }
                 });
                 let wait = if limit == 0 { u64::from(rule.seconds) * 1000 } else { wait };
-                return reached(format!("{limit} {unit} {}", span(rule.seconds)), seconds(wait));
+                worst =
+                    longer(worst, reached(format!("{limit} {unit} {}", span(rule.seconds)), seconds(wait)));
             }
         }
-        self.check_budgets(seat, asking)
+        longer(worst, self.check_budgets(seat, asking))
     }
 
-    fn check_budgets(&mut self, seat: &Seat<'_>, asking: &Asking) -> Result<(), Reached> {
+    fn check_budgets(&mut self, seat: &Seat<'_>, asking: &Asking) -> Option<Reached> {
         let Budgets { day, month } = seat.limits.budgets;
         if day.is_none() && month.is_none() {
-            return Ok(());
+            return None;
         }
+        let mut worst = None;
         self.spent.roll(asking.day);
         let (today, this_month) =
             (self.spent.today.plus(seat.elsewhere.0), self.spent.this_month.plus(seat.elsewhere.1));
@@ -212,7 +224,7 @@ impl State {
             let (tomorrow, next_month) = calendar::ends(asking.day);
             let reset = if period == "day" { tomorrow } else { next_month };
             let wait = reset.saturating_sub(chrono::Utc::now().timestamp());
-            return Err(Reached {
+            let reached = Reached {
                 what: format!(
                     "{} has a budget of ${} for the {period}: ${} are spent, ${} reserved by calls in flight, and this call reserves up to ${}",
                     seat.scope.told(),
@@ -222,9 +234,10 @@ impl State {
                     asking.money.usd()
                 ),
                 retry_after: if full { u64::try_from(wait).unwrap_or(1).max(1) } else { 1 },
-            });
+            };
+            worst = longer(worst, Some(reached));
         }
-        Ok(())
+        worst
     }
 
     /// Counts a call that has been checked; the tokens it holds.
@@ -256,11 +269,16 @@ pub fn admit(seats: &[Seat<'_>], asking: &Asking) -> Result<(Vec<Place>, Told), 
     let mut states: Vec<MutexGuard<'_, State>> = seats.iter().map(|seat| seat.meter.state.lock()).collect();
     let newest = states.iter().map(|state| state.newest_ms).fold(asking.now_ms, u64::max);
     let asking = Asking { now_ms: newest, ..*asking };
+    let mut worst = None;
     for (state, seat) in states.iter_mut().zip(seats) {
         state.newest_ms = newest;
         state.fit(seat.limits);
         // Under the lock nobody else comes in; calls that end meanwhile only make room.
-        state.check(seat, seat.meter.in_flight.load(Ordering::Acquire), &asking)?;
+        let in_flight = seat.meter.in_flight.load(Ordering::Acquire);
+        worst = longer(worst, state.check(seat, in_flight, &asking));
+    }
+    if let Some(worst) = worst {
+        return Err(worst);
     }
     let mut told = Told::default();
     let mut places = Vec::with_capacity(seats.len());
@@ -292,7 +310,7 @@ impl Meter {
         }
         let mut state = seat.meter.state.lock();
         let asking = Asking { now_ms: asking.now_ms.max(state.newest_ms), ..*asking };
-        state.check(seat, seat.meter.in_flight.load(Ordering::Acquire), &asking).is_err()
+        state.check(seat, seat.meter.in_flight.load(Ordering::Acquire), &asking).is_some()
     }
 
     /// What is used now, of the limits there are.

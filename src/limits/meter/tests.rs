@@ -62,16 +62,32 @@ fn all_limits_let_a_call_in_or_none() {
 }
 
 #[test]
+fn the_wait_is_that_of_the_limit_that_holds_the_longest() {
+    let (token, user) = (Arc::new(Meter::default()), Arc::new(Meter::default()));
+    let hour = WindowLimit { seconds: 3600, requests: Some(1), tokens: None };
+    let (short, long) = (rpm(1), Limits { windows: vec![hour], ..rpm(1) });
+    let both = || {
+        let user = Seat { scope: Scope::User(UserId(1)), ..seat(&user, &long) };
+        admit(&[seat(&token, &short), user], &at(0))
+    };
+    both().unwrap().0.iter().for_each(Place::keep);
+    let reached = both().unwrap_err();
+    assert_eq!(reached.what, "your account has reached its limit of 1 requests per hour");
+    assert_eq!(reached.retry_after, 3780);
+}
+
+#[test]
 fn what_comes_to_nothing_is_taken_back() {
     let meter = Arc::new(Meter::default());
-    let limits = Limits { concurrency: Some(1), ..rpm(1) };
+    let limits = Limits { concurrency: Some(1), ..rpm(2) };
     for _ in 0..3 {
         drop(admit(&[seat(&meter, &limits)], &at(0)).unwrap());
     }
     let place = enter(&meter, &limits, at(0)).unwrap();
     assert!(enter(&meter, &limits, at(0)).unwrap_err().what.contains("1 calls in flight"));
     drop(place);
-    assert!(enter(&meter, &limits, at(0)).unwrap_err().what.contains("1 requests per minute"));
+    drop(enter(&meter, &limits, at(0)).unwrap());
+    assert!(enter(&meter, &limits, at(0)).unwrap_err().what.contains("2 requests per minute"));
 }
 
 #[test]
@@ -133,6 +149,7 @@ fn a_call_that_ends_after_midnight_counts_for_its_month() {
     spent.add(Nano(1), Day(20_261_127));
     spent.add(Nano(2), DAY);
     assert_eq!((spent.today, spent.this_month), (Nano(1), Nano(3)));
+    spent.roll(DAY);
     spent.add(Nano(4), Day(20_261_030));
     assert_eq!((spent.today, spent.this_month), (Nano(1), Nano(3)));
 }
