@@ -146,7 +146,7 @@ parameters = { temperature = "hot" }
 "#,
     );
     for wanted in [
-        "2: prompts[0].name: \"P\" is no name",
+        "3: prompts[0].name: \"P\" is no name",
         "10: prompts[1].versions[0].mesages: unknown key, did you mean messages?",
         "11: prompts[1].versions[0].messages[0].role: must be system",
         "is no variable",
