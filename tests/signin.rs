@@ -218,6 +218,23 @@ fn code(secret: &str, steps: i64) -> String {
 }
 
 #[tokio::test]
+async fn passwords_are_guessed_as_slowly_where_a_factor_is_set_up() {
+    let world = World::new("");
+    let account = json!({ "username": "alice", "password": "password 1" });
+    assert_eq!(world.api("POST", "/api/user/", Some(account.clone())).await.status, 200);
+    let session = cookie_of(&send(&world, "POST", "/api/user/login", "", account).await);
+    let begin = async |password: &str| {
+        send(&world, "POST", "/api/user/totp", &session, json!({ "password": password })).await
+    };
+    for _ in 0..5 {
+        assert_eq!(begin("guessed").await.status, 403);
+    }
+    let waiting = begin("password 1").await;
+    assert_eq!(waiting.status, 429, "{}", waiting.text());
+    assert!(waiting.headers["retry-after"].parse::<u64>().unwrap() > 0);
+}
+
+#[tokio::test]
 async fn a_second_factor_is_asked_for_and_each_code_counts_once() {
     let vendor = others();
     let world = world_of(&vendor).await;

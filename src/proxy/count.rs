@@ -31,7 +31,11 @@ pub(super) async fn count(
     }
     admit::model_allowed(caller, &model)?;
     let body = intake.body.clone();
-    let counted = tokio::task::spawn_blocking(move || tokens::prompt(&model, &body)).await;
+    let approximate = gateway.routing.load().table.hot.approximate_tokens;
+    let counted = tokio::task::spawn_blocking(move || {
+        tokens::prompt(tokens::Counter { model: &model, approximate }, &body)
+    })
+    .await;
     let count = counted.map_err(|_| Fault::new(Code::InternalError, "the prompt can't be counted"))?;
     let shown: Value = match asked.face {
         Dialect::Gemini => json!({ "totalTokens": count }),

@@ -133,10 +133,12 @@ pub fn estimate(
         Endpoint::Transcriptions | Endpoint::Translations => (call.body.len() as u64).div_ceil(16_000),
         _ => 0,
     };
+    let approximate = call.snapshot.table.hot.approximate_tokens;
     async move {
         let model = base.model.clone();
         let counted = tokio::task::spawn_blocking(move || {
-            if speech { Usage::default() } else { tokens::usage(endpoint, &model, &body, &text, overflow) }
+            let counter = tokens::Counter { model: &model, approximate };
+            if speech { Usage::default() } else { tokens::usage(endpoint, counter, &body, &text, overflow) }
         })
         .await
         .unwrap_or_default();

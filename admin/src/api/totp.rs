@@ -7,6 +7,7 @@ use crate::error::{ApiError, Result, bad_request, conflict, forbidden, invalid, 
 use crate::extract::Body;
 use crate::guard::{Admin, AnyUser, Caller, critical};
 use crate::limit::Limiter;
+use crate::lockout::Lockout;
 use crate::{Deps, error};
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::ids::UserId;
@@ -178,6 +179,7 @@ pub async fn begin(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
+    lockout: web::Data<Arc<Lockout>>,
     Body(body): Body<PasswordBody>,
 ) -> Result<Answer<Seedling>> {
     critical(&request, &limits)?;
@@ -185,9 +187,15 @@ pub async fn begin(
     if deps.store.has_password(caller.user.id).await? {
         let password = password.filter(|text| !text.is_empty() && text.len() <= 1024);
         let password = password.ok_or_else(|| forbidden("the account's password is needed"))?;
-        let outcome = deps.store.sign_in(&caller.user.username, Secret::new(password)).await?;
-        if !matches!(outcome, SignIn::Welcome(user) if user.id == caller.user.id) {
-            return Err(forbidden("the password is wrong"));
+        // Guessed here as slowly as at the sign-in.
+        let attempt = lockout.begin(&caller.user.username)?;
+        match deps.store.sign_in(&caller.user.username, Secret::new(password)).await {
+            Ok(SignIn::Welcome(user)) if user.id == caller.user.id => attempt.right(),
+            Ok(_) => return Err(forbidden("the password is wrong")),
+            Err(error) => {
+                attempt.unknown();
+                return Err(error.into());
+            }
         }
     }
     let (options, _) = deps.store.options().await?;

@@ -45,6 +45,8 @@ pub struct Hot {
     /// Tokens reserved beside the prompt's.
     pub pre_consumed: u64,
     pub auto_disable: bool,
+    /// What has to be counted is counted by its length.
+    pub approximate_tokens: bool,
 }
 
 impl Hot {
@@ -55,6 +57,7 @@ impl Hot {
             max_output: count("DefaultMaxOutputTokens").max(1),
             pre_consumed: count("PreConsumedQuota"),
             auto_disable: options.bool("AutomaticDisableChannelEnabled"),
+            approximate_tokens: options.bool("ApproximateTokenEnabled"),
         }
     }
 }
