@@ -300,7 +300,7 @@ impl Meter {
     /// Lets a call in that no limit holds back: it is only counted among those in flight.
     pub fn pass(self: &Arc<Self>) -> Place {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
-        Place { meter: self.clone(), at_ms: 0, tokens: 0, money: Nano::ZERO, step: AtomicU8::new(SETTLED) }
+        Place { meter: self.clone(), at_ms: 0, tokens: 0, money: Nano::ZERO, step: AtomicU8::new(PASSES) }
     }
 
     /// Whether a call would break a limit now; counts nothing.
@@ -355,8 +355,11 @@ impl Meter {
 const COUNTED: u8 = 0;
 /// The call runs.
 const RUNS: u8 = 1;
-/// Its use has been counted; nothing is held any more.
+/// Its use has been counted; nothing is held any more, the place among the calls in flight included: who has
+/// the last bytes of an answer may ask again at once.
 const SETTLED: u8 = 2;
+/// It has no limits: nothing is held but the place among the calls in flight.
+const PASSES: u8 = 3;
 
 /// A call's place at an object. Dropping it frees what it held; what it counted as well, unless it was kept.
 #[derive(Debug)]
@@ -380,6 +383,7 @@ impl Place {
             return;
         }
         let mut state = self.meter.state.lock();
+        self.meter.in_flight.fetch_sub(1, Ordering::AcqRel);
         self.release(&mut state);
         let now_ms = now_ms.max(state.newest_ms);
         for track in state.tracks.iter_mut().filter(|track| track.of == Unit::Tokens) {
@@ -398,9 +402,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.meter.in_flight.fetch_sub(1, Ordering::AcqRel);
         let step = *self.step.get_mut();
         if step == SETTLED {
+            return;
+        }
+        self.meter.in_flight.fetch_sub(1, Ordering::AcqRel);
+        if step == PASSES {
             return;
         }
         let mut state = self.meter.state.lock();

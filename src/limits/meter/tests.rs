@@ -114,6 +114,7 @@ fn tokens_are_held_and_then_counted() {
     // The first may still use less than it asked for: soon is an honest answer.
     assert_eq!(enter(&meter, &limits, asking(1)).unwrap_err().retry_after, 1);
     place.settle(10, Nano::ZERO, Day::default(), 0);
+    assert_eq!(Meter::standing(&seat(&meter, &limits), 0, DAY).in_flight, 1, "settled is over");
     assert!(enter(&meter, &limits, asking(1)).is_ok());
     second.settle(90, Nano::ZERO, Day::default(), 0);
     assert_eq!(enter(&meter, &limits, asking(1)).unwrap_err().retry_after, 63);
