@@ -166,6 +166,20 @@ pub fn reset_root_password(common: &Common) -> Outcome {
     Ok(())
 }
 
+/// `magic rotate-master-key`.
+pub fn rotate_master_key(common: &Common) -> Outcome {
+    let settings = load(common)?;
+    let count = runtime()?.block_on(async {
+        let store = open_store(&settings).await?;
+        store.rotate_master_key().await.map_err(|error| error.to_string())
+    })?;
+    say(&format!(
+        "{count} secrets are sealed with the new master key. Next: run this once more, then start every node with it as \
+         MAGIC_MASTER_KEY and without MAGIC_MASTER_KEY_NEXT"
+    ));
+    Ok(())
+}
+
 /// `magic serve`.
 pub fn serve(common: &Common) -> Outcome {
     let settings = load(common)?;

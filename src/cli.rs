@@ -43,6 +43,8 @@ pub enum Command {
     Conformance(conformance::Conformance),
     /// Set a new password for root, read from the terminal's input
     ResetRootPassword,
+    /// Seal every stored secret with MAGIC_MASTER_KEY_NEXT, while everything runs
+    RotateMasterKey,
     /// Take over another installation
     Import {
         #[command(subcommand)]

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::CheckConfig => app::check_config(&cli.common),
         Command::Conformance(args) => app::conformance(&args),
         Command::ResetRootPassword => app::reset_root_password(&cli.common),
+        Command::RotateMasterKey => app::rotate_master_key(&cli.common),
         Command::Import { command: ImportCommand::OneApi(args) } => app::import_one_api(&cli.common, &args),
         Command::Export { format: ExportFormat::Toml } => app::export(&cli.common),
         Command::Ledger { command: LedgerCommand::Verify } => app::verify(&cli.common),

@@ -183,6 +183,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let session_secret =
         secret("SESSION_SECRET", "session_secret").filter(|secret| secret.expose() != "random_string");
     let master_key = secret("MAGIC_MASTER_KEY", "master_key");
+    let next_key = secret("MAGIC_MASTER_KEY_NEXT", "master_key_next");
     let bootstrap = Bootstrap {
         root_password: secret("INITIAL_ROOT_PASSWORD", "initial_root_password"),
         root_token: secret("INITIAL_ROOT_TOKEN", "initial_root_token"),
@@ -191,6 +192,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     security.only(&[
         "session_secret",
         "master_key",
+        "master_key_next",
         "initial_root_password",
         "initial_root_token",
         "initial_root_access_token",
@@ -211,7 +213,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         log_dsn,
         max_connections: max_connections as u32,
         redis: redis_url.map(Secret::new),
-        keys: KeySources { master_key, session_secret, file: Some(data_dir.join("master.key")) },
+        keys: KeySources { master_key, next_key, session_secret, file: Some(data_dir.join("master.key")) },
         bootstrap,
         sync: Duration::from_secs(number("SYNC_FREQUENCY").unwrap_or(600).max(1)),
         segment_bytes,

@@ -57,6 +57,12 @@ impl World {
         self.gateway = start(&self.dir, &self.config, self.tls, &self.env);
     }
 
+    /// The same in another environment.
+    pub fn restart_with(&mut self, env: Vec<(&'static str, String)>) {
+        self.env = env;
+        self.restart();
+    }
+
     pub async fn chat(&self, body: &Value) -> Answer {
         self.chat_as(ROOT_KEY, body).await
     }

@@ -15,6 +15,7 @@ mod import;
 mod keys;
 mod limits;
 mod logs;
+mod master_key;
 mod matrix;
 mod money;
 mod payments;

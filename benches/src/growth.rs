@@ -25,7 +25,7 @@ const SIZES: &[(usize, usize)] = &[(10, 10), (1_000, 1_000), (100_000, 10_000)];
 async fn fill(data: &Path, tokens: usize, channels: usize) -> Result<(), String> {
     let said = |error: magic_store::StoreError| error.to_string();
     std::fs::create_dir_all(data).map_err(|error| error.to_string())?;
-    let keys = KeySources { master_key: None, session_secret: None, file: Some(data.join("master.key")) };
+    let keys = KeySources { file: Some(data.join("master.key")), ..KeySources::default() };
     let config = Config {
         dsn: Dsn::Sqlite(data.join("magic.db")),
         log_dsn: None,

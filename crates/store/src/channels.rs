@@ -111,14 +111,14 @@ pub fn config_of(text: &str) -> BTreeMap<String, String> {
 }
 
 /// What a base URL's secret is bound to: scheme, host and port.
-fn host_of(kind: u16, base_url: &str) -> String {
+pub(crate) fn host_of(kind: u16, base_url: &str) -> String {
     let base = base_url.trim().to_ascii_lowercase();
     let end = base.find("://").map_or(0, |at| at + 3);
     let host = base[end..].split(['/', '?', '#']).next().unwrap_or("");
     if host.is_empty() { format!("type:{kind}") } else { format!("{}{host}", &base[..end]) }
 }
 
-fn place(uid: &str, host: &str) -> String {
+pub(crate) fn place(uid: &str, host: &str) -> String {
     format!("magic_channels/{uid}/{host}")
 }
 

@@ -27,6 +27,7 @@ pub mod password;
 pub mod prices;
 pub mod prompts;
 pub mod reminders;
+mod reseal;
 pub mod responses;
 pub mod sessions;
 pub mod settings;

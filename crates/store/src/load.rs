@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::prices::{ModelRow, models};
 use crate::prompts::LoadedPrompt;
-use crate::run::{Store, version};
+use crate::run::{Inner, Store, version};
 use magic_domain::channel::Channel;
 use magic_domain::options::Options;
 use magic_domain::table::Lacks;
@@ -23,26 +23,47 @@ pub struct Loaded {
     pub prompts: Vec<LoadedPrompt>,
 }
 
+/// Loads are begun anew this often when something changes under them.
+const TRIES: usize = 5;
+
+async fn once(inner: &Inner, version: i64) -> Result<Loaded> {
+    if let Some(row) =
+        inner.db.one("SELECT value FROM magic_state WHERE name = 'vault_check'", vec![]).await?
+    {
+        inner.vault.follow(&row.text(0)?);
+    }
+    let rows = inner.db.fetch("SELECT name, value FROM magic_options", vec![]).await?;
+    let mut set = BTreeMap::new();
+    for row in &rows {
+        let name = row.text(0)?;
+        let value = crate::settings::shown(inner, &name, row.text(1)?);
+        set.insert(name, value);
+    }
+    Ok(Loaded {
+        version,
+        channels: crate::channels::load(inner).await?,
+        options: Options::new(set),
+        models: models(&inner.db).await?,
+        lacks: crate::capabilities::lacks(inner).await?,
+        prompts: crate::prompts::load(&inner.db).await?,
+    })
+}
+
 impl Store {
-    /// Loads channels, options, prices and prompts. The version is read first: a change that comes between is loaded again.
+    /// Loads channels, options, prices and prompts as they were at one version: what is read of two would let a
+    /// channel whose key has just been moved go out without any. A change that comes after is loaded again.
     pub async fn load(&self) -> Result<Loaded> {
         self.run_for(Duration::from_secs(30), |inner| async move {
-            let version = version(&inner.db).await?;
-            let rows = inner.db.fetch("SELECT name, value FROM magic_options", vec![]).await?;
-            let mut set = BTreeMap::new();
-            for row in &rows {
-                let name = row.text(0)?;
-                let value = crate::settings::shown(&inner, &name, row.text(1)?);
-                set.insert(name, value);
+            let mut before = version(&inner.db).await?;
+            for _ in 1..TRIES {
+                let loaded = once(&inner, before).await?;
+                let after = version(&inner.db).await?;
+                if after == before {
+                    return Ok(loaded);
+                }
+                before = after;
             }
-            Ok(Loaded {
-                version,
-                channels: crate::channels::load(&inner).await?,
-                options: Options::new(set),
-                models: models(&inner.db).await?,
-                lacks: crate::capabilities::lacks(&inner).await?,
-                prompts: crate::prompts::load(&inner.db).await?,
-            })
+            once(&inner, before).await
         })
         .await
     }

@@ -51,7 +51,7 @@ impl Store {
     }
 }
 
-fn place(name: &str) -> String {
+pub(crate) fn place(name: &str) -> String {
     format!("magic_options/value/{name}")
 }
 

@@ -44,7 +44,7 @@ pub enum Verdict {
     Wait(i64),
 }
 
-fn place(user: i64) -> String {
+pub(crate) fn place(user: i64) -> String {
     format!("magic_totp/{user}/secret")
 }
 

@@ -12,32 +12,75 @@ use sha2::Sha256;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where a master key may come from, in order of preference.
 #[derive(Debug, Clone, Default)]
 pub struct KeySources {
     /// `MAGIC_MASTER_KEY`: the key itself (any text of 16 characters or more), or the file that holds it.
     pub master_key: Option<Secret>,
+    /// `MAGIC_MASTER_KEY_NEXT`, in the same forms: the key to come. It opens, and seals once
+    /// [`crate::Store::rotate_master_key`] has made it the key.
+    pub next_key: Option<Secret>,
     pub session_secret: Option<Secret>,
     /// `master.key` in the data directory: made when nothing else is there.
     pub file: Option<std::path::PathBuf>,
 }
 
-/// Seals and opens.
+/// Seals with one key, and opens with all that are at hand. Clones seal with the same.
 #[derive(Clone)]
 pub struct Vault {
-    cipher: XChaCha20Poly1305,
+    keys: Arc<[XChaCha20Poly1305]>,
+    /// Which of them seals.
+    sealing: Arc<AtomicUsize>,
+    /// Which of them is the one to come.
+    next: Option<usize>,
 }
 
 const CHECK: &[u8] = b"magic vault check value";
 
 impl Vault {
+    fn of(keys: Vec<XChaCha20Poly1305>, sealing: usize, next: Option<usize>) -> Vault {
+        Vault { keys: keys.into(), sealing: Arc::new(AtomicUsize::new(sealing)), next }
+    }
+
+    #[cfg(test)]
     fn derive(secret: &[u8]) -> Result<Vault> {
-        let mut key = [0u8; 32];
-        Hkdf::<Sha256>::new(Some(b"magic-vault-v1"), secret)
-            .expand(b"master", &mut key)
-            .map_err(|_| StoreError::Internal("the master key can't be derived".into()))?;
-        Ok(Vault { cipher: XChaCha20Poly1305::new(&key.into()) })
+        Ok(Vault::of(vec![derive(secret)?], 0, None))
+    }
+
+    fn key(&self) -> Result<&XChaCha20Poly1305> {
+        self.keys.get(self.sealing.load(Ordering::Acquire)).ok_or_else(closed)
+    }
+
+    /// A vault that seals with the key to come; `None`: there is none, or it seals already.
+    pub(crate) fn with_next(&self) -> Option<Vault> {
+        let next = self.next.filter(|next| *next != self.sealing.load(Ordering::Acquire))?;
+        Some(Vault { sealing: Arc::new(AtomicUsize::new(next)), ..self.clone() })
+    }
+
+    pub(crate) fn has_next(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// Another node may have made another key the one that seals: it is the one that fits the check value.
+    pub(crate) fn follow(&self, check: &str) {
+        if let Some(fitting) = self.keys.iter().position(|key| fits(key, check)) {
+            self.sealing.store(fitting, Ordering::Release);
+        }
+    }
+
+    /// A text sealed with another key than the one that seals now, sealed with that. `None`: there is nothing to
+    /// do, or nobody here can open it.
+    pub(crate) fn resealed(&self, sealed: &str, place: &str) -> Result<Option<String>> {
+        if sealed.is_empty() || open_bytes(self.key()?, sealed, place).is_ok() {
+            return Ok(None);
+        }
+        match self.open_bytes(sealed, place) {
+            Ok(bytes) => self.seal_bytes(&bytes, place).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Seals a text for one place. Empty stays empty.
@@ -52,7 +95,7 @@ impl Vault {
         let mut nonce = [0u8; 24];
         getrandom::fill(&mut nonce).map_err(|_| StoreError::Internal("no randomness".into()))?;
         let sealed = self
-            .cipher
+            .key()?
             .encrypt(XNonce::from_slice(&nonce), Payload { msg: bytes, aad: place.as_bytes() })
             .map_err(|_| StoreError::Internal("a secret can't be sealed".into()))?;
         Ok(format!("v1:{}{}", STANDARD.encode(nonce), STANDARD.encode(sealed)))
@@ -68,26 +111,59 @@ impl Vault {
     }
 
     fn open_bytes(&self, sealed: &str, place: &str) -> Result<Vec<u8>> {
-        let (nonce, body) =
-            sealed.strip_prefix("v1:").and_then(|rest| rest.split_at_checked(32)).ok_or_else(closed)?;
-        let nonce = STANDARD.decode(nonce).map_err(|_| closed())?;
-        let body = STANDARD.decode(body).map_err(|_| closed())?;
-        if nonce.len() != 24 {
-            return Err(closed());
-        }
-        self.cipher
-            .decrypt(XNonce::from_slice(&nonce), Payload { msg: &body, aad: place.as_bytes() })
-            .map_err(|_| closed())
+        let first = open_bytes(self.key()?, sealed, place);
+        // The others are tried only where there are any: while a key is being replaced.
+        first.or_else(|error| {
+            self.keys.iter().find_map(|key| open_bytes(key, sealed, place).ok()).ok_or(error)
+        })
     }
 
     /// The value that proves later that the right key is in use.
     pub(crate) fn check_value(&self) -> Result<String> {
         self.seal_bytes(CHECK, "check")
     }
+}
 
-    fn fits(&self, check: &str) -> bool {
-        self.open_bytes(check, "check").is_ok_and(|bytes| bytes == CHECK)
+fn derive(secret: &[u8]) -> Result<XChaCha20Poly1305> {
+    let mut key = [0u8; 32];
+    Hkdf::<Sha256>::new(Some(b"magic-vault-v1"), secret)
+        .expand(b"master", &mut key)
+        .map_err(|_| StoreError::Internal("the master key can't be derived".into()))?;
+    Ok(XChaCha20Poly1305::new(&key.into()))
+}
+
+fn open_bytes(key: &XChaCha20Poly1305, sealed: &str, place: &str) -> Result<Vec<u8>> {
+    let (nonce, body) =
+        sealed.strip_prefix("v1:").and_then(|rest| rest.split_at_checked(32)).ok_or_else(closed)?;
+    let nonce = STANDARD.decode(nonce).map_err(|_| closed())?;
+    let body = STANDARD.decode(body).map_err(|_| closed())?;
+    if nonce.len() != 24 {
+        return Err(closed());
     }
+    key.decrypt(XNonce::from_slice(&nonce), Payload { msg: &body, aad: place.as_bytes() })
+        .map_err(|_| closed())
+}
+
+fn fits(key: &XChaCha20Poly1305, check: &str) -> bool {
+    open_bytes(key, check, "check").is_ok_and(|bytes| bytes == CHECK)
+}
+
+/// The key that a variable of the environment gives: itself, or in a file.
+fn given(key: &Secret, variable: &str) -> Result<XChaCha20Poly1305> {
+    let path = Path::new(key.expose());
+    let text = match path.is_absolute().then(|| fs::read_to_string(path)) {
+        Some(Ok(text)) => Secret::new(text.trim()),
+        Some(Err(error)) => {
+            return Err(StoreError::Invalid(format!(
+                "the file that {variable} names can't be read: {error}"
+            )));
+        }
+        None => key.clone(),
+    };
+    if text.expose().len() < 16 {
+        return Err(StoreError::Invalid(format!("{variable} must have 16 characters or more")));
+    }
+    derive(text.expose().as_bytes())
 }
 
 fn closed() -> StoreError {
@@ -101,43 +177,37 @@ fn closed() -> StoreError {
 pub(crate) fn unlock(sources: &KeySources, check: Option<&str>) -> Result<Vault> {
     let mut candidates = Vec::new();
     if let Some(given) = sources.master_key.as_ref().filter(|key| !key.is_empty()) {
-        let path = Path::new(given.expose());
-        let text = match path.is_absolute().then(|| fs::read_to_string(path)) {
-            Some(Ok(text)) => Secret::new(text.trim()),
-            Some(Err(error)) => {
-                return Err(StoreError::Invalid(format!(
-                    "the file that MAGIC_MASTER_KEY names can't be read: {error}"
-                )));
-            }
-            None => given.clone(),
-        };
-        if text.expose().len() < 16 {
-            return Err(StoreError::Invalid("MAGIC_MASTER_KEY must have 16 characters or more".into()));
-        }
-        candidates.push(Vault::derive(text.expose().as_bytes())?);
+        candidates.push(self::given(given, "MAGIC_MASTER_KEY")?);
     }
     if let Some(secret) = sources.session_secret.as_ref().filter(|secret| !secret.is_empty()) {
-        candidates.push(Vault::derive(secret.expose().as_bytes())?);
+        candidates.push(derive(secret.expose().as_bytes())?);
     }
     if let Some(file) = &sources.file {
         if let Ok(text) = fs::read_to_string(file) {
-            candidates.push(Vault::derive(text.trim().as_bytes())?);
+            candidates.push(derive(text.trim().as_bytes())?);
         } else if candidates.is_empty() && check.is_none() {
-            candidates.push(Vault::derive(make_key_file(file)?.expose().as_bytes())?);
+            candidates.push(derive(make_key_file(file)?.expose().as_bytes())?);
         }
     }
-    match check {
-        Some(check) => candidates.into_iter().find(|vault| vault.fits(check)).ok_or_else(|| {
-            StoreError::Invalid(
+    if candidates.is_empty() && check.is_none() {
+        return Err(StoreError::Invalid("there is no master key for stored secrets".into()));
+    }
+    let next = sources.next_key.as_ref().filter(|key| !key.is_empty());
+    let next = next.map(|key| given(key, "MAGIC_MASTER_KEY_NEXT")).transpose()?.map(|key| {
+        candidates.push(key);
+        candidates.len() - 1
+    });
+    let fitting = match check {
+        Some(check) => candidates.iter().position(|key| fits(key, check)),
+        None => Some(0),
+    };
+    match fitting {
+        Some(fitting) => Ok(Vault::of(candidates, fitting, next)),
+        None => Err(StoreError::Invalid(
                 "none of the master keys at hand (MAGIC_MASTER_KEY, SESSION_SECRET, master.key) fits this database: \
                  start with the one that its secrets were stored under"
-                    .into(),
-            )
-        }),
-        None => candidates
-            .into_iter()
-            .next()
-            .ok_or_else(|| StoreError::Invalid("there is no master key for stored secrets".into())),
+                .into(),
+        )),
     }
 }
 

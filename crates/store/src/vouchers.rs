@@ -78,7 +78,7 @@ const COLUMNS: &str = "id, code_sealed, code_prefix, code_tail, user_id, status,
      redeemed_time, redeemed_by, batch, owner";
 
 /// What a sealed code is bound to: its own digest, so that codes can't be swapped between rows.
-fn place(hash: &str) -> String {
+pub(crate) fn place(hash: &str) -> String {
     format!("magic_vouchers/code/{hash}")
 }
 
