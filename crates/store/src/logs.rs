@@ -152,6 +152,12 @@ fn call_args(call: &Settlement) -> Vec<Arg> {
     ]
 }
 
+/// Whether calls are to be logged (the option `LogConsumeEnabled`).
+pub(crate) async fn wanted(db: &Db) -> Result<bool> {
+    let row = db.one("SELECT value FROM magic_options WHERE name = 'LogConsumeEnabled'", vec![]).await?;
+    Ok(row.map(|row| row.text(0)).transpose()?.is_none_or(|value| value == "true"))
+}
+
 pub(crate) async fn write_calls(tx: &mut Tx, calls: &[&Settlement]) -> Result<(), TxError> {
     let args = calls.iter().flat_map(|call| call_args(call)).collect();
     rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, args).await?;
