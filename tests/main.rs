@@ -20,6 +20,7 @@ mod money;
 mod payments;
 mod prices;
 mod prompts;
+mod oneapi;
 mod responses;
 mod rotation;
 mod rules;
