@@ -334,6 +334,7 @@ mod tests {
             role: Role::User,
             status,
             group: "default".into(),
+            limits: Default::default(),
         };
         principals.put_token([1; 32], token(1));
         let (first, second) = (principals.load(), principals.load());

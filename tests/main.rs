@@ -25,6 +25,7 @@ mod responses;
 mod rotation;
 mod rules;
 mod signin;
+mod stats;
 mod streams;
 mod upkeep;
 mod vendors;

@@ -2,10 +2,10 @@
 //! changes has no key any more.
 
 use crate::capabilities::forget;
-use crate::db::{Arg, Row, Tx, TxError, args};
+use crate::db::{Arg, Row, Tx, TxError, args, beginning, sorted};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
-use crate::users::{Page, escape_like};
+use crate::users::Page;
 use crate::{DB, keys, now, random_id, split_list};
 use magic_domain::channel::{Channel, ChannelStatus, SECRET_CONFIG};
 use magic_domain::ids::ChannelId;
@@ -347,11 +347,9 @@ impl Store {
             let mut condition = "1 = 1".to_owned();
             let mut args = Vec::new();
             if let Some(keyword) = keyword.filter(|keyword| !keyword.is_empty()) {
-                condition.push_str(" AND (id = ? OR name LIKE ? ESCAPE '!')");
-                args.extend(args![
-                    keyword.parse::<i64>().unwrap_or(-1),
-                    format!("{}%", escape_like(&keyword))
-                ]);
+                condition.push_str(&format!(" AND (id = ? OR {})", inner.db.engine().begins("name")));
+                args.push(Arg::Int(keyword.parse().unwrap_or(-1)));
+                args.extend(beginning(&keyword));
             }
             let total = inner
                 .db
@@ -359,9 +357,7 @@ impl Store {
                 .await?;
             let total = total.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             args.extend(args![page.limit, page.offset]);
-            let sql = format!(
-                "SELECT {COLUMNS} FROM magic_channels WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"
-            );
+            let sql = sorted("magic_channels", COLUMNS, &condition, "id DESC");
             let rows = inner.db.fetch(&sql, args).await?;
             Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
         })

@@ -423,10 +423,21 @@ const STEPS: &[usize] = &[64, 16, 4, 1];
 
 /// Inserts many rows with few statements.
 pub(crate) async fn rows(tx: &mut Tx, into: &str, columns: usize, args: Vec<Arg>) -> Result<(), TxError> {
+    rows_with(tx, into, columns, args, "").await
+}
+
+/// [`rows`] with the end of the statement: what happens to rows that are there.
+pub(crate) async fn rows_with(
+    tx: &mut Tx,
+    into: &str,
+    columns: usize,
+    args: Vec<Arg>,
+    tail: &str,
+) -> Result<(), TxError> {
     let row = format!("({})", vec!["?"; columns].join(", "));
     let mut left = args.into_iter();
     for step in STEPS {
-        let sql = format!("INSERT INTO {into} VALUES {}", vec![row.as_str(); *step].join(", "));
+        let sql = format!("INSERT INTO {into} VALUES {}{tail}", vec![row.as_str(); *step].join(", "));
         while left.len() >= step * columns {
             tx.exec(&sql, left.by_ref().take(step * columns).collect()).await?;
         }
