@@ -24,7 +24,7 @@ DROP INDEX magic_logs_by_token;
 DROP INDEX magic_logs_by_channel;
 CREATE INDEX magic_logs_by_owner ON magic_logs (user_id, created_at, id, model_name, token_name, type, channel_id);
 CREATE INDEX magic_logs_by_model ON magic_logs (model_name, created_at, id, token_name, type, channel_id);
-CREATE INDEX magic_logs_by_token ON magic_logs (token_name, created_at, id, type);
+CREATE INDEX magic_logs_by_token ON magic_logs (token_name, created_at, id, user_id, type);
 CREATE INDEX magic_logs_by_channel ON magic_logs (channel_id, created_at, id, model_name, type);
 
 -- Lists are searched by how names begin, and counted without their rows.
