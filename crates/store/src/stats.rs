@@ -12,7 +12,7 @@ use crate::now;
 use crate::run::{Store, transaction};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub const MINUTE: i64 = 60;
@@ -375,23 +375,42 @@ impl Chart {
         let rows = format!(
             "SELECT slot, num, {text} AS name, calls, failed, cost, prompt_tokens, completion_tokens FROM magic_stats WHERE {condition}"
         );
+        // First who they are: over all the time that is one pass, and the points of a few are found by their numbers.
+        let sql = format!(
+            "SELECT num, name FROM ({rows}) AS r GROUP BY num, name ORDER BY SUM(cost) DESC, SUM(calls) DESC, num, name LIMIT ?"
+        );
+        let mut first = args.clone();
+        first.push(Arg::Int(self.top));
+        let top = db.fetch(&sql, first).await?;
+        let top = top.iter().map(|row| Ok((row.int(0)?, row.text(1)?))).collect::<Result<BTreeSet<_>>>()?;
+        if top.is_empty() {
+            return Ok(Points::new());
+        }
+        let mut chosen = format!("{rows} AND num IN ({})", vec!["?"; top.len()].join(", "));
+        args.extend(top.iter().map(|(num, _)| Arg::Int(*num)));
+        if text != "''" {
+            chosen.push_str(&format!(" AND {text} IN ({})", vec!["?"; top.len()].join(", ")));
+            args.extend(top.iter().map(|(_, name)| Arg::from(name)));
+        }
         let sums = Sums::sql(db.engine());
         let sql = format!(
-            "SELECT slot, s.num, s.name, {sums} FROM ({rows}) AS s JOIN (SELECT num, name FROM ({rows}) AS r GROUP BY num, name \
-             ORDER BY SUM(cost) DESC, SUM(calls) DESC, num, name LIMIT ?) AS t ON s.num = t.num AND s.name = t.name \
-             GROUP BY slot, s.num, s.name LIMIT {}",
+            "SELECT slot, num, name, {sums} FROM ({chosen}) AS s GROUP BY slot, num, name LIMIT {}",
             POINTS_MAX + 1
         );
-        let mut all = args.clone();
-        all.extend(args);
-        all.push(Arg::Int(self.top));
-        let rows = db.fetch(&sql, all).await?;
+        let rows = db.fetch(&sql, args).await?;
         if rows.len() > POINTS_MAX {
             return Err(StoreError::Invalid(format!(
                 "that would be more than {POINTS_MAX} points: ask for less time, longer steps, or fewer lines"
             )));
         }
-        rows.iter().map(|row| Ok(((row.int(0)?, row.int(1)?, row.text(2)?), Sums::read(row, 3)?))).collect()
+        let mut points = Points::new();
+        for row in &rows {
+            let line = (row.int(1)?, row.text(2)?);
+            if top.contains(&line) {
+                points.insert((row.int(0)?, line.0, line.1), Sums::read(row, 3)?);
+            }
+        }
+        Ok(points)
     }
 }
 
@@ -559,7 +578,7 @@ pub struct Point {
 }
 
 async fn names(db: &Db, table: &str, column: &str, points: &Points) -> Result<BTreeMap<i64, String>> {
-    let ids: std::collections::BTreeSet<i64> = points.keys().map(|(_, id, _)| *id).collect();
+    let ids: BTreeSet<i64> = points.keys().map(|(_, id, _)| *id).collect();
     let mut names = BTreeMap::new();
     for ids in ids.into_iter().collect::<Vec<_>>().chunks(500) {
         let marks = vec!["?"; ids.len()].join(", ");
