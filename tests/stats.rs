@@ -64,6 +64,7 @@ impl Dice {
             stream: false,
             reserved: Nano::ZERO,
             ip: String::new(),
+            prompt: Default::default(),
         };
         let closing = Closing {
             id,
@@ -81,6 +82,9 @@ impl Dice {
             attempts: vec![],
             timings: Default::default(),
             system_prompt_reset: false,
+            budgets: Default::default(),
+            day: Default::default(),
+            key_id: Default::default(),
         };
         Settlement { opening, closing }
     }
