@@ -295,6 +295,7 @@ pub fn serve(common: &Common) -> Outcome {
         jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
     let retaining = jobs.spawn(crate::jobs::retention::run(live.clone()));
     let paying = jobs.spawn(crate::jobs::payments::run(live.clone(), endpoints));
+    let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
 
@@ -317,6 +318,7 @@ pub fn serve(common: &Common) -> Outcome {
     paying.abort();
     reminding.abort();
     retaining.abort();
+    summing.abort();
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //! environment, named at the top; users and tokens stay in the database, which holds no password and no key.
 
 use crate::settings::PRICES;
-use magic_domain::channel::{Channel, ChannelStatus};
+use magic_domain::channel::{Channel, ChannelStatus, SECRET_CONFIG};
 use magic_domain::limits::Limits;
 use magic_domain::money::Nano;
 use magic_domain::price::{Price, Rates};
@@ -10,9 +10,6 @@ use magic_domain::prompt::Numbered;
 use magic_store::load::Loaded;
 use std::collections::{BTreeMap, BTreeSet};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value};
-
-/// Members of a channel's `config` that are secrets (oneapi.md §3.10).
-const SECRET_CONFIG: &[&str] = &["ak", "sk", "vertex_ai_adc"];
 
 /// Collects the names of the environment that the file refers to.
 #[derive(Default)]

@@ -6,3 +6,4 @@ pub mod post;
 pub mod recover;
 pub mod retention;
 pub mod rounds;
+pub mod stats;

@@ -186,9 +186,10 @@ impl LiveGateway {
 
     /// Loads users and tokens anew.
     pub async fn load_principals(&self) -> Result<(), StoreError> {
+        let load = self.gateway.principals.load();
         let (users, tokens) =
             tokio::try_join!(self.store.principals_users(), self.store.principals_tokens())?;
-        self.gateway.principals.replace_all(users, tokens);
+        load.finish(users, tokens);
         Ok(())
     }
 

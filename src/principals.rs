@@ -90,6 +90,9 @@ pub struct Principals {
     tokens: Shards<KeyHash, Token>,
     /// Where a token's entries are, for changes that name it by id.
     keys: Shards<TokenId, Keys>,
+    /// Changes since the loads that are under way began. Held while a change is made, so that a load comes before
+    /// it or after it.
+    meanwhile: parking_lot::Mutex<Meanwhile>,
 }
 
 /// The key of a token, and the one before its last rotation.
@@ -106,9 +109,55 @@ impl Keys {
     }
 }
 
+#[derive(Default)]
+struct Meanwhile {
+    loads: usize,
+    changes: Vec<Change>,
+}
+
+#[derive(Clone)]
+enum Change {
+    User(User),
+    Token(KeyHash, Token),
+    Gone(TokenId),
+}
+
 impl Default for Principals {
     fn default() -> Self {
-        Self { users: Shards::new(), tokens: Shards::new(), keys: Shards::new() }
+        Self {
+            users: Shards::new(),
+            tokens: Shards::new(),
+            keys: Shards::new(),
+            meanwhile: Default::default(),
+        }
+    }
+}
+
+/// A load of everybody from the database, begun before it is asked. What changes here meanwhile is newer than what
+/// it finds: a ban must not be undone by a row that was read before it.
+pub struct Load<'p> {
+    principals: &'p Principals,
+    from: usize,
+}
+
+impl Load<'_> {
+    pub fn finish(self, users: Vec<User>, tokens: Vec<(KeyHash, Token)>) {
+        let all = self.principals;
+        let meanwhile = all.meanwhile.lock();
+        all.replace_all(users, tokens);
+        for change in meanwhile.changes.iter().skip(self.from) {
+            all.apply(change.clone());
+        }
+    }
+}
+
+impl Drop for Load<'_> {
+    fn drop(&mut self) {
+        let mut meanwhile = self.principals.meanwhile.lock();
+        meanwhile.loads = meanwhile.loads.saturating_sub(1);
+        if meanwhile.loads == 0 {
+            meanwhile.changes.clear();
+        }
     }
 }
 
@@ -122,11 +171,42 @@ impl Principals {
     }
 
     pub fn put_user(&self, user: User) {
-        self.users.change(user.id, Some(Arc::new(user)));
+        self.change(Change::User(user));
     }
 
     /// Under its key, and under the one before while that one works.
     pub fn put_token(&self, hash: KeyHash, token: Token) {
+        self.change(Change::Token(hash, token));
+    }
+
+    pub fn remove_token(&self, id: TokenId) {
+        self.change(Change::Gone(id));
+    }
+
+    /// Begins to load everybody.
+    pub fn load(&self) -> Load<'_> {
+        let mut meanwhile = self.meanwhile.lock();
+        meanwhile.loads += 1;
+        Load { principals: self, from: meanwhile.changes.len() }
+    }
+
+    fn change(&self, change: Change) {
+        let mut meanwhile = self.meanwhile.lock();
+        if meanwhile.loads > 0 {
+            meanwhile.changes.push(change.clone());
+        }
+        self.apply(change);
+    }
+
+    fn apply(&self, change: Change) {
+        match change {
+            Change::User(user) => self.users.change(user.id, Some(Arc::new(user))),
+            Change::Token(hash, token) => self.set_token(hash, token),
+            Change::Gone(id) => self.unset_token(id),
+        }
+    }
+
+    fn set_token(&self, hash: KeyHash, token: Token) {
         let keys = Keys::of(hash, &token);
         let before = self.keys.get(&token.id);
         self.keys.change(token.id, Some(Arc::new(keys)));
@@ -141,7 +221,7 @@ impl Principals {
         }
     }
 
-    pub fn remove_token(&self, id: TokenId) {
+    fn unset_token(&self, id: TokenId) {
         if let Some(keys) = self.keys.get(&id) {
             for hash in keys.all() {
                 self.tokens.change(hash, None);
@@ -150,7 +230,7 @@ impl Principals {
         }
     }
 
-    pub fn replace_all(&self, users: Vec<User>, tokens: Vec<(KeyHash, Token)>) {
+    fn replace_all(&self, users: Vec<User>, tokens: Vec<(KeyHash, Token)>) {
         self.users.replace_all(users.into_iter().map(|user| (user.id, Arc::new(user))));
         self.keys
             .replace_all(tokens.iter().map(|(hash, token)| (token.id, Arc::new(Keys::of(*hash, token)))));
@@ -220,7 +300,7 @@ mod tests {
         principals.put_token([3; 32], Token { old_key: old_key(2), ..token(1) });
         let known = |n| principals.token(&[n; 32]).is_some();
         assert_eq!([known(1), known(2), known(3)], [false, true, true]);
-        principals.replace_all(vec![], vec![([3; 32], Token { old_key: old_key(2), ..token(1) })]);
+        principals.load().finish(vec![], vec![([3; 32], Token { old_key: old_key(2), ..token(1) })]);
         assert_eq!([known(1), known(2), known(3)], [false, true, true]);
         assert_eq!((principals.tokens(), principals.all().1.len()), (1, 1));
         principals.remove_token(TokenId(1));
@@ -239,9 +319,33 @@ mod tests {
             group: "default".into(),
             limits: Default::default(),
         };
-        principals.replace_all(vec![user], vec![([9; 32], token(9))]);
+        principals.load().finish(vec![user], vec![([9; 32], token(9))]);
         assert!(principals.token(&[1; 32]).is_none());
         assert_eq!(principals.tokens(), 1);
         assert!(principals.user(UserId(1)).is_some());
+    }
+
+    #[test]
+    fn a_change_is_newer_than_what_a_load_finds() {
+        let principals = Principals::default();
+        let user = |status| User {
+            id: UserId(1),
+            username: "u".into(),
+            role: Role::User,
+            status,
+            group: "default".into(),
+            limits: Default::default(),
+        };
+        principals.put_token([1; 32], token(1));
+        let (first, second) = (principals.load(), principals.load());
+        principals.put_user(user(2));
+        principals.remove_token(TokenId(1));
+        for load in [first, second] {
+            load.finish(vec![user(1)], vec![([1; 32], token(1))]);
+            assert_eq!(principals.user(UserId(1)).unwrap().status, 2);
+            assert!(principals.token(&[1; 32]).is_none());
+        }
+        principals.load().finish(vec![user(1)], vec![]);
+        assert_eq!(principals.user(UserId(1)).unwrap().status, 1, "what was before a load is in it");
     }
 }

@@ -69,6 +69,7 @@ async fn a_request_is_explained_and_the_log_is_taken_along() {
         "an export searches as the list does: {found}"
     );
     assert_eq!(world.api("GET", "/api/log/export?format=pdf", None).await.status, 422);
+    world.verify();
 }
 
 #[tokio::test]
@@ -88,11 +89,14 @@ async fn old_rows_go_when_the_option_says_so() {
         engine: Engine::Sqlite,
         dir: tempfile::tempdir().unwrap(),
     };
-    sql(&file, "UPDATE magic_logs SET created_at = created_at - 31 * 86400 WHERE type = 2").await;
+    let month = 31 * 86_400;
+    sql(&file, &format!("UPDATE magic_logs SET created_at = created_at - {month} WHERE type = 2")).await;
+    sql(&file, &format!("UPDATE magic_ledger_events SET at_ms = at_ms - {month}000")).await;
     world.restart();
     let end = Instant::now() + Duration::from_secs(20);
     while !world.api("GET", "/api/log/?type=2", None).await.json()["data"].as_array().unwrap().is_empty() {
         assert!(Instant::now() < end);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    world.verify();
 }

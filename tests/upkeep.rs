@@ -90,6 +90,7 @@ async fn a_round_of_tests_disables_the_dead_and_enables_the_recovered() {
     until(&world, dead, |row| row["status"] == 1).await;
     let tests = world.api("GET", "/api/log/?type=5", None).await.json();
     assert!(tests["data"].as_array().unwrap().len() >= 4, "{tests}");
+    world.verify();
 }
 
 #[tokio::test]
@@ -109,6 +110,7 @@ async fn balances_and_models_are_asked_for() {
     assert_eq!(diff["removed"], json!(["new-model-2", "old-model"]));
     let asked = vendor.seen();
     assert!(asked.iter().all(|seen| seen.headers["authorization"] == "Bearer sk-a"), "the channel's own key");
+    world.verify();
 }
 
 #[tokio::test]
@@ -146,6 +148,7 @@ async fn many_are_changed_at_once_and_copied_with_their_keys() {
     let gone = batch(json!({ "ids": [ids[0], twin], "delete": true })).await.json();
     assert_eq!(gone["data"]["ids"].as_array().unwrap().len(), 2, "{gone}");
     assert_eq!(world.api("GET", &format!("/api/channel/{twin}"), None).await.status, 404);
+    world.verify();
 }
 
 #[tokio::test]
@@ -185,4 +188,5 @@ async fn root_is_told_by_the_pusher_or_else_by_mail() {
     until(&world, second, |row| row["status"] == 3).await;
     let letter = mail.take("root@example.com").await;
     assert!(letter.text().contains("second"), "{}", letter.text());
+    world.verify();
 }

@@ -16,6 +16,7 @@ pub mod prices;
 pub mod prompts;
 pub mod sessions;
 pub mod site;
+pub mod stats;
 pub mod tokens;
 pub mod totp;
 pub mod upkeep;

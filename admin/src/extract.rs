@@ -140,7 +140,7 @@ pub struct ListQuery {
     /// The page, from 0.
     #[serde(deserialize_with = "number")]
     p: Option<i64>,
-    /// Rows of a page: 10 unless given, 100 at most.
+    /// Rows of a page: 10 unless given (100 with a keyword: one-api's searches have no pages), 100 at most.
     #[serde(deserialize_with = "number")]
     page_size: Option<i64>,
     /// By what the list is sorted, where it can be.
@@ -151,7 +151,9 @@ pub struct ListQuery {
 
 impl ListQuery {
     pub fn page(&self) -> Page {
-        Page { order: self.order.clone().unwrap_or_default(), ..page_of(self.p, self.page_size) }
+        let searched = self.keyword.as_ref().is_some_and(|keyword| !keyword.is_empty());
+        let size = self.page_size.or(searched.then_some(100));
+        Page { order: self.order.clone().unwrap_or_default(), ..page_of(self.p, size) }
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::Deps;
 use crate::api::{
     accounts, audit, billing, channels, conformance, groups, keys, limits, logs, oauth, options, pay, prices,
-    prompts, sessions, site, tokens, totp, upkeep, users, vouchers,
+    prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -340,6 +340,12 @@ pub fn table() -> Vec<Route> {
     table.add("GET", "/api/log/explain/{id}", "A request by its id: attempts, timings, bill", logs::explain);
     table.add("GET", "/api/log/self", "The own log", logs::mine);
     table.add("GET", "/api/log/self/stat", "The sum of what the own log's filters choose", logs::my_stat);
+    table.add(
+        "GET",
+        "/api/stats",
+        "Charts: sums of the log by time and model, user, token, channel or group",
+        stats::chart,
+    );
     table.0
 }
 

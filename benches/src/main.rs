@@ -5,6 +5,7 @@ mod bare;
 mod compare;
 mod convert;
 mod growth;
+mod lists;
 mod load;
 mod measure;
 mod peers;
@@ -67,6 +68,23 @@ enum Command {
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
+    /// The management API's lists on millions of rows, in SQLite and PostgreSQL
+    Lists {
+        #[arg(long)]
+        magic: PathBuf,
+        /// Rows of the log
+        #[arg(long, default_value_t = 10_000_000)]
+        rows: u64,
+        /// Calls of each list, one at a time and again eight at a time
+        #[arg(long, default_value_t = 200)]
+        calls: usize,
+        /// A database to fill once and keep: `sqlite:PATH` or `postgres://…`
+        #[arg(long)]
+        dsn: Option<String>,
+        /// Only lists whose name contains one of these, separated by commas
+        #[arg(long, default_value = "")]
+        only: String,
+    },
     /// A load alone, for profiling what is already running
     Load {
         #[arg(long)]
@@ -106,6 +124,7 @@ fn main() -> ExitCode {
         Command::Compare { magic, rounds, seconds } => compare::run(&magic, rounds, seconds),
         Command::Convert { magic, rounds, seconds } => convert::run(&magic, rounds, seconds),
         Command::Growth { magic, rounds, seconds } => growth::run(&magic, rounds, seconds),
+        Command::Lists { magic, rows, calls, dsn, only } => lists::run(&magic, rows, calls, dsn, &only),
         Command::Load { to, work, connections, rate, seconds } => {
             compare::load(to, work, connections, rate, seconds)
         }

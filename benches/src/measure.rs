@@ -11,11 +11,21 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command, pinned to a core where `taskset` is there, and waits until it listens.
+    /// Starts a command, pinned to a core, and waits until it listens.
     pub fn start(command: Command, core: usize, address: SocketAddr) -> Result<Process, String> {
+        Self::start_on(command, &core.to_string(), address, Duration::from_secs(20))
+    }
+
+    /// Starts a command on some cores (`0-1023`: all there are).
+    pub fn start_on(
+        command: Command,
+        cores: &str,
+        address: SocketAddr,
+        patience: Duration,
+    ) -> Result<Process, String> {
         let program = command.get_program();
         let mut pinned = Command::new("taskset");
-        pinned.arg("-c").arg(core.to_string()).arg(program).args(command.get_args());
+        pinned.arg("-c").arg(cores).arg(program).args(command.get_args());
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
                 pinned.env(name, value);
@@ -23,7 +33,7 @@ impl Process {
         }
         let child = pinned.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
         let process = Process { child, address };
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + patience;
         while std::net::TcpStream::connect(address).is_err() {
             if Instant::now() > until {
                 return Err(format!("{} does not listen", program.display()));

@@ -3,11 +3,14 @@
 use crate::measure::{Process, free, have};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The token of the load.
 pub const KEY: &str = "sk-benchkey0123456789";
 /// Root's, for the management API.
 pub const ACCESS: &str = "benchaccesstoken0123456789abcdef";
+/// What the gateway seals its secrets under, where the data is not its own folder's.
+pub const MASTER_KEY: &str = "a master key of the benches";
 
 fn own() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|error| error.to_string())
@@ -79,6 +82,11 @@ pub fn nginx(vendor: &Process, dir: &Path) -> Result<Option<Process>, String> {
 /// The gateway with everything on: a customer with a balance, prices, a journal, a database. `dir` may hold
 /// the data of an earlier life.
 pub fn magic(binary: &Path, vendor: &Process, dir: &Path) -> Result<Process, String> {
+    magic_on(binary, vendor, dir, None)
+}
+
+/// [`magic`] on a database elsewhere, and on all cores: the lists are the database's work.
+pub fn magic_on(binary: &Path, vendor: &Process, dir: &Path, dsn: Option<&str>) -> Result<Process, String> {
     let address = free()?;
     let config = format!(
         "[server]\nlisten = [\"{address}\"]\nthreads = 1\ndata_dir = {:?}\n\
@@ -93,5 +101,7 @@ pub fn magic(binary: &Path, vendor: &Process, dir: &Path) -> Result<Process, Str
     let mut command = Command::new(binary);
     command.arg("--config").arg(&file).env("RUST_LOG", "warn").env("GLOBAL_API_RATE_LIMIT", "0");
     command.stdout(Stdio::null());
-    Process::start(command, 1, address)
+    let Some(dsn) = dsn else { return Process::start(command, 1, address) };
+    command.env("SQL_DSN", dsn).env("MAGIC_MASTER_KEY", MASTER_KEY);
+    Process::start_on(command, "0-1023", address, Duration::from_secs(600))
 }

@@ -5,6 +5,7 @@ use super::context::Ctx;
 use crate::gateway::Gateway;
 use bytes::Bytes;
 use magic_domain::fault::{Code, Fault};
+use magic_domain::ids::RequestId;
 use magic_domain::principal::Role;
 use magic_wire::chat::Dialect;
 use pingora_error::Result;
@@ -13,6 +14,13 @@ use pingora_proxy::Session;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
+
+/// Names the request in an answer, also as one-api did: every answer of ours has both.
+pub fn identify(head: &mut ResponseHeader, id: &RequestId) -> Result<()> {
+    let id = id.to_string();
+    head.insert_header("x-request-id", id.as_str())?;
+    head.insert_header("x-oneapi-request-id", id.as_str())
+}
 
 /// Writes a JSON answer.
 pub async fn json(session: &mut Session, ctx: &Ctx, status: u16, body: &Value) -> Result<()> {
@@ -33,7 +41,7 @@ pub async fn bytes(
     }
     head.insert_header("content-type", "application/json")?;
     head.insert_header("content-length", body.len())?;
-    head.insert_header("x-request-id", ctx.id.to_string())?;
+    identify(&mut head, &ctx.id)?;
     head.insert_header("access-control-allow-origin", "*")?;
     session.write_response_header(Box::new(head), false).await?;
     session.write_response_body(Some(body), true).await
@@ -68,7 +76,7 @@ pub(super) async fn metrics(
     let mut head = ResponseHeader::build_no_case(200, Some(3))?;
     head.insert_header("content-type", "text/plain; version=0.0.4")?;
     head.insert_header("content-length", text.len())?;
-    head.insert_header("x-request-id", ctx.id.to_string())?;
+    identify(&mut head, &ctx.id)?;
     session.write_response_header(Box::new(head), false).await?;
     session.write_response_body(Some(Bytes::from(text)), true).await?;
     Ok(())

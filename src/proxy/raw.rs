@@ -101,5 +101,5 @@ pub fn answered(head: &mut ResponseHeader, id: &RequestId) -> pingora_error::Res
     for name in ["connection", "keep-alive", "set-cookie", "alt-svc", "strict-transport-security"] {
         head.remove_header(name);
     }
-    head.insert_header("x-request-id", id.to_string())
+    super::answer::identify(head, id)
 }

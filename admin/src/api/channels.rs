@@ -361,6 +361,8 @@ pub struct KnownModel {
     object: &'static str,
     created: i64,
     owned_by: &'static str,
+    /// Always empty; one-api's clients expect the member.
+    permission: Vec<String>,
     root: String,
     parent: Option<String>,
 }
@@ -373,15 +375,18 @@ pub struct KnownModels {
 
 /// Every known model as OpenAI lists them, without the envelope (one-api's shape).
 pub async fn openai_models(_caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Bare<KnownModels>> {
-    let mut seen = std::collections::BTreeSet::new();
-    for (_, _, _, models) in deps.live.model_lists() {
-        seen.extend(models.iter().cloned());
+    let mut owners = BTreeMap::new();
+    for (_, vendor, _, models) in deps.live.model_lists() {
+        for model in models {
+            owners.entry(model.clone()).or_insert(vendor);
+        }
     }
-    let data = seen.into_iter().map(|name| KnownModel {
+    let data = owners.into_iter().map(|(name, vendor)| KnownModel {
         id: name.clone(),
         object: "model",
         created: 1_626_777_600,
-        owned_by: "",
+        owned_by: vendor,
+        permission: vec![],
         root: name,
         parent: None,
     });

@@ -4,7 +4,7 @@ use crate::Deps;
 use crate::answer::{Answer, Download, Listed, list, ok};
 use crate::error::{Result, bad_request, invalid, not_found};
 use crate::extract::{Query, number, page_of};
-use crate::guard::{Admin, AnyUser, Caller, Root};
+use crate::guard::{Admin, AnyUser, Caller};
 use crate::json::{self, Log};
 use actix_web::{HttpResponse, web};
 use magic_domain::ids::UserId;
@@ -328,7 +328,7 @@ pub struct Until {
 }
 
 pub async fn delete(
-    _caller: Caller<Root>,
+    _caller: Caller<Admin>,
     deps: web::Data<Deps>,
     query: Query<Until>,
 ) -> Result<Answer<u64>> {

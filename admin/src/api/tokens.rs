@@ -103,7 +103,8 @@ pub async fn create(
     let new = NewToken {
         user_id: caller.user.id,
         name: change.name.unwrap_or_default(),
-        expired_time: change.expired_time.unwrap_or(-1),
+        // one-api makes one that never expires of a zero: forms send it for "not set".
+        expired_time: change.expired_time.filter(|time| *time != 0).unwrap_or(-1),
         remain: change.remain.unwrap_or_default(),
         unlimited: change.unlimited.unwrap_or(false),
         models: change.models.unwrap_or_default(),

@@ -6,6 +6,9 @@ use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Members of [`Channel::config`] that are secrets (oneapi.md §3.10): kept sealed, never given back.
+pub const SECRET_CONFIG: &[&str] = &["ak", "sk", "vertex_ai_adc"];
+
 /// Numbers as in one-api: 1 enabled, 2 disabled by a person, 3 disabled automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "i64", into = "i64")]
@@ -92,7 +95,7 @@ pub struct Channel {
     pub headers: BTreeMap<String, String>,
     /// Top-level parameters set in the body of calls to the vendor.
     pub params: serde_json::Map<String, serde_json::Value>,
-    /// Per-type settings: `api_version`, `region`, `library_id` … (one-api's `config`).
+    /// Per-type settings: `api_version`, `region`, `library_id` … (one-api's `config`), secrets among them.
     pub config: BTreeMap<String, String>,
 }
 

@@ -2,12 +2,12 @@
 //! changes has no key any more.
 
 use crate::capabilities::forget;
-use crate::db::{Arg, Row, Tx, TxError, args};
+use crate::db::{Arg, Row, Tx, TxError, args, beginning, sorted};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
-use crate::users::{Page, escape_like};
+use crate::users::Page;
 use crate::{DB, keys, now, random_id, split_list};
-use magic_domain::channel::{Channel, ChannelStatus};
+use magic_domain::channel::{Channel, ChannelStatus, SECRET_CONFIG};
 use magic_domain::ids::ChannelId;
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 /// A row of a channel. Its key is not in it: only the last characters.
 #[derive(Debug, Clone)]
 pub struct ChannelRow {
-    /// All that routing needs; `key` and `proxy` are empty unless the row was loaded for the proxy.
+    /// All that routing needs; `key`, `proxy` and the secrets of `config` are empty unless the row was loaded for the
+    /// proxy.
     pub channel: Channel,
     pub key_tail: String,
     pub disabled_reason: String,
@@ -34,6 +35,8 @@ pub struct ChannelRow {
     uid: String,
     key_sealed: String,
     proxy_sealed: String,
+    /// The secrets of the config, by name; in `channel.config` they are blank.
+    config_sealed: BTreeMap<String, String>,
 }
 
 /// A channel to be made.
@@ -52,6 +55,8 @@ fn read(row: &Row) -> Result<ChannelRow> {
     let system_prompt = row.text(22)?;
     let ca = row.text(25)?;
     let proxy_sealed = row.text(24)?;
+    let mut config = config_of(&row.text(21)?);
+    let config_sealed = take_secrets(&mut config);
     let json = |text: String| if text.is_empty() { "{}".to_owned() } else { text };
     Ok(ChannelRow {
         channel: Channel {
@@ -76,7 +81,7 @@ fn read(row: &Row) -> Result<ChannelRow> {
             timeouts: serde_json::from_str(&json(row.text(27)?)).unwrap_or_default(),
             headers: serde_json::from_str(&json(row.text(28)?)).unwrap_or_default(),
             params: serde_json::from_str(&json(row.text(29)?)).unwrap_or_default(),
-            config: config_of(&row.text(21)?),
+            config,
         },
         uid: row.text(1)?,
         key_sealed: row.text(3)?,
@@ -91,6 +96,7 @@ fn read(row: &Row) -> Result<ChannelRow> {
         used: Nano(row.int(18)?),
         has_proxy: !proxy_sealed.is_empty(),
         proxy_sealed,
+        config_sealed,
         owner: row.text(30)?,
         key_count: row.int(31)?,
     })
@@ -122,6 +128,43 @@ pub(crate) fn place(uid: &str, host: &str) -> String {
     format!("magic_channels/{uid}/{host}")
 }
 
+/// Bound to the host like the key: they are credentials of the same account.
+fn config_place(uid: &str, name: &str, host: &str) -> String {
+    place(uid, &format!("config/{name}/{host}"))
+}
+
+/// Takes the secrets out of a config as it is stored; blanks stay where they were.
+fn take_secrets(config: &mut BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let taken = SECRET_CONFIG.iter().filter_map(|name| {
+        let value = config.get_mut(*name).filter(|value| !value.is_empty())?;
+        Some(((*name).to_owned(), std::mem::take(value)))
+    });
+    taken.collect()
+}
+
+/// The secrets of a row's config. Rows of earlier versions hold them as they are.
+fn opened_config(inner: &Inner, row: &ChannelRow) -> Result<BTreeMap<String, String>> {
+    let host = host_of(row.channel.kind, &row.channel.base_url);
+    let open = |(name, stored): (&String, &String)| {
+        let value = match stored.starts_with("v1:") {
+            true => inner.vault.open(stored, &config_place(&row.uid, name, &host))?.expose().to_owned(),
+            false => stored.clone(),
+        };
+        Ok((name.clone(), value))
+    };
+    row.config_sealed.iter().map(open).collect()
+}
+
+fn sealed_config(inner: &Inner, c: &Channel, uid: &str) -> Result<BTreeMap<String, String>> {
+    let host = host_of(c.kind, &c.base_url);
+    let mut config = c.config.clone();
+    for (name, value) in take_secrets(&mut config) {
+        let sealed = inner.vault.seal(&Secret::new(value), &config_place(uid, &name, &host))?;
+        config.insert(name, sealed);
+    }
+    Ok(config)
+}
+
 fn values(inner: &Inner, new: &NewChannel, uid: &str) -> Result<Vec<Arg>> {
     let c = &new.channel;
     let json = |value: serde_json::Result<String>| value.map_err(|e| StoreError::Internal(e.to_string()));
@@ -142,7 +185,7 @@ fn values(inner: &Inner, new: &NewChannel, uid: &str) -> Result<Vec<Arg>> {
         c.groups.join(","),
         json(serde_json::to_string(&c.model_mapping))?,
         c.priority,
-        json(serde_json::to_string(&c.config))?,
+        json(serde_json::to_string(&sealed_config(inner, c, uid)?))?,
         c.system_prompt.clone().unwrap_or_default(),
         c.tags.join(","),
         inner.vault.seal(&proxy, &place(uid, "proxy"))?,
@@ -211,11 +254,15 @@ pub(crate) async fn is_still(tx: &mut Tx, inner: &Inner, loaded: &Channel) -> Re
 /// The channel of a row with its key; without one where it does not open.
 fn opened(inner: &Inner, row: ChannelRow) -> Channel {
     let here = place(&row.uid, &host_of(row.channel.kind, &row.channel.base_url));
-    Channel { key: inner.vault.open(&row.key_sealed, &here).unwrap_or_default(), ..row.channel }
+    let key = inner.vault.open(&row.key_sealed, &here).unwrap_or_default();
+    let secrets = opened_config(inner, &row).unwrap_or_default();
+    let mut channel = Channel { key, ..row.channel };
+    channel.config.extend(secrets);
+    channel
 }
 
-/// Writes every field. An empty key keeps the stored one, unless the host has changed: then it is gone. What was
-/// found out about another account is forgotten.
+/// Writes every field. An empty key, or a secret of the config that is empty or missing, keeps the stored one, unless
+/// the host has changed: then it is gone. What was found out about another account is forgotten.
 pub(crate) async fn write(tx: &mut Tx, inner: &Inner, id: i64, new: &NewChannel) -> Result<(), TxError> {
     let sql = format!("SELECT {COLUMNS} FROM magic_channels WHERE id = ?");
     let row = tx.one(&sql, args![id]).await?.ok_or(StoreError::NotFound("channel"))?;
@@ -228,6 +275,13 @@ pub(crate) async fn write(tx: &mut Tx, inner: &Inner, id: i64, new: &NewChannel)
     }
     if old_host != new_host {
         keys::forget(tx, id).await?;
+    } else {
+        for (name, value) in opened_config(inner, &before)? {
+            let kept = new.channel.config.entry(name).or_default();
+            if kept.is_empty() {
+                *kept = value;
+            }
+        }
     }
     let sets: Vec<String> =
         VALUE_COLUMNS.split(", ").map(|column| format!("{} = ?", column.trim())).collect();
@@ -293,11 +347,9 @@ impl Store {
             let mut condition = "1 = 1".to_owned();
             let mut args = Vec::new();
             if let Some(keyword) = keyword.filter(|keyword| !keyword.is_empty()) {
-                condition.push_str(" AND (id = ? OR name LIKE ? ESCAPE '!')");
-                args.extend(args![
-                    keyword.parse::<i64>().unwrap_or(-1),
-                    format!("{}%", escape_like(&keyword))
-                ]);
+                condition.push_str(&format!(" AND (id = ? OR {})", inner.db.engine().begins("name")));
+                args.push(Arg::Int(keyword.parse().unwrap_or(-1)));
+                args.extend(beginning(&keyword));
             }
             let total = inner
                 .db
@@ -305,9 +357,7 @@ impl Store {
                 .await?;
             let total = total.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             args.extend(args![page.limit, page.offset]);
-            let sql = format!(
-                "SELECT {COLUMNS} FROM magic_channels WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"
-            );
+            let sql = sorted("magic_channels", COLUMNS, &condition, "id DESC");
             let rows = inner.db.fetch(&sql, args).await?;
             Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
         })
@@ -450,6 +500,8 @@ fn with_secrets(inner: &Inner, mut row: ChannelRow) -> Result<ChannelRow> {
     row.channel.key = inner.vault.open(&row.key_sealed, &here)?;
     let proxy = inner.vault.open(&row.proxy_sealed, &place(&row.uid, "proxy"))?;
     row.channel.proxy = (!proxy.is_empty()).then(|| proxy.expose().to_owned());
+    let secrets = opened_config(inner, &row)?;
+    row.channel.config.extend(secrets);
     Ok(row)
 }
 

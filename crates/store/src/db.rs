@@ -303,6 +303,21 @@ impl Engine {
         }
     }
 
+    /// A column that no index is to be used for: the rows are few already, found by something else.
+    pub fn unindexed(self, column: &str) -> String {
+        match self {
+            Engine::Sqlite => format!("+{column}"),
+            Engine::MySql | Engine::Postgres => format!("COALESCE({column}, {column})"),
+        }
+    }
+
+    /// That a text begins with another, upper and lower case apart, in a form that an index finds; its two arguments
+    /// are [`beginning`]s.
+    pub fn begins(self, column: &str) -> String {
+        let bytes = if self == Engine::Postgres { " COLLATE \"C\"" } else { "" };
+        format!("({column}{bytes} >= ? AND {column}{bytes} < ?)")
+    }
+
     /// An upsert of one row: `keys` decide whether it exists.
     pub fn upsert(self, table: &str, keys: &[&str], columns: &[&str]) -> String {
         let all: Vec<&str> = keys.iter().chain(columns).copied().collect();
@@ -322,6 +337,20 @@ impl Engine {
             }
         }
     }
+}
+
+/// A page of a list (`LIMIT ? OFFSET ?`): only ids are sorted, not whole rows.
+pub(crate) fn sorted(table: &str, columns: &str, condition: &str, order: &str) -> String {
+    format!(
+        "SELECT {columns} FROM {table} WHERE id IN (SELECT id FROM \
+         (SELECT id FROM {table} WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?) AS page) ORDER BY {order}"
+    )
+}
+
+/// The bounds of the texts that begin with a text, for [`Engine::begins`].
+pub(crate) fn beginning(text: &str) -> [Arg; 2] {
+    let text: String = text.chars().take(100).collect();
+    [Arg::Text(text.clone()), Arg::Text(text + "\u{10ffff}")]
 }
 
 /// Errors inside a transaction keep the driver's, so that contention can be told apart.

@@ -140,12 +140,13 @@ impl Store {
         let batch = Arc::new(batch);
         self.run_for(Duration::from_secs(30), move |inner| async move {
             let separate = inner.separate_logs;
-            if separate {
+            let logged = crate::logs::wanted(&inner.db).await?;
+            if separate && logged {
                 // The logs' database can't share the transaction. Its rows go first and are skipped by their
                 // request's id when the batch comes again.
                 crate::logs::write_separately(&inner.logs, &batch).await?;
             }
-            transaction!(inner.db, |tx| { post(tx, &epoch, &batch, separate).await? })
+            transaction!(inner.db, |tx| { post(tx, &epoch, &batch, logged, separate).await? })
         })
         .await
     }
@@ -301,7 +302,13 @@ struct Sum {
     calls: i64,
 }
 
-async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) -> Result<Posted, TxError> {
+async fn post(
+    tx: &mut Tx,
+    epoch: &str,
+    batch: &[Settlement],
+    logged: bool,
+    separate: bool,
+) -> Result<Posted, TxError> {
     let known = known(tx, batch).await?;
     let mut fresh: Vec<&Settlement> =
         batch.iter().filter(|call| !known.contains(&call.opening.id.to_string())).collect();
@@ -311,7 +318,7 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
     if fresh.is_empty() {
         return Ok(posted);
     }
-    write_events(tx, &fresh).await?;
+    write_events(tx, &fresh, logged).await?;
     let mut users: BTreeMap<i64, Sum> = BTreeMap::new();
     let mut tokens: BTreeMap<(i64, bool), Sum> = BTreeMap::new();
     let mut channels: BTreeMap<i64, Sum> = BTreeMap::new();
@@ -356,7 +363,7 @@ async fn post(tx: &mut Tx, epoch: &str, batch: &[Settlement], separate: bool) ->
         tx.exec("UPDATE magic_channel_keys SET used = used + ? WHERE id = ?", args![sum.cost, *id]).await?;
     }
     crate::spent::add(tx, epoch, &fresh).await?;
-    if !separate {
+    if logged && !separate {
         crate::logs::write_calls(tx, &fresh).await?;
     }
     Ok(posted)
@@ -376,19 +383,23 @@ async fn known(tx: &mut Tx, batch: &[Settlement]) -> Result<HashSet<String>, TxE
     rows.iter().map(|row| row.text(0).map_err(TxError::from)).collect()
 }
 
-async fn write_events(tx: &mut Tx, fresh: &[&Settlement]) -> Result<(), TxError> {
+/// `logged`: a row of the log goes with them; else the event says so, for the proof of the books.
+async fn write_events(tx: &mut Tx, fresh: &[&Settlement], logged: bool) -> Result<(), TxError> {
     let (mut events, mut entries) = (Vec::new(), Vec::new());
     for call in fresh {
         let id = call.opening.id.to_string();
         for event in call.events() {
-            let detail = match event.phase {
+            let mut detail = match event.phase {
                 Phase::Settle => serde_json::json!({
                     "usage": call.closing.usage, "rates": call.closing.rates,
                     "ratio": call.opening.ratio, "cost": call.closing.cost,
-                })
-                .to_string(),
-                _ => String::new(),
+                }),
+                _ => serde_json::Value::Null,
             };
+            if !logged {
+                detail["unlogged"] = true.into();
+            }
+            let detail = if detail.is_null() { String::new() } else { detail.to_string() };
             events.extend(args![
                 &id,
                 event.phase.name(),
@@ -412,10 +423,21 @@ const STEPS: &[usize] = &[64, 16, 4, 1];
 
 /// Inserts many rows with few statements.
 pub(crate) async fn rows(tx: &mut Tx, into: &str, columns: usize, args: Vec<Arg>) -> Result<(), TxError> {
+    rows_with(tx, into, columns, args, "").await
+}
+
+/// [`rows`] with the end of the statement: what happens to rows that are there.
+pub(crate) async fn rows_with(
+    tx: &mut Tx,
+    into: &str,
+    columns: usize,
+    args: Vec<Arg>,
+    tail: &str,
+) -> Result<(), TxError> {
     let row = format!("({})", vec!["?"; columns].join(", "));
     let mut left = args.into_iter();
     for step in STEPS {
-        let sql = format!("INSERT INTO {into} VALUES {}", vec![row.as_str(); *step].join(", "));
+        let sql = format!("INSERT INTO {into} VALUES {}{tail}", vec![row.as_str(); *step].join(", "));
         while left.len() >= step * columns {
             tx.exec(&sql, left.by_ref().take(step * columns).collect()).await?;
         }

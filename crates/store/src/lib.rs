@@ -33,6 +33,7 @@ pub mod sessions;
 pub mod settings;
 pub mod signin;
 pub mod spent;
+pub mod stats;
 pub mod tokens;
 pub mod totp;
 pub mod users;

@@ -1,6 +1,6 @@
 //! The log: a row per call, with the arithmetic of its bill, and a row per change of a balance.
 
-use crate::db::{Arg, Db, Row, Tx, TxError, args};
+use crate::db::{Arg, Db, Engine, Row, Tx, TxError, args};
 use crate::error::Result;
 use crate::ledger::rows;
 use crate::now;
@@ -69,7 +69,10 @@ pub(crate) const COLUMNS: &str = "user_id, created_at, type, content, username, 
 pub(crate) const COUNT: usize = 21;
 
 /// Texts are looked for in so many of the newest rows: no index helps there.
-pub const SEARCH_MAX: i64 = 100_000;
+pub const SEARCH_MAX: i64 = 20_000;
+
+/// A filter with more rows is not rare: they are not counted on.
+const RARE_MAX: i64 = 20_000;
 
 /// Totals are counted up to here; more is "10,000+".
 pub const TOTAL_MAX: i64 = 10_000;
@@ -152,6 +155,12 @@ fn call_args(call: &Settlement) -> Vec<Arg> {
     ]
 }
 
+/// Whether calls are to be logged (the option `LogConsumeEnabled`).
+pub(crate) async fn wanted(db: &Db) -> Result<bool> {
+    let row = db.one("SELECT value FROM magic_options WHERE name = 'LogConsumeEnabled'", vec![]).await?;
+    Ok(row.map(|row| row.text(0)).transpose()?.is_none_or(|value| value == "true"))
+}
+
 pub(crate) async fn write_calls(tx: &mut Tx, calls: &[&Settlement]) -> Result<(), TxError> {
     let args = calls.iter().flat_map(|call| call_args(call)).collect();
     rows(tx, &format!("magic_logs ({COLUMNS})"), COUNT, args).await?;
@@ -216,7 +225,7 @@ pub(crate) async fn write_note(
 
 impl LogFilter {
     /// The filter as SQL. A name that somebody has now stands for the account, so that its index finds the rows.
-    async fn prepared(mut self, inner: &Inner) -> Result<(LogFilter, String, Vec<Arg>)> {
+    async fn prepared(mut self, inner: &Inner) -> Result<Prepared> {
         if self.user_id.is_none() && !self.username.is_empty() {
             let sql = "SELECT id FROM magic_users WHERE username = ?";
             if let Some(row) = inner.db.one(sql, args![&self.username]).await? {
@@ -224,49 +233,132 @@ impl LogFilter {
                 self.username.clear();
             }
         }
-        let (mut condition, mut args) = self.condition();
-        if !self.keyword.is_empty() {
+        self.read_keyword();
+        let engine = inner.logs.engine();
+        // No index finds a text's beginning, or a name that nobody has now.
+        let searching = !self.keyword.is_empty() || !self.username.is_empty();
+        let lead = match (searching, engine) {
+            (true, _) => Lead::None,
+            (false, Engine::Sqlite) => self.rarest(&inner.logs).await?,
+            (false, _) => Lead::Any,
+        };
+        let (mut sql, mut args) = self.condition(engine, lead);
+        if searching {
             let newest = inner.logs.one("SELECT MAX(id) FROM magic_logs", vec![]).await?;
             let newest = newest.map(|row| row.int(0)).transpose()?.unwrap_or(0);
-            condition.push_str(" AND id > ? AND (content LIKE ? ESCAPE '!' OR request_id = ? OR type = ?)");
-            let like = format!("{}%", crate::users::escape_like(&self.keyword));
-            let number = self.keyword.parse::<i64>().unwrap_or(-1);
-            args.extend(args![newest - SEARCH_MAX, like, &self.keyword, number]);
+            sql.push_str(" AND id > ?");
+            args.push(Arg::Int(newest - SEARCH_MAX));
         }
-        Ok((self, condition, args))
+        if !self.keyword.is_empty() {
+            sql.push_str(" AND content LIKE ? ESCAPE '!'");
+            args.push(Arg::Text(format!("{}%", crate::users::escape_like(&self.keyword))));
+        }
+        let order = match searching {
+            true => format!("{} DESC, id DESC", engine.unindexed("created_at")),
+            false => "created_at DESC, id DESC".to_owned(),
+        };
+        Ok(Prepared { filter: self, sql, args, order })
     }
 
-    fn condition(&self) -> (String, Vec<Arg>) {
-        let mut parts = vec!["1 = 1"];
-        let mut args: Vec<Arg> = Vec::new();
-        let mut add = |wanted: bool, part: &'static str, arg: Arg| {
+    /// A keyword that is a type's number, or has the form of a request's id, is one: their indexes find all rows.
+    fn read_keyword(&mut self) {
+        let keyword = self.keyword.as_str();
+        if self.kind == 0
+            && keyword.len() < 3
+            && let Ok(kind) = keyword.parse()
+        {
+            self.kind = kind;
+        } else if self.request_id.is_empty()
+            && keyword.len() >= 20
+            && keyword.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            self.request_id = self.keyword.clone();
+        } else {
+            return;
+        }
+        self.keyword.clear();
+    }
+
+    /// The columns that must have one value, those that usually have the fewest rows of a value first.
+    fn equalities(&self) -> Vec<(&'static str, Arg)> {
+        let mut all = Vec::new();
+        let mut add = |wanted: bool, column: &'static str, arg: Arg| {
             if wanted {
-                parts.push(part);
-                args.push(arg);
+                all.push((column, arg));
             }
         };
-        add(self.user_id.is_some(), "user_id = ?", Arg::Int(self.user_id.map_or(0, |id| id.0)));
-        add(self.kind != 0, "type = ?", Arg::Int(self.kind));
-        add(self.start > 0, "created_at >= ?", Arg::Int(self.start));
-        add(self.end > 0, "created_at <= ?", Arg::Int(self.end));
-        add(!self.username.is_empty(), "username = ?", Arg::from(&self.username));
-        add(!self.token_name.is_empty(), "token_name = ?", Arg::from(&self.token_name));
-        add(!self.model_name.is_empty(), "model_name = ?", Arg::from(&self.model_name));
-        add(self.channel != 0, "channel_id = ?", Arg::Int(self.channel));
-        add(!self.request_id.is_empty(), "request_id = ?", Arg::from(&self.request_id));
-        (parts.join(" AND "), args)
+        add(!self.request_id.is_empty(), "request_id", Arg::from(&self.request_id));
+        add(self.user_id.is_some(), "user_id", Arg::Int(self.user_id.map_or(0, |id| id.0)));
+        add(self.channel != 0, "channel_id", Arg::Int(self.channel));
+        add(!self.model_name.is_empty(), "model_name", Arg::from(&self.model_name));
+        add(!self.token_name.is_empty(), "token_name", Arg::from(&self.token_name));
+        add(!self.username.is_empty(), "username", Arg::from(&self.username));
+        add(self.kind != 0, "type", Arg::Int(self.kind));
+        all
+    }
+
+    /// SQLite takes any of several indexes, as it keeps no statistics: here is which of the filters has the fewest rows.
+    async fn rarest(&self, logs: &Db) -> Result<Lead> {
+        let all = self.equalities();
+        let mut best = (i64::MAX, Lead::Any);
+        if all.len() < 2 {
+            return Ok(best.1);
+        }
+        for (column, arg) in all {
+            let most = best.0.min(RARE_MAX);
+            let sql =
+                format!("SELECT COUNT(*) FROM (SELECT 1 FROM magic_logs WHERE {column} = ? LIMIT {most})");
+            let count = logs.one(&sql, vec![arg]).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+            if count < best.0 {
+                best = (count, Lead::Column(column));
+            }
+        }
+        Ok(best.1)
+    }
+
+    /// The filter as SQL. `lead`: by what the rows are to be found.
+    pub(crate) fn condition(&self, engine: Engine, lead: Lead) -> (String, Vec<Arg>) {
+        let (mut sql, mut args) = ("1 = 1".to_owned(), Vec::new());
+        for (column, arg) in self.equalities() {
+            let column = match lead {
+                Lead::Any => column.to_owned(),
+                Lead::Column(leading) if leading == column => column.to_owned(),
+                _ => engine.unindexed(column),
+            };
+            sql.push_str(&format!(" AND {column} = ?"));
+            args.push(arg);
+        }
+        if self.start > 0 {
+            sql.push_str(" AND created_at >= ?");
+            args.push(Arg::Int(self.start));
+        }
+        if self.end > 0 {
+            sql.push_str(" AND created_at <= ?");
+            args.push(Arg::Int(self.end));
+        }
+        (sql, args)
     }
 }
 
+/// Which columns of a filter may find its rows by their index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lead {
+    Any,
+    Column(&'static str),
+    None,
+}
+
+/// A filter as SQL.
+struct Prepared {
+    filter: LogFilter,
+    sql: String,
+    args: Vec<Arg>,
+    order: String,
+}
+
 /// Rows of a condition, newest first, from where the filter's walk stands.
-async fn page(
-    logs: &Db,
-    filter: &LogFilter,
-    mut condition: String,
-    mut args: Vec<Arg>,
-    offset: i64,
-    limit: i64,
-) -> Result<Vec<LogRow>> {
+async fn page(logs: &Db, prepared: Prepared, offset: i64, limit: i64) -> Result<Vec<LogRow>> {
+    let Prepared { filter, sql: mut condition, mut args, order } = prepared;
     if filter.before > 0 {
         let sql = "SELECT created_at FROM magic_logs WHERE id = ?";
         match logs.one(sql, args![filter.before]).await? {
@@ -283,9 +375,8 @@ async fn page(
         }
     }
     args.extend(args![limit, offset]);
-    let sql = format!(
-        "SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?"
-    );
+    let sql =
+        format!("SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?");
     logs.fetch(&sql, args).await?.iter().map(read).collect()
 }
 
@@ -306,10 +397,14 @@ impl Store {
     /// A page of the log, newest first, and how many rows there are (counted up to [`TOTAL_MAX`]).
     pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let (filter, condition, args) = filter.prepared(&inner).await?;
-            let sql = format!("SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {condition} LIMIT {TOTAL_MAX}) AS counted");
-            let total = inner.logs.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
-            Ok((page(&inner.logs, &filter, condition, args, offset, limit).await?, total))
+            let prepared = filter.prepared(&inner).await?;
+            let sql = format!(
+                "SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {} LIMIT {TOTAL_MAX}) AS counted",
+                prepared.sql
+            );
+            let total = inner.logs.one(&sql, prepared.args.clone()).await?;
+            let total = total.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+            Ok((page(&inner.logs, prepared, offset, limit).await?, total))
         })
         .await
     }
@@ -317,8 +412,8 @@ impl Store {
     /// The next rows of a walk over the log, without counting; `before` is where it stands.
     pub async fn log_page(&self, filter: LogFilter, limit: i64) -> Result<Vec<LogRow>> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let (filter, condition, args) = filter.prepared(&inner).await?;
-            page(&inner.logs, &filter, condition, args, 0, limit).await
+            let prepared = filter.prepared(&inner).await?;
+            page(&inner.logs, prepared, 0, limit).await
         })
         .await
     }
@@ -344,9 +439,13 @@ impl Store {
     /// What calls cost in sum.
     pub async fn log_cost(&self, filter: LogFilter) -> Result<Nano> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
-            let (_, condition, args) = LogFilter { kind: CONSUME, ..filter }.prepared(&inner).await?;
-            let sql = format!("SELECT {} FROM magic_logs WHERE {condition}", inner.logs.engine().sum("cost"));
-            let row = inner.logs.one(&sql, args).await?;
+            let prepared = LogFilter { kind: CONSUME, ..filter }.prepared(&inner).await?;
+            if let Some(cost) = crate::stats::cost(&inner.logs, &prepared.filter).await? {
+                return Ok(cost);
+            }
+            let (sum, condition) = (inner.logs.engine().sum("cost"), &prepared.sql);
+            let sql = format!("SELECT {sum} FROM magic_logs WHERE {condition}");
+            let row = inner.logs.one(&sql, prepared.args).await?;
             Ok(Nano(row.map(|row| row.int(0)).transpose()?.unwrap_or(0)))
         })
         .await
@@ -355,8 +454,13 @@ impl Store {
     /// Deletes rows older than a time, in steps, so that nobody waits for long; how many.
     pub async fn delete_logs(&self, before: i64) -> Result<u64> {
         self.run_for(Duration::from_secs(120), move |inner| async move {
+            let known =
+                inner.logs.one("SELECT value FROM magic_state WHERE name = 'logs_since'", vec![]).await?;
+            let known =
+                known.map(|row| row.text(0)).transpose()?.and_then(|text| text.parse().ok()).unwrap_or(0);
+            // What was cleared once stays cleared, whatever is cleared next.
             let upsert = inner.logs.engine().upsert("magic_state", &["name"], &["value"]);
-            inner.logs.exec(&upsert, args!["logs_since", before.to_string()]).await?;
+            inner.logs.exec(&upsert, args!["logs_since", before.max(known).to_string()]).await?;
             delete_older(&inner.logs, "magic_prompt_calls", before).await?;
             delete_older(&inner.logs, "magic_logs", before).await
         })
@@ -384,6 +488,17 @@ impl Store {
         since: i64,
     ) -> Result<Vec<(String, String, i64, Nano, i64, i64)>> {
         self.run_for(Duration::from_secs(10), move |inner| async move {
+            let shown = |day: i64| {
+                let day = chrono::DateTime::from_timestamp(day * 86_400, 0).unwrap_or_default();
+                day.format("%Y-%m-%d").to_string()
+            };
+            if let Some(days) = crate::stats::days(&inner.logs, user, since).await? {
+                let billed = days.into_iter().filter(|(_, sums)| sums.calls > sums.failed);
+                let row = |((day, model), sums): ((i64, String), crate::stats::Sums)| {
+                    (shown(day), model, sums.calls - sums.failed, sums.cost, sums.prompt_tokens, sums.completion_tokens)
+                };
+                return Ok(billed.map(row).collect());
+            }
             let engine = inner.logs.engine();
             let sql = format!(
                 "SELECT created_at / 86400 AS day, model_name, COUNT(*), {}, {}, {} FROM magic_logs \
@@ -393,15 +508,13 @@ impl Store {
                 engine.sum("completion_tokens"),
             );
             let sql = match engine {
-                crate::db::Engine::MySql => sql.replace("created_at / 86400", "created_at DIV 86400"),
+                Engine::MySql => sql.replace("created_at / 86400", "created_at DIV 86400"),
                 _ => sql,
             };
             let rows = inner.logs.fetch(&sql, args![user.0, since]).await?;
             rows.iter()
                 .map(|row| {
-                    let day = chrono::DateTime::from_timestamp(row.int(0)? * 86_400, 0).unwrap_or_default();
-                    let day = day.format("%Y-%m-%d").to_string();
-                    Ok((day, row.text(1)?, row.int(2)?, Nano(row.int(3)?), row.int(4)?, row.int(5)?))
+                    Ok((shown(row.int(0)?), row.text(1)?, row.int(2)?, Nano(row.int(3)?), row.int(4)?, row.int(5)?))
                 })
                 .collect()
         })

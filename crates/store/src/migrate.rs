@@ -17,6 +17,7 @@ const SQLITE: &[(i64, &str)] = &[
     (9, include_str!("../../../migrations/sqlite/0009_reminders.sql")),
     (10, include_str!("../../../migrations/sqlite/0010_prompts.sql")),
     (11, include_str!("../../../migrations/sqlite/0011_limits.sql")),
+    (12, include_str!("../../../migrations/sqlite/0012_stats.sql")),
     (13, include_str!("../../../migrations/sqlite/0013_orders.sql")),
     (14, include_str!("../../../migrations/sqlite/0014_price_history.sql")),
 ];
@@ -32,6 +33,7 @@ const MYSQL: &[(i64, &str)] = &[
     (9, include_str!("../../../migrations/mysql/0009_reminders.sql")),
     (10, include_str!("../../../migrations/mysql/0010_prompts.sql")),
     (11, include_str!("../../../migrations/mysql/0011_limits.sql")),
+    (12, include_str!("../../../migrations/mysql/0012_stats.sql")),
     (13, include_str!("../../../migrations/mysql/0013_orders.sql")),
     (14, include_str!("../../../migrations/mysql/0014_price_history.sql")),
 ];
@@ -47,6 +49,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (9, include_str!("../../../migrations/postgres/0009_reminders.sql")),
     (10, include_str!("../../../migrations/postgres/0010_prompts.sql")),
     (11, include_str!("../../../migrations/postgres/0011_limits.sql")),
+    (12, include_str!("../../../migrations/postgres/0012_stats.sql")),
     (13, include_str!("../../../migrations/postgres/0013_orders.sql")),
     (14, include_str!("../../../migrations/postgres/0014_price_history.sql")),
 ];

@@ -46,8 +46,8 @@ pub(crate) struct Inner {
 
 /// How long a call may take.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// How long bringing the schema up to date may take.
-const MIGRATION: Duration = Duration::from_secs(120);
+/// How long bringing the schema up to date may take: a new index on a year's log takes minutes.
+const MIGRATION: Duration = Duration::from_secs(3600);
 
 /// The store's runtime lives as long as the process: pools are bound to the runtime that made them.
 fn runtime() -> Result<&'static Runtime> {

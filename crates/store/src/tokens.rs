@@ -1,9 +1,9 @@
 //! API keys of users.
 
-use crate::db::{Arg, Row, Tx, TxError, args};
+use crate::db::{Arg, Row, Tx, TxError, args, beginning, sorted};
 use crate::error::{Result, StoreError};
 use crate::run::{Store, bump, transaction};
-use crate::users::{Page, escape_like};
+use crate::users::Page;
 use crate::{DB, now, split_list};
 use magic_domain::channel::Limits;
 use magic_domain::ids::{TokenId, UserId};
@@ -276,8 +276,9 @@ impl Store {
             let mut condition = "user_id = ?".to_owned();
             let mut args = args![user.0];
             if let Some(keyword) = keyword.filter(|keyword| !keyword.is_empty()) {
-                condition.push_str(" AND name LIKE ? ESCAPE '!'");
-                args.push(Arg::Text(format!("{}%", escape_like(&keyword))));
+                condition.push_str(" AND ");
+                condition.push_str(&inner.db.engine().begins("name"));
+                args.extend(beginning(&keyword));
             }
             let total = inner
                 .db
@@ -285,9 +286,7 @@ impl Store {
                 .await?;
             let total = total.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             args.extend(args![page.limit, page.offset]);
-            let sql = format!(
-                "SELECT {COLUMNS} FROM magic_tokens WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
-            );
+            let sql = sorted("magic_tokens", COLUMNS, &condition, order);
             let rows = inner.db.fetch(&sql, args).await?;
             Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
         })

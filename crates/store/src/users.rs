@@ -1,6 +1,6 @@
 //! Accounts.
 
-use crate::db::{Arg, Row, args};
+use crate::db::{Arg, Row, args, beginning, sorted};
 use crate::error::{Result, StoreError};
 use crate::ledger::{AdjustKind, Change};
 use crate::run::{Store, bump, transaction};
@@ -172,16 +172,26 @@ impl Store {
             let mut condition = "status <> 3".to_owned();
             let mut args = Vec::new();
             if let Some(keyword) = keyword.filter(|keyword| !keyword.is_empty()) {
-                let like = format!("{}%", escape_like(&keyword));
-                condition.push_str(
-                    " AND (id = ? OR username LIKE ? ESCAPE '!' OR email LIKE ? ESCAPE '!' OR display_name LIKE ? ESCAPE '!')",
-                );
-                args.extend(args![keyword.parse::<i64>().unwrap_or(-1), &like, &like, &like]);
+                let begins = |column| inner.db.engine().begins(column);
+                condition.push_str(&format!(
+                    " AND (id = ? OR {} OR {} OR {})",
+                    begins("username"),
+                    begins("email"),
+                    begins("display_name")
+                ));
+                args.push(Arg::Int(keyword.parse().unwrap_or(-1)));
+                // Addresses are kept in lower case.
+                for text in [&keyword, &keyword.to_lowercase(), &keyword] {
+                    args.extend(beginning(text));
+                }
             }
-            let total = inner.db.one(&format!("SELECT COUNT(*) FROM magic_users WHERE {condition}"), args.clone()).await?;
+            let total = inner
+                .db
+                .one(&format!("SELECT COUNT(*) FROM magic_users WHERE {condition}"), args.clone())
+                .await?;
             let total = total.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             args.extend(args![page.limit, page.offset]);
-            let sql = format!("SELECT {COLUMNS} FROM magic_users WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?");
+            let sql = sorted("magic_users", COLUMNS, &condition, order);
             let rows = inner.db.fetch(&sql, args).await?;
             Ok((rows.iter().map(read).collect::<Result<_>>()?, total))
         })

@@ -107,7 +107,7 @@ impl Store {
 
             let mut faults: Vec<String> = db
                 .fetch(
-                    "SELECT s.request_id FROM magic_ledger_events s WHERE s.phase = 'overrun' AND NOT EXISTS \
+                    "SELECT s.request_id FROM magic_ledger_events s WHERE s.phase = 'overrun' AND NOT EXISTS
                      (SELECT 1 FROM magic_ledger_events r WHERE r.request_id = s.request_id AND r.phase = 'settle')",
                     vec![],
                 )
@@ -116,13 +116,14 @@ impl Store {
                 .map(|row| row.text(0))
                 .collect::<Result<_>>()?;
             if !inner.separate_logs {
-                // Rows that were deleted by age are not missing.
+                // Rows that were deleted by age, or were never wanted, are not missing.
                 let since = db.one("SELECT value FROM magic_state WHERE name = 'logs_since'", vec![]).await?;
                 let since = since.map(|row| row.text(0)).transpose()?.and_then(|text| text.parse().ok()).unwrap_or(0i64);
                 let rows = db
                     .fetch(
-                        "SELECT r.request_id FROM magic_ledger_events r WHERE r.phase IN ('settle', 'void') AND r.at_ms >= ? AND NOT EXISTS \
-                         (SELECT 1 FROM magic_logs l WHERE l.request_id = r.request_id)",
+                        r#"SELECT r.request_id FROM magic_ledger_events r WHERE r.phase IN ('settle', 'void') AND r.at_ms >= ?
+                         AND r.detail NOT LIKE '%"unlogged":true%' AND NOT EXISTS
+                         (SELECT 1 FROM magic_logs l WHERE l.request_id = r.request_id)"#,
                         crate::db::args![since * 1000],
                     )
                     .await?;

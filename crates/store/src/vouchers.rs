@@ -2,11 +2,11 @@
 //! once: the row changes and the ledger event is written in one transaction, and the event's id is the voucher's,
 //! so that even a row that was set back by hand could not pay twice (SR-17).
 
-use crate::db::{Arg, Row, Tx, TxError, args};
+use crate::db::{Arg, Engine, Row, Tx, TxError, args, beginning, sorted};
 use crate::error::{Result, StoreError};
 use crate::ledger::{AdjustKind, Change, adjust};
 use crate::run::{Inner, Store, transaction};
-use crate::users::{Page, escape_like};
+use crate::users::Page;
 use crate::{DB, digest, now, random_id};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
@@ -145,19 +145,19 @@ pub(crate) async fn insert(inner: &Inner, tx: &mut Tx, new: &Stored<'_>) -> Resu
 }
 
 impl VoucherFilter {
-    fn condition(&self) -> (String, Vec<Arg>) {
-        let (mut parts, mut args) = (vec!["1 = 1"], Vec::new());
+    fn condition(&self, engine: Engine) -> (String, Vec<Arg>) {
+        let (mut parts, mut args) = (vec!["1 = 1".to_owned()], Vec::new());
         if !self.keyword.is_empty() {
-            parts.push("(id = ? OR name LIKE ? ESCAPE '!')");
-            let like = format!("{}%", escape_like(&self.keyword));
-            args.extend(args![self.keyword.parse::<i64>().unwrap_or(-1), like]);
+            parts.push(format!("(id = ? OR {})", engine.begins("name")));
+            args.push(Arg::Int(self.keyword.parse().unwrap_or(-1)));
+            args.extend(beginning(&self.keyword));
         }
         if self.status != 0 {
-            parts.push("status = ?");
+            parts.push("status = ?".to_owned());
             args.push(Arg::Int(self.status));
         }
         if !self.batch.is_empty() {
-            parts.push("batch = ?");
+            parts.push("batch = ?".to_owned());
             args.push(Arg::from(&self.batch));
         }
         (parts.join(" AND "), args)
@@ -221,13 +221,13 @@ impl Store {
     /// A page of vouchers, newest first, and how many there are.
     pub async fn vouchers(&self, page: Page, filter: VoucherFilter) -> Result<(Vec<VoucherRow>, i64)> {
         self.run(move |inner| async move {
-            let (condition, mut args) = filter.condition();
+            let (condition, mut args) = filter.condition(inner.db.engine());
             let sql = format!("SELECT COUNT(*) FROM magic_vouchers WHERE {condition}");
-            let total = inner.db.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
+            let total =
+                inner.db.one(&sql, args.clone()).await?.map(|row| row.int(0)).transpose()?.unwrap_or(0);
             args.extend(args![page.limit, page.offset]);
-            let sql = format!(
-                "SELECT {COLUMNS}, code_hash FROM magic_vouchers WHERE {condition} ORDER BY id DESC LIMIT ? OFFSET ?"
-            );
+            let columns = format!("{COLUMNS}, code_hash");
+            let sql = sorted("magic_vouchers", &columns, &condition, "id DESC");
             Ok((read_all(&inner, &inner.db.fetch(&sql, args).await?)?, total))
         })
         .await

@@ -1,5 +1,6 @@
 //! `upstream_response_filter`: the head of an answer, and what is made of its body.
 
+use super::super::answer;
 use super::super::array::{self, Array};
 use super::super::context::{Call, Ctx, Hold, Reply};
 use super::super::prompt;
@@ -35,7 +36,8 @@ const PASSED: &[&str] = &[
 pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
     let id = ctx.id;
     let elapsed = ctx.elapsed_ms();
-    let Some(call) = ctx.call.as_deref_mut() else { return Ok(()) };
+    // The management service answers.
+    let Some(call) = ctx.call.as_deref_mut() else { return answer::identify(head, &id) };
     let status = head.status.as_u16();
     if head.status.is_informational() {
         if call.realtime.is_some() && status == 101 {
@@ -119,9 +121,7 @@ pub fn head(ctx: &mut Ctx, head: &mut ResponseHeader) -> Result<()> {
         fresh.insert_header("cache-control", "no-cache")?;
         fresh.insert_header("x-accel-buffering", "no")?;
     }
-    let id = id.to_string();
-    fresh.insert_header("x-request-id", id.as_str())?;
-    fresh.insert_header("x-oneapi-request-id", id.as_str())?;
+    answer::identify(&mut fresh, &id)?;
     fresh.insert_header("access-control-allow-origin", "*")?;
     seats::tell(&call.ticket.told, &mut fresh)?;
     if call.admin
