@@ -129,7 +129,7 @@ pub(crate) fn place(uid: &str, host: &str) -> String {
 }
 
 /// Bound to the host like the key: they are credentials of the same account.
-fn config_place(uid: &str, name: &str, host: &str) -> String {
+pub(crate) fn config_place(uid: &str, name: &str, host: &str) -> String {
     place(uid, &format!("config/{name}/{host}"))
 }
 

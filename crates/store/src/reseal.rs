@@ -1,7 +1,7 @@
 //! A new master key, while everything runs: each stored secret is sealed anew, row by row, and only where nobody
 //! has changed it meanwhile (SR-21).
 
-use crate::channels::{host_of, place as channel_place};
+use crate::channels::{config_place, host_of, place as channel_place};
 use crate::db::{Row, args};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
@@ -121,9 +121,7 @@ async fn configs(inner: &Inner, vault: &Vault) -> Result<u64> {
         let mut changed = false;
         for (name, value) in &mut config {
             let Some(sealed) = value.as_str().filter(|text| text.starts_with("v1:")) else { continue };
-            if let Some(now) =
-                vault.resealed(sealed, &channel_place(&row.text(4)?, &format!("config/{name}/{host}")))?
-            {
+            if let Some(now) = vault.resealed(sealed, &config_place(&row.text(4)?, name, &host))? {
                 (*value, changed) = (now.into(), true);
             }
         }

@@ -52,7 +52,10 @@ fn channel(key: &str, keys: &[&str]) -> NewChannel {
         timeouts: Default::default(),
         headers: BTreeMap::new(),
         params: Default::default(),
-        config: BTreeMap::from([("region".to_owned(), "eu".to_owned())]),
+        config: BTreeMap::from([
+            ("region".to_owned(), "eu".to_owned()),
+            ("sk".to_owned(), "aws secret".to_owned()),
+        ]),
     };
     NewChannel { channel, other: String::new() }
 }
@@ -65,6 +68,7 @@ async fn secrets(store: &Store) -> Vec<String> {
         all.push(channel.key.expose().to_owned());
         all.extend(channel.keys.iter().map(|key| key.key.expose().to_owned()));
         all.push(channel.proxy.clone().unwrap_or_default());
+        all.push(channel.config["sk"].clone());
     }
     all.push(loaded.options.text("SMTPToken").to_owned());
     let (vouchers, _) = store.vouchers(page(), VoucherFilter::default()).await.unwrap();
@@ -101,8 +105,8 @@ async fn a_new_master_key_while_nodes_run() {
         );
 
         let tool = Store::open(with(&database, OLD, Some(NEW))).await.unwrap();
-        // Two keys, three of channels with their proxies, an option, vouchers, a second factor.
-        assert_eq!(tool.rotate_master_key().await.unwrap(), 10, "{engine:?}");
+        // Three keys, and the proxies and configs of two channels, an option, three vouchers, a second factor.
+        assert_eq!(tool.rotate_master_key().await.unwrap(), 12, "{engine:?}");
         assert_eq!(secrets(&node).await, before, "{engine:?}: a node with both keys");
         // It has heard of the change: what it seals now opens with the new key alone.
         node.create_vouchers(vouchers("after")).await.unwrap();
