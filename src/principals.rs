@@ -141,12 +141,30 @@ pub struct Load<'p> {
 }
 
 impl Load<'_> {
-    pub fn finish(self, users: Vec<User>, tokens: Vec<(KeyHash, Token)>) {
+    /// The changes go into what was loaded before that is put in force: a call that comes in between must not
+    /// see what was.
+    pub fn finish(self, mut users: Vec<User>, mut tokens: Vec<(KeyHash, Token)>) {
         let all = self.principals;
         let meanwhile = all.meanwhile.lock();
-        all.replace_all(users, tokens);
         for change in meanwhile.changes.iter().skip(self.from) {
-            all.apply(change.clone());
+            change.put_into(&mut users, &mut tokens);
+        }
+        all.replace_all(users, tokens);
+    }
+}
+
+impl Change {
+    fn put_into(&self, users: &mut Vec<User>, tokens: &mut Vec<(KeyHash, Token)>) {
+        match self {
+            Change::User(user) => {
+                users.retain(|known| known.id != user.id);
+                users.push(user.clone());
+            }
+            Change::Token(hash, token) => {
+                tokens.retain(|(_, known)| known.id != token.id);
+                tokens.push((*hash, token.clone()));
+            }
+            Change::Gone(id) => tokens.retain(|(_, known)| known.id != *id),
         }
     }
 }
@@ -347,5 +365,37 @@ mod tests {
         }
         principals.load().finish(vec![user(1)], vec![]);
         assert_eq!(principals.user(UserId(1)).unwrap().status, 1, "what was before a load is in it");
+    }
+
+    #[test]
+    fn nobody_sees_what_was_while_a_load_is_put_in_force() {
+        use std::sync::atomic::{AtomicI64, Ordering};
+        let user = |id, status| User {
+            id: UserId(id),
+            username: "u".into(),
+            role: Role::User,
+            status,
+            group: "default".into(),
+            limits: Default::default(),
+        };
+        let (principals, answered, done) = (Principals::default(), AtomicI64::new(0), AtomicI64::new(0));
+        principals.put_user(user(1, 0));
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while done.load(Ordering::Acquire) == 0 {
+                    let at_least = answered.load(Ordering::Acquire);
+                    let seen = principals.user(UserId(1)).unwrap().status;
+                    assert!(seen >= at_least, "{seen} after {at_least}");
+                }
+            });
+            for change in 1..200 {
+                let load = principals.load();
+                let stale: Vec<User> = (1..2000).map(|id| user(id, change - 1)).collect();
+                principals.put_user(user(1, change));
+                answered.store(change, Ordering::Release);
+                load.finish(stale, vec![]);
+            }
+            done.store(1, Ordering::Release);
+        });
     }
 }
