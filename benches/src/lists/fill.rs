@@ -100,11 +100,7 @@ fn schema(dsn: &str, data: &Path) -> Result<(), String> {
         log_dsn: None,
         max_connections: 2,
         redis: None,
-        keys: KeySources {
-            master_key: Some(Secret::new(peers::MASTER_KEY)),
-            session_secret: None,
-            file: None,
-        },
+        keys: KeySources { master_key: Some(Secret::new(peers::MASTER_KEY)), ..KeySources::default() },
         bootstrap: Bootstrap {
             root_password: Some(Secret::new("bench password")),
             root_access_token: Some(Secret::new(peers::ACCESS)),

@@ -1,5 +1,5 @@
 //! A new master key, on each engine: what nodes with both keys see, and what opens with the new one alone.
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 mod common;
 
