@@ -95,8 +95,11 @@ impl Wallet {
         state.refused = None;
     }
 
+    /// Takes what is free, and forgets refusals: whoever asks for it is about to change the balance.
     fn drain(&self) -> Nano {
-        Nano(std::mem::take(&mut self.state.lock().free))
+        let mut state = self.state.lock();
+        state.refused = None;
+        Nano(std::mem::take(&mut state.free))
     }
 
     fn refused_lately(&self, amount: i64) -> bool {
@@ -297,6 +300,16 @@ mod tests {
         assert_eq!(wallet.free(), Nano(7));
         wallets.recall_idle(Duration::ZERO).await;
         assert_eq!((*bank.balance.lock(), wallet.free()), (7, Nano(0)));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_not_believed_after_a_recall() {
+        let (bank, wallets) = wallets(0);
+        let wallet = wallets.wallet(OWNER);
+        assert_eq!(wallets.take(&wallet, Nano(3)).await, Err(Refused::Insufficient));
+        wallets.recall(OWNER).await.unwrap();
+        *bank.balance.lock() = 10;
+        assert_eq!(wallets.take(&wallet, Nano(3)).await, Ok(()));
     }
 
     #[tokio::test]
