@@ -84,7 +84,10 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let parsed = web::Query::<T>::from_query(request.query_string());
         let parsed = parsed.map(|query| Query(query.into_inner()));
-        std::future::ready(parsed.map_err(|error| bad_request(format!("the query: {error}"))))
+        let plain = |error: String| error.trim_start_matches("Query deserialize error: ").to_owned();
+        std::future::ready(
+            parsed.map_err(|error| bad_request(format!("the query: {}", plain(error.to_string())))),
+        )
     }
 }
 

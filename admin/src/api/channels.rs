@@ -50,7 +50,7 @@ pub async fn one(
 
 /// A list given as comma-separated text (one-api) or as a JSON list.
 #[derive(Clone, Deserialize, ToSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text with commas, or a list of texts")]
 pub enum Names {
     Text(String),
     List(Vec<String>),

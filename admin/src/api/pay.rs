@@ -169,7 +169,7 @@ pub async fn begin(
     let (provider, currency, unit) = match (&stripe, &epay) {
         (Some(config), _) => (stripe_shop::NAME, config.currency.clone(), config.unit),
         (_, Some(config)) => (epay_shop::NAME, epay_shop::CURRENCY.to_owned(), config.unit),
-        _ => return Err(not_found("such a payment provider")),
+        _ => return Err(not_found("the payment provider")),
     };
     let method = wish.method.unwrap_or_default();
     if let Some(config) = &epay
@@ -189,7 +189,7 @@ pub async fn begin(
             url
         }
         (_, Some(config)) => config.link(&options, &order, &method),
-        _ => return Err(not_found("such a payment provider")),
+        _ => return Err(not_found("the payment provider")),
     };
     Ok(ok(Begun { order: shown(&order), url }))
 }
