@@ -41,8 +41,6 @@ pub enum Refused {
     BankAway,
 }
 
-/// A refusal is believed for this long, so that a crowd of callers with an empty balance asks once.
-const BELIEVE_REFUSAL: Duration = Duration::from_millis(20);
 /// How long a caller waits for the database at most.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -95,16 +93,16 @@ impl Wallet {
         state.refused = None;
     }
 
-    /// Takes what is free, and forgets refusals: whoever asks for it is about to change the balance.
     fn drain(&self) -> Nano {
-        let mut state = self.state.lock();
-        state.refused = None;
-        Nano(std::mem::take(&mut state.free))
+        Nano(std::mem::take(&mut self.state.lock().free))
     }
 
-    fn refused_lately(&self, amount: i64) -> bool {
+    /// Whether the database has refused as much since somebody came: who waited while another asked believes the
+    /// answer, so that a crowd with an empty balance asks once. Who comes later asks anew: the balance may have
+    /// been raised.
+    fn refused_since(&self, came: Instant, amount: i64) -> bool {
         let state = self.state.lock();
-        state.refused.is_some_and(|(at, need)| at.elapsed() < BELIEVE_REFUSAL && amount >= need)
+        state.refused.is_some_and(|(at, need)| at >= came && amount >= need)
     }
 }
 
@@ -134,6 +132,7 @@ impl Wallets {
         if wallet.try_take(amount) {
             return Ok(());
         }
+        let came = Instant::now();
         let asking = wallet.asking.lock();
         let Ok(_asking) = tokio::time::timeout(PATIENCE, asking).await else {
             return Err(Refused::BankAway);
@@ -141,7 +140,7 @@ impl Wallets {
         if wallet.try_take(amount) {
             return Ok(());
         }
-        if wallet.refused_lately(amount) {
+        if wallet.refused_since(came, amount) {
             return Err(Refused::Insufficient);
         }
         let need = Nano(amount.saturating_sub(wallet.free().0.max(0)));
@@ -303,11 +302,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_is_not_believed_after_a_recall() {
+    async fn who_comes_after_a_refusal_asks_anew() {
         let (bank, wallets) = wallets(0);
         let wallet = wallets.wallet(OWNER);
         assert_eq!(wallets.take(&wallet, Nano(3)).await, Err(Refused::Insufficient));
-        wallets.recall(OWNER).await.unwrap();
         *bank.balance.lock() = 10;
         assert_eq!(wallets.take(&wallet, Nano(3)).await, Ok(()));
     }

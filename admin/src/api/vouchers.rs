@@ -275,7 +275,5 @@ pub async fn redeem(
             StoreError::Conflict(_) => ApiError { code: "voucher_unusable", ..ApiError::from(error) },
             other => other.into(),
         })?;
-    // What was refused a moment ago may be asked again at once.
-    deps.live.recall_user(caller.user.id).await;
     Ok(ok(amount.to_quota()))
 }
