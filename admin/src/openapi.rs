@@ -103,9 +103,6 @@ pub fn document(routes: &[Route], version: &str) -> OpenApi {
 }
 
 /// The document as JSON text, each schema by its own name.
-///
-/// # Errors
-/// Never in practice: the document is data.
 pub fn text(routes: &[Route], version: &str) -> String {
     serde_json::to_value(document(routes, version)).unwrap_or_else(|_| json!({})).to_string()
 }

@@ -46,6 +46,16 @@ pub fn shown(price: i64, currency: &str) -> String {
     }
 }
 
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a signature is the one it should be, in hex, told in a time that says nothing.
+pub(crate) fn is_signature(given: &str, right: &str) -> bool {
+    use subtle::ConstantTimeEq;
+    given.to_ascii_lowercase().as_bytes().ct_eq(right.as_bytes()).into()
+}
+
 /// Where the site is for browsers and providers, without a slash at its end.
 pub(crate) fn site(options: &Options) -> &str {
     options.text("ServerAddress").trim_end_matches('/')

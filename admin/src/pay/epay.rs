@@ -1,7 +1,7 @@
 //! Epay (Alipay, WeChat Pay and others behind one address): a signed link per order, signed notifications, and a
 //! query by which an order's state is asked. Signatures are MD5 over the sorted parameters and the key.
 
-use super::{provider_fails, shown, site};
+use super::{hex, is_signature, provider_fails, shown, site};
 use crate::error::Result;
 use crate::{Live, Outward};
 use magic_domain::options::Options;
@@ -10,7 +10,6 @@ use md5::{Digest, Md5};
 use openidconnect::url::form_urlencoded;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use subtle::ConstantTimeEq;
 
 pub const NAME: &str = "epay";
 /// What Epay counts in.
@@ -50,7 +49,7 @@ impl Config {
             .filter(|(name, value)| !matches!(name.as_str(), "sign" | "sign_type") && !value.is_empty());
         let text: Vec<String> = said.map(|(name, value)| format!("{name}={value}")).collect();
         let digest = Md5::digest(format!("{}{}", text.join("&"), self.key).as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&digest)
     }
 
     /// Where the browser has to go.
@@ -81,9 +80,7 @@ impl Config {
     pub fn notified(&self, parameters: &Parameters) -> std::result::Result<Option<Payment>, &'static str> {
         let value = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
         let right = self.sign(parameters);
-        if self.key.is_empty()
-            || !bool::from(right.as_bytes().ct_eq(value("sign").to_ascii_lowercase().as_bytes()))
-        {
+        if self.key.is_empty() || !is_signature(value("sign"), &right) {
             return Err("the signature is wrong");
         }
         if value("pid") != self.id {

@@ -1,7 +1,7 @@
 //! Stripe Checkout: a session per order, and signed notifications
 //! (`Stripe-Signature: t=<seconds>,v1=<HMAC-SHA256 of "t.body">`).
 
-use super::{provider_fails, site};
+use super::{hex, is_signature, provider_fails, site};
 use crate::endpoints::Endpoints;
 use crate::error::Result;
 use crate::{Live, Outward};
@@ -94,7 +94,7 @@ impl Config {
 
     /// Whether an order has been paid, by Stripe's own word.
     pub async fn ask(&self, live: &dyn Live, order: &Order) -> Result<Option<Payment>> {
-        let path = format!("/v1/checkout/sessions/{}", magic_path(&order.reference));
+        let path = format!("/v1/checkout/sessions/{}", segment(&order.reference));
         let session = self.call(live, "GET", &path, "", String::new()).await?;
         let session: Session = serde_json::from_value(session).unwrap_or_default();
         Ok(session.payment(format!("asked-{}", order.number)))
@@ -126,7 +126,7 @@ impl Config {
 }
 
 /// A path segment: Stripe's ids are letters, digits and underscores; anything else is none of theirs.
-fn magic_path(reference: &str) -> String {
+fn segment(reference: &str) -> String {
     reference.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
 }
 
@@ -182,22 +182,14 @@ fn verified(secret: &str, signature: &str, body: &[u8], now: i64) -> std::result
     if now.saturating_sub(at).abs() > AGE_MAX {
         return Err("the notification is too old");
     }
-    let good = parts().filter(|(name, _)| *name == "v1").any(|(_, hex)| {
+    let good = parts().filter(|(name, _)| *name == "v1").any(|(_, given)| {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
         mac.update(time.as_bytes());
         mac.update(b".");
         mac.update(body);
-        unhex(hex).is_some_and(|given| mac.verify_slice(&given).is_ok())
+        is_signature(given, &hex(&mac.finalize().into_bytes()))
     });
     good.then_some(()).ok_or("the signature is wrong")
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    text.as_bytes().chunks(2).map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 #[cfg(test)]
