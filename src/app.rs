@@ -115,7 +115,8 @@ pub fn import_one_api(common: &Common, args: &cli::import::OneApi) -> Outcome {
     settings::prepare_dir(&settings.data_dir)?;
     let report = runtime()?.block_on(async {
         let store = open_store(&settings).await?;
-        let report = store.import_one_api(plan).await.map_err(|error| error.to_string());
+        let report =
+            store.import_one_api(plan, cli::import::progress()).await.map_err(|error| error.to_string());
         store.close().await;
         report
     })?;

@@ -48,6 +48,9 @@ fn old_installation(engine: Engine, vendor: &Vendor) -> String {
          INSERT INTO channels VALUES (42, 8, 'sk-vendor', 1, 'main', 5, 1700000000, 0, 0, '{url}', NULL, 1.5, 0, '{MODEL}', 'default,vip', 77, '', 3, '', NULL),
            (43, 3, 'azure-key', 2, 'azure', NULL, 0, 0, 0, 'https://x.example.com', '2024-03-01-preview', NULL, 0, 'gpt-4', NULL, 0, '{{not json', NULL, '{{}}', NULL),
            (44, 999, 'k', 1, 'strange', 0, 0, 0, 0, '', '', 0, 0, 'm', 'default', 0, '', 0, '', '');
+         CREATE TABLE abilities ({q}group{q} varchar(32), model varchar(191), channel_id bigint, enabled {bool_}, priority bigint, \
+           PRIMARY KEY ({q}group{q}, model, channel_id));
+         INSERT INTO abilities VALUES ('default', '{MODEL}', 42, {t_}, 3), ('vip', '{MODEL}', 42, {t_}, 9), ('vip', 'by-hand', 42, {t_}, 3), ('default', 'm', 77, {t_}, 0);
          INSERT INTO redemptions VALUES (1, 1, '{VOUCHER}', 1, 'promo', 250000, 1700000000, 0), \
            (2, 1, 'uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu', 3, 'used', 100, 1700000000, 1700000009);
          INSERT INTO options VALUES ('SystemName', 'Old House'), ('GroupRatio', '{{\"default\":1,\"vip\":0.5}}'), ('SMTPToken', 'smtp-secret'), \
@@ -102,8 +105,17 @@ async fn a_one_api_installation_moves_in() {
             "{report}"
         );
         let text = report.to_string();
-        for what in ["below zero", "its user 99", "model mapping", "type 999", "SomeForkThing", "RetryTimes"]
-        {
+        for what in [
+            "below zero",
+            "its user 99",
+            "model mapping",
+            "type 999",
+            "SomeForkThing",
+            "RetryTimes",
+            "by-hand of group vip",
+            "the channel's 3, which holds here",
+            "gone had abilities: 77",
+        ] {
             assert!(text.contains(what), "{what}: {report}");
         }
         assert_eq!(

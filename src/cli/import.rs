@@ -2,9 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use magic_store::Dsn;
-use magic_store::import::{Plan, Report};
+use magic_store::import::{Plan, Progress, Report};
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Flags of `magic import one-api`.
 #[derive(Debug, Clone, Args)]
@@ -70,6 +73,22 @@ impl OneApi {
             Format::Text => text(report, self.dry_run),
         }
     }
+}
+
+/// How far it has come, on the standard error, every two seconds.
+pub fn progress() -> Progress {
+    let (begun, told) = (Instant::now(), AtomicU64::new(0));
+    Arc::new(move |kind, done, all| {
+        let now = begun.elapsed().as_secs();
+        if now < told.load(Ordering::Relaxed) + 2 {
+            return;
+        }
+        told.store(now, Ordering::Relaxed);
+        match all {
+            0 => eprintln!("{kind}s: {done}"),
+            all => eprintln!("{kind}s: {done} of {all}"),
+        }
+    })
 }
 
 fn text(report: &Report, dry: bool) -> String {

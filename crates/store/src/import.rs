@@ -3,6 +3,7 @@
 //! transaction, so that an import that broke off goes on where it stopped, and one that is run again changes
 //! nothing. Balances enter the ledger as opening entries.
 
+mod abilities;
 mod channels;
 mod identity;
 mod logs;
@@ -60,12 +61,19 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+/// Told now and then how far it has come: the kind, how many of it, and of how many.
+pub type Progress = Arc<dyn Fn(&'static str, u64, u64) + Send + Sync>;
+
+/// Objects between two words about how far it has come.
+const STRIDE: u64 = 1_000;
+
 /// One run.
 pub(crate) struct Run {
     inner: Arc<Inner>,
     source: Source,
     dry: bool,
     report: Report,
+    progress: Progress,
     /// What has been taken over, of all runs: kind and old id to the new one.
     map: HashMap<(&'static str, i64), i64>,
 }
@@ -81,7 +89,7 @@ impl Store {
     /// # Errors
     /// `Invalid`: it is no one-api database. Others as everywhere; what was taken over before an error stays, and
     /// the next run goes on from there.
-    pub async fn import_one_api(&self, plan: Plan) -> Result<Report> {
+    pub async fn import_one_api(&self, plan: Plan, progress: Progress) -> Result<Report> {
         self.run_for(DEADLINE, move |inner| async move {
             let mut source = Source::open(&plan.from).await?;
             if !source.has("users").await? || !source.has("tokens").await? || !source.has("channels").await? {
@@ -91,13 +99,14 @@ impl Store {
             }
             source.name = identity::name(&inner, &source, plan.another).await?;
             let map = known(&inner, &source.name).await?;
-            let mut run = Run { inner, source, dry: plan.dry_run, report: Report::default(), map };
+            let mut run = Run { inner, source, dry: plan.dry_run, report: Report::default(), progress, map };
             if !run.dry {
                 make_room(&run.inner, &run.source).await?;
             }
             run.users().await?;
             run.tokens().await?;
             run.channels().await?;
+            run.abilities().await?;
             run.vouchers().await?;
             run.options().await?;
             if plan.with_logs {
@@ -186,6 +195,10 @@ impl Run {
     /// Counts an object; true: it has been taken over before.
     fn seen(&mut self, kind: &'static str, id: i64) -> bool {
         self.count(kind).found += 1;
+        let found = self.count(kind).found;
+        if found.is_multiple_of(STRIDE) {
+            (self.progress)(kind, found, 0);
+        }
         let already = self.map.contains_key(&(kind, id));
         if already {
             self.count(kind).already += 1;

@@ -39,6 +39,7 @@ impl Run {
         let before = u64::try_from(from.count("logs", after).await?).unwrap_or(0);
         self.count("log").found += before;
         self.count("log").already += before;
+        let all = before.saturating_add(u64::try_from(from.after("logs", after).await?).unwrap_or(0));
         loop {
             let old = from.rows("logs", &wanted, after, LOG_BATCH).await?;
             let Some(last) = old.last() else { return Ok(()) };
@@ -46,6 +47,8 @@ impl Run {
             let count = old.len() as u64;
             self.count("log").found += count;
             self.count("log").imported += count;
+            let found = self.count("log").found;
+            (self.progress)("log", found, all);
             if self.dry {
                 continue;
             }

@@ -139,21 +139,26 @@ impl Source {
 
     /// The highest id of a table; 0 where it has none.
     pub async fn highest(&self, table: &str) -> Result<i64> {
-        self.number(table, "MAX(id)", i64::MAX).await
+        self.number(table, "MAX(id)", "id <= ?", i64::MAX).await
     }
 
     /// How many rows have an id up to that one.
     pub async fn count(&self, table: &str, upto: i64) -> Result<i64> {
-        self.number(table, "COUNT(*)", upto).await
+        self.number(table, "COUNT(*)", "id <= ?", upto).await
     }
 
-    async fn number(&self, table: &str, what: &str, upto: i64) -> Result<i64> {
+    /// How many rows have a higher id.
+    pub async fn after(&self, table: &str, id: i64) -> Result<i64> {
+        self.number(table, "COUNT(*)", "id > ?", id).await
+    }
+
+    async fn number(&self, table: &str, what: &str, condition: &str, id: i64) -> Result<i64> {
         if !self.columns(table).await?.contains_key("id") {
             return Ok(0);
         }
         let cast = if self.db.engine() == Engine::MySql { "SIGNED" } else { "BIGINT" };
-        let sql = format!("SELECT CAST(COALESCE({what}, 0) AS {cast}) FROM {table} WHERE id <= ?");
-        self.db.one(&sql, args![upto]).await?.map(|row| row.int(0)).transpose().map(Option::unwrap_or_default)
+        let sql = format!("SELECT CAST(COALESCE({what}, 0) AS {cast}) FROM {table} WHERE {condition}");
+        self.db.one(&sql, args![id]).await?.map(|row| row.int(0)).transpose().map(Option::unwrap_or_default)
     }
 
     /// Every row of a table that is not large.
