@@ -95,14 +95,35 @@ fn reason(error: &lettre::transport::smtp::Error) -> String {
         () if error.is_timeout() => "no answer in time",
         () if error.is_tls() => "TLS failed",
         () if error.is_response() => "its answer was not understood",
-        () if error.is_client() => "it offers no way of signing in that we know",
+        () if error.is_client() => "it offers neither STARTTLS nor a way of signing in that we know",
         () => "no connection",
     };
     error.status().map_or_else(|| kind.to_owned(), |code| format!("{kind} ({code})"))
 }
 
-/// Port 465 is TLS from the first byte; any other port is upgraded when the server offers it, and then the
-/// certificate has to be good. One-api verifies neither.
+/// How a connection to the mail server is kept from being listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shield {
+    /// TLS from the first byte: port 465.
+    Wrapped,
+    /// STARTTLS, or no mail: passwords and codes don't go over a network in the clear.
+    Required,
+    /// STARTTLS where it is offered: a relay that wants no password, or this machine's own.
+    Offered,
+}
+
+fn shield(server: &str, port: u16, signs_in: bool) -> Shield {
+    let own = server.eq_ignore_ascii_case("localhost")
+        || server.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    match (port, signs_in) {
+        (465, _) => Shield::Wrapped,
+        (_, true) if !own => Shield::Required,
+        (587, false) if !own => Shield::Required,
+        _ => Shield::Offered,
+    }
+}
+
+/// The certificate has to be good wherever there is TLS. One-api verifies none.
 async fn transport(options: &Options) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
     let server = options.text("SMTPServer").trim().to_owned();
     if server.is_empty() {
@@ -115,13 +136,18 @@ async fn transport(options: &Options) -> Result<AsyncSmtpTransport<Tokio1Executo
     let tls = tls
         .map_err(|_| MailError::Build)?
         .map_err(|_| MailError::Server("its name or the machine's certificates can't be used".into()))?;
-    let tls = if port == 465 { Tls::Wrapper(tls) } else { Tls::Opportunistic(tls) };
+    let (account, token) = (options.text("SMTPAccount"), options.text("SMTPToken"));
+    let signs_in = !account.is_empty() || !token.is_empty();
+    let tls = match shield(&server, port, signs_in) {
+        Shield::Wrapped => Tls::Wrapper(tls),
+        Shield::Required => Tls::Required(tls),
+        Shield::Offered => Tls::Opportunistic(tls),
+    };
     let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server)
         .port(port)
         .tls(tls)
         .timeout(Some(DEADLINE));
-    let (account, token) = (options.text("SMTPAccount"), options.text("SMTPToken"));
-    if !account.is_empty() || !token.is_empty() {
+    if signs_in {
         builder = builder.credentials(Credentials::new(account.to_owned(), token.to_owned()));
     }
     Ok(builder.build())
@@ -250,6 +276,22 @@ mod tests {
         Options::new(
             pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<BTreeMap<_, _>>(),
         )
+    }
+
+    #[test]
+    fn a_password_goes_over_no_network_in_the_clear() {
+        for (server, port, signs_in, wanted) in [
+            ("smtp.example.com", 465, true, Shield::Wrapped),
+            ("smtp.example.com", 587, true, Shield::Required),
+            ("smtp.example.com", 25, true, Shield::Required),
+            ("smtp.example.com", 587, false, Shield::Required),
+            ("relay.internal", 25, false, Shield::Offered),
+            ("127.0.0.1", 2525, true, Shield::Offered),
+            ("LOCALHOST", 587, true, Shield::Offered),
+            ("127.0.0.1.example.com", 2525, true, Shield::Required),
+        ] {
+            assert_eq!(shield(server, port, signs_in), wanted, "{server}:{port}");
+        }
     }
 
     #[test]
