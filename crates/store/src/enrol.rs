@@ -28,7 +28,7 @@ fn draw() -> String {
     random_id()[..8].to_owned()
 }
 
-const IN_USE: &str = "SELECT id FROM magic_users WHERE LOWER(email) = ? AND status <> 3 LIMIT 1";
+const IN_USE: &str = "SELECT id FROM magic_users WHERE email = ? AND status <> 3 LIMIT 1";
 
 async fn in_use(tx: &mut Tx, email: &str) -> Result<bool, TxError> {
     Ok(tx.one(IN_USE, args![email]).await?.is_some())
@@ -94,7 +94,7 @@ impl Store {
         let email = email.to_owned();
         self.run(move |inner| async move {
             let sql = format!(
-                "SELECT {COLUMNS} FROM magic_users WHERE LOWER(email) = ? AND status = ? ORDER BY id LIMIT 1"
+                "SELECT {COLUMNS} FROM magic_users WHERE email = ? AND status = ? ORDER BY id LIMIT 1"
             );
             let row = inner.db.one(&sql, args![&email, user_status::ENABLED]).await?;
             Ok(row.as_ref().map(read).transpose()?.filter(|user| user.owner != FILE))

@@ -315,7 +315,7 @@ async fn free_name(tx: &mut Tx, identity: &Identity) -> Result<String, TxError> 
 
 async fn free_email(tx: &mut Tx, email: Option<&str>) -> Result<String, TxError> {
     let Some(email) = email.filter(|email| plausible(email)) else { return Ok(String::new()) };
-    let sql = "SELECT id FROM magic_users WHERE LOWER(email) = ? AND status <> 3";
+    let sql = "SELECT id FROM magic_users WHERE email = ? AND status <> 3";
     let used = tx.one(sql, args![email.to_lowercase()]).await?.is_some();
     Ok(if used { String::new() } else { email.to_owned() })
 }

@@ -162,7 +162,7 @@ impl Store {
 
     /// Accounts that are not deleted. `keyword`: an id, or the beginning of a name or address.
     pub async fn users(&self, page: Page, keyword: Option<String>) -> Result<(Vec<UserRow>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let order = match page.order.as_str() {
                 "quota" | "balance" => "balance DESC, id DESC",
                 "used_quota" | "used" => "used DESC, id DESC",
@@ -308,7 +308,7 @@ impl Store {
                 let mut row = inner.db.one(&sql, args![&name]).await?;
                 if row.is_none() && name.contains('@') {
                     let sql = format!(
-                        "SELECT {COLUMNS}, password_hash FROM magic_users WHERE LOWER(email) = ? AND status <> 3 ORDER BY id LIMIT 1"
+                        "SELECT {COLUMNS}, password_hash FROM magic_users WHERE email = ? AND status <> 3 ORDER BY id LIMIT 1"
                     );
                     row = inner.db.one(&sql, args![name.to_lowercase()]).await?;
                 }
