@@ -245,6 +245,10 @@ impl Live for LiveGateway {
         Ok(())
     }
 
+    async fn reload_all(&self) -> Result<(), StoreError> {
+        self.refresh().await
+    }
+
     fn put_user(&self, user: User) {
         self.gateway.principals.put_user(user);
     }

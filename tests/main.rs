@@ -10,6 +10,7 @@ mod dialects;
 mod edge;
 mod failover;
 mod fleet;
+mod groups;
 mod harness;
 mod import;
 mod keys;

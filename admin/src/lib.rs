@@ -39,6 +39,8 @@ pub use router::routes;
 pub trait Live: Send + Sync {
     /// Builds the routing table anew and swaps it in. In force when this returns.
     async fn reload(&self) -> Result<(), magic_store::StoreError>;
+    /// The table and all who call, read anew: after a change of many. In force when this returns.
+    async fn reload_all(&self) -> Result<(), magic_store::StoreError>;
     fn put_user(&self, user: User);
     fn put_token(&self, hash: [u8; 32], token: Token);
     fn remove_token(&self, id: TokenId);

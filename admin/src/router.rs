@@ -290,7 +290,15 @@ pub fn table() -> Vec<Route> {
         "What a time's calls would have cost at other prices",
         prices::estimate,
     );
-    table.add("GET", "/api/group", "The groups", groups::list);
+    table.add("GET", "/api/group", "The names of the groups", groups::list);
+    table.add(
+        "GET",
+        "/api/group/all",
+        "The groups with their ratios, limits, and how many name them",
+        groups::all,
+    );
+    table.add("PUT", "/api/group/{name}", "Makes a group, or changes its ratio, limits or name", groups::set);
+    table.add("DELETE", "/api/group/{name}", "Deletes a group that nobody names", groups::delete);
     table.add("GET", "/api/prompt", "Prompts by name", prompts::list);
     table.add("POST", "/api/prompt", "Makes a prompt with its first version", prompts::create);
     table.add("GET", "/api/prompt/export", "Every prompt, as an import takes them", prompts::export);
