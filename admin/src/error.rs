@@ -77,6 +77,9 @@ impl From<StoreError> for ApiError {
             StoreError::Unavailable(_) => {
                 ApiError { retry_after: Some(5), ..make(503, "database_unavailable", error.public()) }
             }
+            StoreError::Slow => {
+                ApiError { retry_after: Some(5), ..make(503, "list_too_slow", error.public()) }
+            }
             StoreError::Conflict(_) => conflict(error.public()),
             StoreError::NotFound(what) => not_found(what),
             StoreError::Invalid(_) => invalid(error.public()),

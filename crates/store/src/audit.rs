@@ -146,7 +146,7 @@ impl Store {
 
     /// A page of the trail, newest first.
     pub async fn audit_rows(&self, filter: AuditFilter, limit: i64) -> Result<Vec<AuditRow>> {
-        self.run_for(Duration::from_secs(10), move |inner| async move {
+        self.list(move |inner| async move {
             let (mut parts, mut args) = (vec!["1 = 1"], Vec::new());
             let begins = inner.db.engine().begins("path");
             if !filter.path.is_empty() {

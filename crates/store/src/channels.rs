@@ -343,7 +343,7 @@ impl Store {
 
     /// A page of channels. `keyword`: an id, or the beginning of a name.
     pub async fn channels(&self, page: Page, keyword: Option<String>) -> Result<(Vec<ChannelRow>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let mut condition = "1 = 1".to_owned();
             let mut args = Vec::new();
             if let Some(keyword) = keyword.filter(|keyword| !keyword.is_empty()) {

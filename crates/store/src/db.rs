@@ -109,7 +109,7 @@ pub(crate) struct Db {
 }
 
 #[derive(Clone)]
-enum Pool {
+pub(crate) enum Pool {
     /// One connection writes; the others read beside it (WAL).
     Sqlite {
         write: SqlitePool,
@@ -174,6 +174,11 @@ macro_rules! bound {
 impl Db {
     pub async fn open(dsn: &Dsn, connections: u32, changed: Arc<Notify>) -> Result<Db> {
         Ok(Db { pool: Self::connect(dsn, connections).await?, changed })
+    }
+
+    /// The same database over other connections.
+    pub fn with(&self, pool: Pool) -> Db {
+        Db { pool, changed: self.changed.clone() }
     }
 
     /// Somebody else's database, to be read and left as it is.

@@ -6,6 +6,9 @@ pub enum StoreError {
     /// The database does not answer, or not in time.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// A list took longer than one may, while the database was there.
+    #[error("that list takes too long: ask for less of it, or try again when fewer are being read")]
+    Slow,
     /// Something with that name exists, or the row is owned by the configuration file.
     #[error("{0}")]
     Conflict(String),
@@ -41,6 +44,14 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => StoreError::Unavailable(error.to_string()),
+            // SQLite's interruption, PostgreSQL's statement_timeout, MariaDB's and MySQL's limits.
+            sqlx::Error::Database(database)
+                if matches!(database.code().as_deref(), Some("9" | "57014"))
+                    || database.message().contains("max_statement_time")
+                    || database.message().contains("maximum statement execution time") =>
+            {
+                StoreError::Slow
+            }
             sqlx::Error::Database(database) if database.is_unique_violation() => {
                 StoreError::Conflict("something with that name exists already".to_owned())
             }

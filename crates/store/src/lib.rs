@@ -8,6 +8,7 @@ mod db;
 mod error;
 mod migrate;
 mod notice;
+mod reading;
 mod run;
 
 pub mod audit;
@@ -16,6 +17,7 @@ pub mod channels;
 pub mod codes;
 pub mod dsn;
 pub mod enrol;
+pub mod groups;
 pub mod import;
 pub mod keys;
 pub mod ledger;

@@ -253,11 +253,7 @@ impl LogFilter {
             sql.push_str(" AND content LIKE ? ESCAPE '!'");
             args.push(Arg::Text(format!("{}%", crate::users::escape_like(&self.keyword))));
         }
-        let order = match searching {
-            true => format!("{} DESC, id DESC", engine.unindexed("created_at")),
-            false => "created_at DESC, id DESC".to_owned(),
-        };
-        Ok(Prepared { filter: self, sql, args, order })
+        Ok(Prepared { filter: self, sql, args, searching })
     }
 
     /// A keyword that is a type's number, or has the form of a request's id, is one: their indexes find all rows.
@@ -353,13 +349,17 @@ struct Prepared {
     filter: LogFilter,
     sql: String,
     args: Vec<Arg>,
-    order: String,
+    /// For a text, through the newest rows: in the order in which they were written, so that a walk ends early.
+    searching: bool,
 }
 
 /// Rows of a condition, newest first, from where the filter's walk stands.
 async fn page(logs: &Db, prepared: Prepared, offset: i64, limit: i64) -> Result<Vec<LogRow>> {
-    let Prepared { filter, sql: mut condition, mut args, order } = prepared;
-    if filter.before > 0 {
+    let Prepared { filter, sql: mut condition, mut args, searching } = prepared;
+    if filter.before > 0 && searching {
+        condition.push_str(" AND id < ?");
+        args.push(Arg::Int(filter.before));
+    } else if filter.before > 0 {
         let sql = "SELECT created_at FROM magic_logs WHERE id = ?";
         match logs.one(sql, args![filter.before]).await? {
             Some(row) => {
@@ -375,6 +375,7 @@ async fn page(logs: &Db, prepared: Prepared, offset: i64, limit: i64) -> Result<
         }
     }
     args.extend(args![limit, offset]);
+    let order = if searching { "id DESC" } else { "created_at DESC, id DESC" };
     let sql =
         format!("SELECT id, {COLUMNS} FROM magic_logs WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?");
     logs.fetch(&sql, args).await?.iter().map(read).collect()
@@ -396,7 +397,7 @@ async fn delete_older(logs: &Db, table: &str, before: i64) -> Result<u64> {
 impl Store {
     /// A page of the log, newest first, and how many rows there are (counted up to [`TOTAL_MAX`]).
     pub async fn logs(&self, filter: LogFilter, offset: i64, limit: i64) -> Result<(Vec<LogRow>, i64)> {
-        self.run_for(Duration::from_secs(10), move |inner| async move {
+        self.list(move |inner| async move {
             let prepared = filter.prepared(&inner).await?;
             let sql = format!(
                 "SELECT COUNT(*) FROM (SELECT 1 AS one FROM magic_logs WHERE {} LIMIT {TOTAL_MAX}) AS counted",
@@ -411,7 +412,7 @@ impl Store {
 
     /// The next rows of a walk over the log, without counting; `before` is where it stands.
     pub async fn log_page(&self, filter: LogFilter, limit: i64) -> Result<Vec<LogRow>> {
-        self.run_for(Duration::from_secs(10), move |inner| async move {
+        self.list(move |inner| async move {
             let prepared = filter.prepared(&inner).await?;
             page(&inner.logs, prepared, 0, limit).await
         })
@@ -438,7 +439,7 @@ impl Store {
 
     /// What calls cost in sum.
     pub async fn log_cost(&self, filter: LogFilter) -> Result<Nano> {
-        self.run_for(Duration::from_secs(10), move |inner| async move {
+        self.list(move |inner| async move {
             let prepared = LogFilter { kind: CONSUME, ..filter }.prepared(&inner).await?;
             if let Some(cost) = crate::stats::cost(&inner.logs, &prepared.filter).await? {
                 return Ok(cost);
@@ -487,12 +488,12 @@ impl Store {
         user: UserId,
         since: i64,
     ) -> Result<Vec<(String, String, i64, Nano, i64, i64)>> {
-        self.run_for(Duration::from_secs(10), move |inner| async move {
+        self.list(move |inner| async move {
             let shown = |day: i64| {
                 let day = chrono::DateTime::from_timestamp(day * 86_400, 0).unwrap_or_default();
                 day.format("%Y-%m-%d").to_string()
             };
-            if let Some(days) = crate::stats::days(&inner.logs, user, since).await? {
+            if let Some(days) = crate::stats::days(&inner, user, since).await? {
                 let billed = days.into_iter().filter(|(_, sums)| sums.calls > sums.failed);
                 let row = |((day, model), sums): ((i64, String), crate::stats::Sums)| {
                     (shown(day), model, sums.calls - sums.failed, sums.cost, sums.prompt_tokens, sums.completion_tokens)

@@ -140,7 +140,7 @@ impl Store {
 
     /// Orders, newest first; of one user, or of all.
     pub async fn orders(&self, user: Option<UserId>, page: Page) -> Result<(Vec<Order>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let (condition, mut args) = match user {
                 Some(user) => ("user_id = ?", args![user.0]),
                 None => ("1 = 1", vec![]),

@@ -164,7 +164,7 @@ impl Store {
     /// Changes of prices, newest first; of one model or option, or of all; before the change with that id.
     pub async fn price_history(&self, subject: &str, before: i64, limit: i64) -> Result<Vec<PriceChange>> {
         let subject = subject.to_owned();
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let sql = "SELECT id, at_ms, subject, value, owner FROM magic_price_history \
                  WHERE (? = '' OR subject = ?) AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?";
             let rows = inner.db.fetch(sql, args![&subject, &subject, before, before, limit]).await?;

@@ -133,7 +133,7 @@ async fn delete(tx: &mut Tx, id: i64) -> Result<(), TxError> {
 impl Store {
     /// A page of prompts by name, and how many there are. `keyword`: the beginning of a name.
     pub async fn prompts(&self, page: Page, keyword: String) -> Result<(Vec<PromptRow>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let like = format!("{}%", escape_like(&keyword));
             let condition = "name LIKE ? ESCAPE '!'";
             let total = inner
@@ -168,7 +168,7 @@ impl Store {
     /// A page of a prompt's versions, newest first, and how many there are.
     pub async fn prompt_versions(&self, prompt: &PromptRow, page: Page) -> Result<(Vec<VersionRow>, i64)> {
         let id = prompt.id;
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let sql = "SELECT number, spec, created_time FROM magic_prompt_versions WHERE prompt_id = ? \
                  ORDER BY number DESC LIMIT ? OFFSET ?";
             let rows = inner.db.fetch(sql, args![id, page.limit, page.offset]).await?;

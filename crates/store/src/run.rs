@@ -6,6 +6,8 @@ use crate::dsn::Dsn;
 use crate::error::{Result, StoreError};
 use crate::migrate;
 use crate::notice::{self, Bells};
+use crate::reading;
+use crate::stats::Kept;
 use crate::vault::{KeySources, Vault};
 use magic_domain::secret::Secret;
 use std::future::Future;
@@ -31,8 +33,11 @@ pub struct Config {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) inner: Arc<Inner>,
+    /// The same over connections of their own, for lists.
+    pub(crate) lists: Arc<Inner>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub db: Db,
     pub logs: Db,
@@ -40,8 +45,9 @@ pub(crate) struct Inner {
     pub vault: Vault,
     pub up: Arc<AtomicBool>,
     bells: Bells,
+    pub charts: Kept,
     /// At most this many passwords are hashed at once: each takes 19 MiB.
-    pub hashing: tokio::sync::Semaphore,
+    pub hashing: Arc<tokio::sync::Semaphore>,
 }
 
 /// How long a call may take.
@@ -71,10 +77,17 @@ impl Store {
     pub async fn open(config: Config) -> Result<Store> {
         let opening = async move {
             let bells = Bells::default();
-            let db = Db::open(&config.dsn, config.max_connections, bells.changed.clone()).await?;
-            let logs = match &config.log_dsn {
-                Some(dsn) => Db::open(dsn, config.max_connections, Arc::default()).await?,
-                None => db.clone(),
+            let for_lists = reading::share(config.max_connections);
+            let connections = (config.max_connections - for_lists).max(1);
+            let db = Db::open(&config.dsn, connections, bells.changed.clone()).await?;
+            let listed = db.for_lists(&config.dsn, for_lists, reading::STATEMENT)?;
+            let (logs, listed_logs) = match &config.log_dsn {
+                Some(dsn) => {
+                    let logs = Db::open(dsn, connections, Arc::default()).await?;
+                    let listed = logs.for_lists(dsn, for_lists, reading::STATEMENT)?;
+                    (logs, listed)
+                }
+                None => (db.clone(), listed.clone()),
             };
             migrate::run(&db).await?;
             if config.log_dsn.is_some() {
@@ -85,17 +98,18 @@ impl Store {
             if let Some(url) = config.redis {
                 tokio::spawn(notice::run(url.expose().to_owned(), bells.clone()));
             }
-            Ok(Store {
-                inner: Arc::new(Inner {
-                    db,
-                    logs,
-                    separate_logs: config.log_dsn.is_some(),
-                    vault,
-                    up: Arc::new(AtomicBool::new(true)),
-                    bells,
-                    hashing: tokio::sync::Semaphore::new(4),
-                }),
-            })
+            let inner = Inner {
+                db,
+                logs,
+                separate_logs: config.log_dsn.is_some(),
+                vault,
+                up: Arc::new(AtomicBool::new(true)),
+                bells,
+                charts: Kept::default(),
+                hashing: Arc::new(tokio::sync::Semaphore::new(4)),
+            };
+            let lists = Inner { db: listed, logs: listed_logs, ..inner.clone() };
+            Ok(Store { inner: Arc::new(inner), lists: Arc::new(lists) })
         };
         let task = runtime()?.spawn(tokio::time::timeout(MIGRATION, opening));
         match task.await {
@@ -133,14 +147,22 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let work = work(self.inner.clone());
-        let answer = match runtime()?.spawn(tokio::time::timeout(deadline, work)).await {
+        let answer = self.within(deadline, work(self.inner.clone())).await;
+        self.note(&answer);
+        answer
+    }
+
+    /// Runs a piece of work on the store's runtime, whatever it says of the database.
+    pub(crate) async fn within<T: Send + 'static>(
+        &self,
+        deadline: Duration,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        match runtime()?.spawn(tokio::time::timeout(deadline, work)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(StoreError::Unavailable("no answer in time".into())),
             Err(_) => Err(StoreError::Internal("a piece of work was cut off".into())),
-        };
-        self.note(&answer);
-        answer
+        }
     }
 
     /// One log line per change of state, not per failure.
@@ -168,11 +190,14 @@ impl Store {
     }
 
     pub async fn close(&self) {
+        let lists = self.lists.clone();
         let _ = self
             .run(|inner| async move {
-                inner.db.close().await;
-                if inner.separate_logs {
-                    inner.logs.close().await;
+                for inner in [lists, inner] {
+                    inner.db.close().await;
+                    if inner.separate_logs {
+                        inner.logs.close().await;
+                    }
                 }
                 Ok(())
             })

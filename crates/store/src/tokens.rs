@@ -267,7 +267,7 @@ impl Store {
         page: Page,
         keyword: Option<String>,
     ) -> Result<(Vec<TokenRow>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let order = match page.order.as_str() {
                 "remain_quota" => "unlimited DESC, remain DESC, id DESC",
                 "used_quota" => "used DESC, id DESC",

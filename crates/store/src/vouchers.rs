@@ -220,7 +220,7 @@ impl Store {
 
     /// A page of vouchers, newest first, and how many there are.
     pub async fn vouchers(&self, page: Page, filter: VoucherFilter) -> Result<(Vec<VoucherRow>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let (condition, mut args) = filter.condition(inner.db.engine());
             let sql = format!("SELECT COUNT(*) FROM magic_vouchers WHERE {condition}");
             let total =
