@@ -20,6 +20,7 @@ mod master_key;
 mod matrix;
 mod money;
 mod oneapi;
+mod passkeys;
 mod payments;
 mod prices;
 mod prompts;

@@ -3,6 +3,7 @@
 
 use crate::harness::{CUSTOMER_KEY, World, answer, channel, customer, request};
 use magic_testkit::client::{Answer, h1};
+use magic_testkit::passkey::Authenticator;
 use magic_testkit::vendor::{Proto, Vendor};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,25 +215,42 @@ async fn other_peoples_ids_open_nothing() {
     let session = victim.data("/api/user/sessions").await[0]["id"].clone();
     assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
     let asked = world.logs(1).await[0]["request_id"].clone();
-    for (key, value) in
-        [("EpayAddress", "http://127.0.0.1:1"), ("EpayId", "1"), ("EpayKey", "k"), ("EpayPrice", "7")]
-    {
+    for (key, value) in [
+        ("EpayAddress", "http://127.0.0.1:1"),
+        ("EpayId", "1"),
+        ("EpayKey", "k"),
+        ("EpayPrice", "7"),
+        ("ServerAddress", "https://gate.example.com"),
+    ] {
         assert_eq!(root.call("PUT", "/api/option", &json!({ "key": key, "value": value })).await.status, 200);
     }
     let wish = json!({ "provider": "epay", "amount_usd": 1, "method": "alipay" });
     let order = victim.call("POST", "/api/pay", &wish).await.json()["data"]["order"]["id"].clone();
+    let proof = json!({ "password": "a password" });
+    let begun = victim.call("POST", "/api/user/self/passkeys/begin", &proof).await.json();
+    let (_, made) = Authenticator::create(&begun["data"]["publicKey"], "https://gate.example.com");
+    let kept =
+        victim.call("POST", "/api/user/self/passkeys/finish", &json!({ "passkey": made })).await.json();
+    let passkey = kept["data"]["id"].clone();
     // Whose id stands for an operation of users: of the victim's object.
     let owned = |path: &str| match path {
         path if path.starts_with("/api/token") => token.clone(),
         path if path.starts_with("/api/user/sessions") => session.clone(),
+        path if path.starts_with("/api/user/self/passkeys") => passkey.clone(),
         path if path.starts_with("/api/log/explain") => asked.clone(),
         path if path.starts_with("/api/pay/order") => order.clone(),
         other => panic!("whose ids does {other} take? say so here"),
     };
     let text = |id: &Value| id.as_str().map_or_else(|| id.to_string(), str::to_owned);
     let document = Document::of(&world).await;
-    let before =
-        (everything(&root).await, victim.data("/api/token").await, victim.data("/api/user/sessions").await);
+    let all = async || {
+        let mut own = Vec::new();
+        for path in ["/api/token", "/api/user/sessions", "/api/user/self/passkeys"] {
+            own.push(victim.data(path).await);
+        }
+        (everything(&root).await, own)
+    };
+    let before = all().await;
     let mut tried = 0;
     for operation in document.operations() {
         let takes_id = operation.takes.as_ref().is_some_and(|names| names.contains("id"));
@@ -264,9 +282,7 @@ async fn other_peoples_ids_open_nothing() {
         }
     }
     assert!(tried >= 12, "{tried}");
-    let after =
-        (everything(&root).await, victim.data("/api/token").await, victim.data("/api/user/sessions").await);
-    assert_eq!(before, after);
+    assert_eq!(before, all().await);
     world.verify();
 }
 

@@ -205,7 +205,7 @@ async fn oidc_is_validated() {
 }
 
 /// The code of a time, `steps` away from now.
-fn code(secret: &str, steps: i64) -> String {
+pub fn code(secret: &str, steps: i64) -> String {
     let seed = totp_rs::Secret::try_from_base32(secret).unwrap();
     let totp = totp_rs::Builder::new()
         .with_algorithm(totp_rs::Algorithm::SHA1)
@@ -267,7 +267,8 @@ async fn a_second_factor_is_asked_for_and_each_code_counts_once() {
 
     let asked = login(json!({})).await;
     assert_eq!((asked.status, asked.json()["code"].as_str()), (401, Some("totp_required")));
-    assert!(!asked.headers.contains_key("set-cookie") && asked.json()["data"].is_null());
+    assert!(!asked.headers.contains_key("set-cookie"));
+    assert_eq!(asked.json()["data"], json!({ "factors": ["totp"] }));
     assert_eq!(login(json!({ "totp": used })).await.status, 401, "used to confirm");
     let next = code(&secret, 1);
     assert_eq!(login(json!({ "totp": next })).await.status, 200);

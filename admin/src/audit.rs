@@ -5,9 +5,10 @@ use crate::Deps;
 use crate::guard::{Who, client};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, body::MessageBody, http::Method, web};
+use actix_web::{Error, HttpMessage, HttpRequest, body::MessageBody, http::Method, web};
 use magic_domain::options;
 use magic_store::audit::Entry;
+use magic_store::users::UserRow;
 use serde_json::{Map, Value, json};
 
 /// Longest detail of an entry, in bytes of JSON; what is longer is only told by its digest.
@@ -37,12 +38,13 @@ fn changes(request: &ServiceRequest) -> bool {
     }
 }
 
-/// What changes nothing and is only too long for an address: an estimate, and `/api/prompt/{name}/render`, whose
-/// fillings may be somebody's words.
+/// What changes nothing: an estimate and `/api/prompt/{name}/render` (whose fillings may be somebody's words), which are
+/// only too long for an address, and the question that an authenticator is asked.
 fn is_question(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     let name = path.strip_prefix("/api/prompt/").and_then(|below| below.strip_suffix("/render"));
-    path == "/api/price/estimate" || name.is_some_and(|name| !name.contains('/'))
+    let questions = ["/api/price/estimate", "/api/user/passkey/login/begin", "/api/user/self/passkeys/begin"];
+    questions.contains(&path) || name.is_some_and(|name| !name.contains('/'))
 }
 
 /// Notes what has been changed, once the answer says that it was.
@@ -75,11 +77,37 @@ pub async fn note(
             (entry.user_id, entry.username) = (who.id, who.username.clone());
         }
         entry.status = i64::from(response.status().as_u16());
-        if let Err(error) = deps.store.audit(entry).await {
-            log::error!("an entry of the audit trail could not be written: {error}");
-        }
+        keep(&deps, entry).await;
     }
     Ok(response)
+}
+
+/// Notes what was asked and not believed: somebody should see it.
+pub async fn refusal(
+    request: &HttpRequest,
+    deps: &Deps,
+    user: Option<&UserRow>,
+    status: i64,
+    detail: &Value,
+) {
+    let entry = Entry {
+        at_ms: chrono::Utc::now().timestamp_millis(),
+        user_id: user.map_or(0, |user| user.id.0),
+        username: user.map_or_else(String::new, |user| user.username.clone()),
+        ip: client(request),
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        status,
+        detail: detail.to_string(),
+        ..Entry::default()
+    };
+    keep(deps, entry).await;
+}
+
+async fn keep(deps: &Deps, entry: Entry) {
+    if let Err(error) = deps.store.audit(entry).await {
+        log::error!("an entry of the audit trail could not be written: {error}");
+    }
 }
 
 fn header(request: &ServiceRequest, name: &str) -> String {

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use magic_store::StoreError;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An error on its way to a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,12 +12,14 @@ pub struct ApiError {
     pub code: &'static str,
     pub message: String,
     pub retry_after: Option<u64>,
+    /// What the caller needs to go on, where there is something.
+    pub data: Value,
 }
 
 pub type Result<T> = std::result::Result<T, ApiError>;
 
-fn make(status: u16, code: &'static str, message: impl Into<String>) -> ApiError {
-    ApiError { status, code, message: message.into(), retry_after: None }
+pub fn make(status: u16, code: &'static str, message: impl Into<String>) -> ApiError {
+    ApiError { status, code, message: message.into(), retry_after: None, data: Value::Null }
 }
 
 pub fn unauthorised() -> ApiError {
@@ -67,7 +69,8 @@ impl ResponseError for ApiError {
         if let Some(seconds) = self.retry_after {
             response.insert_header(("retry-after", seconds.to_string()));
         }
-        response.json(json!({ "success": false, "message": self.message, "code": self.code, "data": null }))
+        let body = json!({ "success": false, "message": self.message, "code": self.code, "data": self.data });
+        response.json(body)
     }
 }
 

@@ -53,6 +53,11 @@ pub fn client(request: &HttpRequest) -> String {
     header.unwrap_or("unknown").to_owned()
 }
 
+/// Whether the caller's connection to the proxy (or to what stands before it) is over TLS.
+pub fn over_tls(request: &HttpRequest) -> bool {
+    request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https")
+}
+
 /// Whether the address is loopback or private: where the first password may be used from.
 pub fn is_local(ip: &str) -> bool {
     match ip.parse::<std::net::IpAddr>() {

@@ -21,6 +21,7 @@ pub mod pay;
 mod provider;
 mod router;
 mod turnstile;
+mod webauthn;
 
 use async_trait::async_trait;
 use magic_domain::feature::Finding;

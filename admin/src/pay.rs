@@ -6,7 +6,7 @@ pub mod stripe;
 
 use crate::Live;
 use crate::endpoints::Endpoints;
-use crate::error::{ApiError, Result};
+use crate::error::{self, ApiError, Result};
 use magic_domain::money::{NANO_PER_USD, Nano};
 use magic_domain::options::Options;
 use magic_store::orders::{Order, Payment, Settled};
@@ -25,7 +25,7 @@ const WHOLE: &[&str] = &[
 
 /// What goes wrong between us and a provider.
 pub(crate) fn provider_fails(message: impl Into<String>) -> ApiError {
-    ApiError { status: 502, code: "payment_provider_error", message: message.into(), retry_after: None }
+    error::make(502, "payment_provider_error", message)
 }
 
 /// What `amount` of balance costs in a currency's smallest unit, rounded up; `unit` is the price of a dollar.

@@ -1,7 +1,7 @@
 //! GitHub, Lark, a companion server for WeChat, and what all providers have in common: a code is exchanged for
 //! an access token, and that for an identity.
 
-use crate::error::{ApiError, Result, forbidden};
+use crate::error::{self, ApiError, Result, forbidden};
 use crate::{Deps, Outward};
 use magic_domain::options::Options;
 use magic_store::signin::{Identity, Provider};
@@ -11,12 +11,8 @@ use serde_json::{Value, json};
 /// The provider can't be reached, or answers nonsense. `why` goes to the log only.
 pub fn failed(provider: Provider, why: &str) -> ApiError {
     log::warn!("signing in with {} failed: {why}", provider.name());
-    ApiError {
-        status: 502,
-        code: "provider_failed",
-        message: "the sign-in provider can't be reached or does not answer as it should".into(),
-        retry_after: None,
-    }
+    let message = "the sign-in provider can't be reached or does not answer as it should";
+    error::make(502, "provider_failed", message)
 }
 
 /// The provider does not vouch for the caller.

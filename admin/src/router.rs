@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, groups, keys, limits, logs, oauth, options, pay, prices,
-    prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
+    accounts, audit, billing, channels, conformance, factors, groups, keys, limits, logs, oauth, options,
+    passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -104,13 +104,26 @@ pub fn table() -> Vec<Route> {
         "POST",
         "/api/oauth/totp",
         "Finishes a sign-in by a provider with the second factor",
-        totp::redeem,
+        factors::redeem,
     );
     table.add("GET", "/api/user/totp", "Whether the own account has a second factor", totp::status);
     table.add("POST", "/api/user/totp", "Begins to set a second factor up", totp::begin);
     table.add("DELETE", "/api/user/totp", "Takes the own second factor away", totp::remove);
     table.add("POST", "/api/user/totp/confirm", "Makes the second factor active", totp::confirm);
     table.add("DELETE", "/api/user/{id}/totp", "Takes a lesser account's second factor away", totp::reset);
+    table.add(
+        "POST",
+        "/api/user/passkey/login/begin",
+        "Begins a sign-in by a passkey alone",
+        passkeys::sign_in_begin,
+    );
+    table.add("POST", "/api/user/passkey/login/finish", "Signs in by a passkey alone", passkeys::sign_in);
+    table.add("GET", "/api/user/self/passkeys", "The own passkeys", passkeys::list);
+    table.add("POST", "/api/user/self/passkeys/begin", "Begins to make a passkey", passkeys::begin);
+    table.add("POST", "/api/user/self/passkeys/finish", "Keeps the passkey that was begun", passkeys::finish);
+    table.add("PUT", "/api/user/self/passkeys/{id}", "Renames an own passkey", passkeys::rename);
+    table.add("DELETE", "/api/user/self/passkeys/{id}", "Takes an own passkey away", passkeys::remove);
+    table.add("DELETE", "/api/user/{id}/passkeys", "Takes a lesser account's passkeys away", passkeys::reset);
     table.add(
         "GET",
         "/api/models",

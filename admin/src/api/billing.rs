@@ -4,7 +4,7 @@
 use crate::Deps;
 use crate::answer::{Bare, bare};
 use crate::describe::{Access, Describe, Draft};
-use crate::error::ApiError;
+use crate::error::{self, ApiError};
 use crate::guard::bearer;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -46,7 +46,7 @@ impl ResponseError for Refusal {
 }
 
 fn refusal(status: u16, code: &'static str, message: &str) -> Refusal {
-    Refusal(ApiError { status, code, message: message.into(), retry_after: None })
+    Refusal(error::make(status, code, message))
 }
 
 /// The account behind a relay key.

@@ -2,10 +2,10 @@
 //! began it: its state is good once, for ten minutes, with the cookie that came with it.
 
 use crate::answer::{Answer, ok, said};
-use crate::api::{totp, users};
+use crate::api::{factors, users};
 use crate::error::{ApiError, Result, banned, conflict, forbidden, unauthorised};
 use crate::extract::Query;
-use crate::guard::{AnyUser, Caller, client, critical, is_local, own_page, visitor};
+use crate::guard::{AnyUser, Caller, client, critical, is_local, over_tls, own_page, visitor};
 use crate::limit::Limiter;
 use crate::{Deps, oidc, provider};
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
@@ -40,11 +40,10 @@ type Limits = web::Data<Arc<Limiter>>;
 
 /// Lax: the browser comes back from another site. Only our own routes see it, no script does.
 pub(crate) fn browser_cookie(request: &HttpRequest, value: &str) -> Cookie<'static> {
-    let tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     Cookie::build(COOKIE, value.to_owned())
         .path("/api")
         .http_only(true)
-        .secure(tls)
+        .secure(over_tls(request))
         .same_site(SameSite::Lax)
         .max_age(Duration::seconds(STATE_LIFETIME))
         .finish()
@@ -224,7 +223,7 @@ async fn finish(
     if user.status != user_status::ENABLED || (user.must_change && !is_local(&client(request))) {
         return Err(banned());
     }
-    if let Some(asked) = totp::ticket(request, deps, &user).await? {
+    if let Some(asked) = factors::ticket(request, deps, &user).await? {
         return Ok(asked);
     }
     let (told, cookie) = users::welcome(request, deps, &user).await?;

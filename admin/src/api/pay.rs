@@ -1,16 +1,15 @@
 //! Topping balances up: the shop outside (one-api's top-up link), Stripe and Epay.
 
-use crate::Deps;
 use crate::answer::{Answer, Listed, done, list, ok};
 use crate::error::{ApiError, Result, bad_request, invalid, not_found, too_many};
 use crate::extract::{Body, ListQuery, Query};
 use crate::guard::{Admin, AnyUser, Caller, client};
 use crate::limit::{Limiter, network};
 use crate::pay::{self, epay as epay_shop, stripe as stripe_shop};
+use crate::{Deps, audit};
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::money::Nano;
 use magic_domain::options::Options;
-use magic_store::audit::Entry;
 use magic_store::orders::{NewOrder, Order, Settled, order_status};
 use openidconnect::url::form_urlencoded;
 use serde::{Deserialize, Serialize};
@@ -245,18 +244,7 @@ async fn asked(deps: &Deps, order: &Order) -> Result<Option<Settled>> {
 async fn refused(request: &HttpRequest, deps: &Deps, limiter: &Limiter, why: &str) -> ApiError {
     log::warn!("a payment notification is refused: {why}");
     if limiter.take("pay-refused", &network(&client(request)), ASKED_MAX, 600).is_ok() {
-        let entry = Entry {
-            at_ms: chrono::Utc::now().timestamp_millis(),
-            ip: client(request),
-            method: request.method().to_string(),
-            path: request.path().to_owned(),
-            status: 400,
-            detail: json!({ "refused": why }).to_string(),
-            ..Entry::default()
-        };
-        if let Err(error) = deps.store.audit(entry).await {
-            log::error!("an entry of the audit trail could not be written: {error}");
-        }
+        audit::refusal(request, deps, None, 400, &json!({ "refused": why })).await;
     }
     ApiError { code: "payment_refused", ..bad_request(why) }
 }

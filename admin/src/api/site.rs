@@ -3,7 +3,8 @@
 use crate::Deps;
 use crate::answer::{Answer, ok};
 use crate::error::Result;
-use actix_web::{HttpResponse, web};
+use crate::webauthn::Site;
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,6 +30,8 @@ pub struct SiteStatus {
     quota_per_unit: f64,
     display_in_currency: bool,
     oidc: bool,
+    /// Passkeys can be made and used at this address.
+    passkey_login: bool,
     oidc_client_id: String,
     oidc_well_known: String,
     oidc_authorization_endpoint: String,
@@ -36,7 +39,7 @@ pub struct SiteStatus {
     oidc_userinfo_endpoint: String,
 }
 
-pub async fn status(deps: web::Data<Deps>) -> Result<Answer<SiteStatus>> {
+pub async fn status(request: HttpRequest, deps: web::Data<Deps>) -> Result<Answer<SiteStatus>> {
     let (options, _) = deps.store.options().await?;
     Ok(ok(SiteStatus {
         version: format!("v{}", deps.version),
@@ -58,6 +61,7 @@ pub async fn status(deps: web::Data<Deps>) -> Result<Answer<SiteStatus>> {
         quota_per_unit: options.float("QuotaPerUnit"),
         display_in_currency: options.bool("DisplayInCurrencyEnabled"),
         oidc: options.bool("OidcEnabled"),
+        passkey_login: Site::of(&options, &request).is_ok(),
         oidc_client_id: options.text("OidcClientId").to_owned(),
         oidc_well_known: options.text("OidcWellKnown").to_owned(),
         oidc_authorization_endpoint: options.text("OidcAuthorizationEndpoint").to_owned(),

@@ -1,24 +1,21 @@
 //! Second factors: codes of an authenticator (RFC 6238: SHA-1, 6 digits, 30 seconds, one step early or late),
 //! and recovery codes, each good once.
 
+use crate::Deps;
 use crate::answer::{Answer, done, ok};
-use crate::api::{oauth, users};
-use crate::error::{ApiError, Result, bad_request, conflict, forbidden, invalid, not_found, too_many};
+use crate::api::factors::{self, Proof, Proven, judged};
+use crate::api::users;
+use crate::error::{Result, bad_request, conflict, forbidden, invalid, not_found};
 use crate::extract::Body;
 use crate::guard::{Admin, AnyUser, Caller, critical};
 use crate::limit::Limiter;
 use crate::lockout::Lockout;
-use crate::{Deps, error};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use magic_domain::ids::UserId;
-use magic_domain::principal::user_status;
 use magic_domain::secret::Secret;
 use magic_store::StoreError;
-use magic_store::signin::Purpose;
-use magic_store::totp::{Shown, Verdict};
-use magic_store::users::{SignIn, UserRow};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::Value;
 use std::sync::Arc;
 use totp_rs::{Algorithm, Builder, Secret as Seed, Totp};
 use utoipa::ToSchema;
@@ -54,7 +51,8 @@ fn machine(base32: &Secret, issuer: &str, account: &str) -> Result<Totp> {
     Ok(built.map_err(broken)?)
 }
 
-fn step_of(base32: &Secret, text: &str) -> Result<Option<i64>> {
+/// The step whose code it is, if it is one.
+pub(crate) fn step_of(base32: &Secret, text: &str) -> Result<Option<i64>> {
     if text.len() != 6 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
     }
@@ -64,87 +62,16 @@ fn step_of(base32: &Secret, text: &str) -> Result<Option<i64>> {
 }
 
 /// A recovery code without the hyphens and blanks that people add.
-fn recovery_of(text: &str) -> Option<Secret> {
+pub(crate) fn recovery_of(text: &str) -> Option<Secret> {
     let bare: String = text.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     (bare.len() == RECOVERY_LENGTH).then(|| Secret::new(bare.to_ascii_uppercase()))
-}
-
-fn wanted(code: &'static str, message: &str) -> ApiError {
-    ApiError { code, message: message.into(), ..error::unauthorised() }
-}
-
-fn judged(verdict: Verdict) -> Result<()> {
-    match verdict {
-        Verdict::Right => Ok(()),
-        Verdict::Wrong => Err(wanted("totp_wrong", "the code is wrong, or was used before")),
-        Verdict::Wait(seconds) => Err(too_many(u64::try_from(seconds).unwrap_or(1))),
-    }
-}
-
-/// Asks for the second factor of an account that has one; `shown` is the caller's code.
-///
-/// # Errors
-/// 401 `totp_required` without a code, 401 `totp_wrong`, 429 after five wrong ones in five minutes.
-pub(crate) async fn second_factor(deps: &Deps, user: UserId, shown: Option<String>) -> Result<()> {
-    let Some(factor) = deps.store.totp(user).await?.filter(|factor| factor.active) else { return Ok(()) };
-    let Some(text) = shown.filter(|text| !text.is_empty()) else {
-        return Err(wanted("totp_required", "a code of the second factor is needed: totp"));
-    };
-    let text = text.trim();
-    let shown = Shown { step: step_of(&factor.secret, text)?, recovery: recovery_of(text) };
-    judged(deps.store.totp_spend(user, shown).await?)
-}
-
-/// The answer when a provider has vouched and the second factor is missing: a ticket for
-/// `POST /api/oauth/totp`, good in this browser for ten minutes. `None`: there is no second factor.
-pub(crate) async fn ticket<T>(
-    request: &HttpRequest,
-    deps: &Deps,
-    user: &UserRow,
-) -> Result<Option<Answer<T>>> {
-    if !deps.store.totp(user.id).await?.is_some_and(|factor| factor.active) {
-        return Ok(None);
-    }
-    let begun = deps.store.begin_flow(Purpose::SecondFactor, Some((user.id, user.epoch)), false).await?;
-    let response = HttpResponse::Unauthorized().json(json!({
-        "success": false, "code": "totp_required", "message": "a code of the second factor is needed",
-        "data": { "ticket": begun.state.expose() },
-    }));
-    let cookie = oauth::browser_cookie(request, begun.browser.expose());
-    Answer::instead(response).with_cookie(&cookie).map(Some)
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct TicketBody {
-    ticket: Option<String>,
-    totp: Option<String>,
-}
-
-/// `{"ticket", "totp"}`: finishes a sign-in by a provider. A wrong code leaves the ticket good.
-pub async fn redeem(
-    request: HttpRequest,
-    deps: web::Data<Deps>,
-    limits: Limits,
-    Body(body): Body<TicketBody>,
-) -> Result<Answer<users::SignedIn>> {
-    critical(&request, &limits)?;
-    let gone = || forbidden("the ticket is unknown, used, too old or another browser's: begin again");
-    let state = Secret::new(body.ticket.filter(|text| text.len() <= 128).ok_or_else(gone)?);
-    let browser = oauth::browser(&request);
-    let flow = deps.store.flow(Purpose::SecondFactor, &state, &browser).await?.ok_or_else(gone)?;
-    let user = deps.store.user(flow.user.ok_or_else(gone)?).await?.ok_or_else(gone)?;
-    if user.status != user_status::ENABLED || user.epoch != flow.epoch {
-        return Err(gone());
-    }
-    second_factor(&deps, user.id, body.totp).await?;
-    deps.store.take_flow(Purpose::SecondFactor, &state, &browser).await?.ok_or_else(gone)?;
-    let (told, cookie) = users::welcome(&request, &deps, &user).await?;
-    ok(told).with_cookie(&cookie)
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct FactorStatus {
     active: bool,
+    /// How many passkeys the account has.
+    passkeys: usize,
     /// How many are left.
     recovery_codes: i64,
 }
@@ -154,14 +81,9 @@ pub async fn status(caller: Caller<AnyUser>, deps: web::Data<Deps>) -> Result<An
     let factor = deps.store.totp(caller.user.id).await?.filter(|factor| factor.active);
     Ok(ok(FactorStatus {
         active: factor.is_some(),
-        recovery_codes: factor.map_or(0, |factor| factor.recovery),
+        passkeys: deps.store.passkeys(caller.user.id).await?.len(),
+        recovery_codes: deps.store.recovery_codes(caller.user.id).await?,
     }))
-}
-
-#[derive(Deserialize, ToSchema)]
-pub struct PasswordBody {
-    /// Of an account that has one.
-    password: Option<String>,
 }
 
 /// What an authenticator is set up with.
@@ -173,31 +95,18 @@ pub struct Seedling {
     url: String,
 }
 
-/// Begins to set a second factor up: `{"password"}` when the account has one. Not active until confirmed.
+/// Begins to set a second factor up: `{"password"}` when the account has one, or one of its passkeys. Not active
+/// until confirmed.
 pub async fn begin(
     caller: Caller<AnyUser>,
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
     lockout: web::Data<Arc<Lockout>>,
-    Body(body): Body<PasswordBody>,
+    Body(body): Body<Proven>,
 ) -> Result<Answer<Seedling>> {
     critical(&request, &limits)?;
-    let password = body.password;
-    if deps.store.has_password(caller.user.id).await? {
-        let password = password.filter(|text| !text.is_empty() && text.len() <= 1024);
-        let password = password.ok_or_else(|| forbidden("the account's password is needed"))?;
-        // Guessed here as slowly as at the sign-in.
-        let attempt = lockout.begin(&caller.user.username)?;
-        match deps.store.sign_in(&caller.user.username, Secret::new(password)).await {
-            Ok(SignIn::Welcome(user)) if user.id == caller.user.id => attempt.right(),
-            Ok(_) => return Err(forbidden("the password is wrong")),
-            Err(error) => {
-                attempt.unknown();
-                return Err(error.into());
-            }
-        }
-    }
+    factors::prove(&request, &deps, &lockout, &caller.user, body).await?;
     let (options, _) = deps.store.options().await?;
     let secret = Secret::new(chance::<20>()?.to_base32());
     let url = machine(&secret, options.text("SystemName"), &caller.user.username)?.to_url();
@@ -210,10 +119,18 @@ pub async fn begin(
 }
 
 #[derive(Deserialize, ToSchema)]
+pub struct FirstCode {
+    code: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
 pub struct CodeBody {
     code: Option<String>,
     /// A recovery code, where one may stand instead.
     recovery: Option<String>,
+    /// A passkey's answer, where one may stand instead.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -228,26 +145,30 @@ pub async fn confirm(
     request: HttpRequest,
     deps: web::Data<Deps>,
     limits: Limits,
-    Body(body): Body<CodeBody>,
+    Body(body): Body<FirstCode>,
 ) -> Result<Answer<RecoveryCodes>> {
     critical(&request, &limits)?;
     let code = body.code.ok_or_else(|| bad_request("code is missing"))?;
     let factor = deps.store.totp(caller.user.id).await?.filter(|factor| !factor.active);
     let factor = factor.ok_or_else(|| conflict("no second factor is being set up"))?;
-    let mut codes = Vec::with_capacity(RECOVERY_CODES);
-    for _ in 0..RECOVERY_CODES {
-        codes.push(Secret::new(chance::<10>()?.to_base32()));
-    }
+    let codes = recovery_codes()?;
     let step = step_of(&factor.secret, code.trim())?;
     judged(deps.store.totp_activate(caller.user.id, step, codes.clone()).await?)?;
-    let grouped = |code: &Secret| {
-        let parts: Vec<&str> = (0..RECOVERY_LENGTH).step_by(4).map(|at| &code.expose()[at..at + 4]).collect();
-        parts.join("-")
-    };
     Ok(ok(RecoveryCodes { recovery_codes: codes.iter().map(grouped).collect() }))
 }
 
-/// `{"code"}` or `{"recovery"}`: takes the own second factor away.
+/// New recovery codes.
+pub(crate) fn recovery_codes() -> Result<Vec<Secret>> {
+    (0..RECOVERY_CODES).map(|_| Ok(Secret::new(chance::<10>()?.to_base32()))).collect()
+}
+
+/// A recovery code as it is shown.
+pub(crate) fn grouped(code: &Secret) -> String {
+    let parts: Vec<&str> = (0..RECOVERY_LENGTH).step_by(4).map(|at| &code.expose()[at..at + 4]).collect();
+    parts.join("-")
+}
+
+/// `{"code"}`, `{"recovery"}` or `{"passkey"}`: takes the own second factor away.
 pub async fn remove(
     caller: Caller<AnyUser>,
     request: HttpRequest,
@@ -256,7 +177,8 @@ pub async fn remove(
     Body(body): Body<CodeBody>,
 ) -> Result<Answer<()>> {
     critical(&request, &limits)?;
-    second_factor(&deps, caller.user.id, body.code.or(body.recovery)).await?;
+    let proof = Proof { totp: body.code.or(body.recovery), passkey: body.passkey };
+    factors::second_factor(&request, &deps, &caller.user, proof).await?;
     deps.store.totp_remove(caller.user.id).await?;
     Ok(done())
 }

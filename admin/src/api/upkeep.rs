@@ -3,7 +3,7 @@
 use crate::Deps;
 use crate::answer::{Answer, Bare, bare, done, ok};
 use crate::api::channels::{ChannelBody, apply, find, shown};
-use crate::error::{ApiError, Result, bad_request, conflict, invalid, not_found};
+use crate::error::{self, ApiError, Result, bad_request, conflict, invalid, not_found};
 use crate::extract::{Body, Query, typed};
 use crate::guard::{Admin, Caller};
 use crate::json::Channel;
@@ -36,7 +36,7 @@ const BATCH_FIELDS: &[&str] = &[
 ];
 
 fn vendor_fails(message: String) -> ApiError {
-    ApiError { status: 502, code: "vendor_error", message, retry_after: None }
+    error::make(502, "vendor_error", message)
 }
 
 #[derive(Default, Deserialize, IntoParams)]

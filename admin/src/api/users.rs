@@ -2,10 +2,12 @@
 
 use crate::Deps;
 use crate::answer::{Answer, Listed, done, list as listed, ok};
-use crate::api::totp;
+use crate::api::factors::{self, Proof};
 use crate::error::{self, ApiError, Result, bad_request, conflict, forbidden, invalid, not_found};
 use crate::extract::{Body, ListQuery, Query, limits};
-use crate::guard::{Admin, AnyUser, COOKIE, Caller, Once, Who, client, critical, is_local, own_page};
+use crate::guard::{
+    Admin, AnyUser, COOKIE, Caller, Once, Who, client, critical, is_local, over_tls, own_page,
+};
 use crate::json::{self, User};
 use crate::limit::Limiter;
 use crate::lockout::Lockout;
@@ -25,11 +27,10 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 fn cookie(request: &HttpRequest, id: &str) -> Cookie<'static> {
-    let tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     Cookie::build(COOKIE, id.to_owned())
         .path("/")
         .http_only(true)
-        .secure(tls)
+        .secure(over_tls(request))
         .same_site(SameSite::Strict)
         .max_age(Duration::days(7))
         .finish()
@@ -42,6 +43,9 @@ pub struct SignInBody {
     password: Option<String>,
     /// Six digits of the second factor, or a recovery code.
     totp: Option<String>,
+    /// A passkey's answer to what the refusal without a second factor has asked.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Value>,
 }
 
 /// What a sign-in tells of the account.
@@ -91,7 +95,8 @@ pub async fn login(
         return Err(refused());
     }
     attempt.right();
-    totp::second_factor(&deps, user.id, body.totp).await?;
+    let proof = Proof { totp: body.totp, passkey: body.passkey };
+    factors::second_factor(&request, &deps, &user, proof).await?;
     let (told, cookie) = welcome(&request, &deps, &user).await?;
     ok(told).with_cookie(&cookie)
 }

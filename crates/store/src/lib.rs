@@ -25,6 +25,7 @@ pub mod load;
 pub mod logs;
 pub mod orders;
 pub mod owned;
+pub mod passkeys;
 pub mod password;
 pub mod prices;
 pub mod prompts;

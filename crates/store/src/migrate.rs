@@ -20,6 +20,7 @@ const SQLITE: &[(i64, &str)] = &[
     (12, include_str!("../../../migrations/sqlite/0012_stats.sql")),
     (13, include_str!("../../../migrations/sqlite/0013_orders.sql")),
     (14, include_str!("../../../migrations/sqlite/0014_price_history.sql")),
+    (15, include_str!("../../../migrations/sqlite/0015_passkeys.sql")),
     (17, include_str!("../../../migrations/sqlite/0017_addresses.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
@@ -37,6 +38,7 @@ const MYSQL: &[(i64, &str)] = &[
     (12, include_str!("../../../migrations/mysql/0012_stats.sql")),
     (13, include_str!("../../../migrations/mysql/0013_orders.sql")),
     (14, include_str!("../../../migrations/mysql/0014_price_history.sql")),
+    (15, include_str!("../../../migrations/mysql/0015_passkeys.sql")),
     (17, include_str!("../../../migrations/mysql/0017_addresses.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
@@ -54,6 +56,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (12, include_str!("../../../migrations/postgres/0012_stats.sql")),
     (13, include_str!("../../../migrations/postgres/0013_orders.sql")),
     (14, include_str!("../../../migrations/postgres/0014_price_history.sql")),
+    (15, include_str!("../../../migrations/postgres/0015_passkeys.sql")),
     (17, include_str!("../../../migrations/postgres/0017_addresses.sql")),
 ];
 

@@ -40,7 +40,7 @@ pub fn mark(id: &Secret) -> String {
 }
 
 /// 64 hex digits of chance.
-pub(crate) fn random() -> Result<Secret> {
+pub fn random() -> Result<Secret> {
     let mut bytes = [0u8; 32];
     getrandom::fill(&mut bytes).map_err(|_| StoreError::Internal("no randomness".into()))?;
     Ok(Secret::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))

@@ -21,8 +21,6 @@ pub struct Totp {
     pub secret: Secret,
     /// False: being set up.
     pub active: bool,
-    /// Recovery codes that are left.
-    pub recovery: i64,
 }
 
 /// What a caller has shown.
@@ -49,14 +47,31 @@ pub(crate) fn place(user: i64) -> String {
 }
 
 /// Bound to the account: the same code of two accounts has two digests.
-fn recovery_hash(user: UserId, code: &Secret) -> String {
+pub(crate) fn recovery_hash(user: UserId, code: &Secret) -> String {
     digest(&format!("{}:{}", user.0, code.expose()))
 }
 
 /// Takes an account's second factor away.
 pub(crate) async fn forget(tx: &mut Tx, user: UserId) -> Result<(), TxError> {
     tx.exec("DELETE FROM magic_totp WHERE user_id = ?", args![user.0]).await?;
+    drop_spare_codes(tx, user).await
+}
+
+/// Recovery codes go with the last second factor.
+pub(crate) async fn drop_spare_codes(tx: &mut Tx, user: UserId) -> Result<(), TxError> {
+    let sql = "DELETE FROM magic_totp_recovery WHERE user_id = ? \
+         AND NOT EXISTS (SELECT 1 FROM magic_totp WHERE user_id = ? AND active = 1) \
+         AND NOT EXISTS (SELECT 1 FROM magic_passkeys WHERE user_id = ?)";
+    tx.exec(sql, args![user.0, user.0, user.0]).await.map(|_| ())
+}
+
+/// Gives an account these recovery codes in place of those it had.
+pub(crate) async fn keep_codes(tx: &mut Tx, user: UserId, hashes: &[String]) -> Result<(), TxError> {
     tx.exec("DELETE FROM magic_totp_recovery WHERE user_id = ?", args![user.0]).await?;
+    for hash in hashes {
+        let sql = "INSERT INTO magic_totp_recovery (user_id, code_hash) VALUES (?, ?)";
+        tx.exec(sql, args![user.0, hash]).await?;
+    }
     Ok(())
 }
 
@@ -66,13 +81,7 @@ impl Store {
         self.run(move |inner| async move {
             let sql = "SELECT secret_sealed, active FROM magic_totp WHERE user_id = ?";
             let Some(row) = inner.db.one(sql, args![user.0]).await? else { return Ok(None) };
-            let sql = "SELECT COUNT(*) FROM magic_totp_recovery WHERE user_id = ?";
-            let left = inner.db.one(sql, args![user.0]).await?;
-            Ok(Some(Totp {
-                secret: inner.vault.open(&row.text(0)?, &place(user.0))?,
-                active: row.bool(1)?,
-                recovery: left.map(|row| row.int(0)).transpose()?.unwrap_or(0),
-            }))
+            Ok(Some(Totp { secret: inner.vault.open(&row.text(0)?, &place(user.0))?, active: row.bool(1)? }))
         })
         .await
     }
@@ -116,11 +125,8 @@ impl Store {
                 let verdict = judge(tx, user, false, step).await?;
                 if verdict == Verdict::Right {
                     tx.exec("UPDATE magic_totp SET active = 1 WHERE user_id = ?", args![user.0]).await?;
-                    tx.exec("DELETE FROM magic_totp_recovery WHERE user_id = ?", args![user.0]).await?;
-                    for hash in &hashes {
-                        let sql = "INSERT INTO magic_totp_recovery (user_id, code_hash) VALUES (?, ?)";
-                        tx.exec(sql, args![user.0, hash]).await?;
-                    }
+                    keep_codes(tx, user, &hashes).await?;
+                    crate::passkeys::drop_begun(tx, user).await?;
                 }
                 verdict
             })
@@ -141,6 +147,16 @@ impl Store {
                 };
                 if spent { Verdict::Right } else { judge(tx, user, true, shown.step).await? }
             })
+        })
+        .await
+    }
+
+    /// Recovery codes that an account has left.
+    pub async fn recovery_codes(&self, user: UserId) -> Result<i64> {
+        self.run(move |inner| async move {
+            let sql = "SELECT COUNT(*) FROM magic_totp_recovery WHERE user_id = ?";
+            let row = inner.db.one(sql, args![user.0]).await?;
+            Ok(row.map(|row| row.int(0)).transpose()?.unwrap_or(0))
         })
         .await
     }

@@ -270,6 +270,7 @@ impl Store {
                 )
                 .await?;
                 tx.exec("DELETE FROM magic_sessions WHERE user_id = ?", args![id.0]).await?;
+                crate::passkeys::forget(tx, id).await?;
                 crate::totp::forget(tx, id).await?;
                 bump(tx).await?;
             })
@@ -372,6 +373,7 @@ impl Store {
             UserChange { password: Some(password), status: Some(user_status::ENABLED), ..Default::default() };
         // Whoever may write the database is root already; a lost second factor must not lock the owner out.
         self.totp_remove(root.id).await?;
+        self.remove_passkeys(root.id).await?;
         self.update_user(root.id, change).await.map(|user| user.username)
     }
 }
