@@ -273,19 +273,15 @@ impl Store {
     /// Counts a signature that was right otherwise. An authenticator that counts must have counted on.
     pub async fn count_passkey(&self, id: i64, counter: i64) -> Result<Counted> {
         self.run(move |inner| async move {
-            transaction!(inner.db, |tx| {
-                let lock = for_update(tx.engine());
-                let sql = format!("SELECT counter FROM magic_passkeys WHERE id = ?{lock}");
-                match tx.one(&sql, args![id]).await?.map(|row| row.int(0)).transpose()? {
-                    None => Counted::Gone,
-                    Some(last) if (counter, last) != (0, 0) && counter <= last => Counted::Backwards(last),
-                    Some(_) => {
-                        let sql = "UPDATE magic_passkeys SET counter = ?, used_time = ? WHERE id = ?";
-                        tx.exec(sql, args![counter, now(), id]).await?;
-                        Counted::Right
-                    }
-                }
-            })
+            // One statement: of two signatures with the same counter, one is right.
+            let sql = "UPDATE magic_passkeys SET counter = ?, used_time = ? \
+                 WHERE id = ? AND (counter < ? OR (counter = 0 AND ? = 0))";
+            if inner.db.exec(sql, args![counter, now(), id, counter, counter]).await? == 1 {
+                return Ok(Counted::Right);
+            }
+            let row = inner.db.one("SELECT counter FROM magic_passkeys WHERE id = ?", args![id]).await?;
+            let last = row.map(|row| row.int(0)).transpose()?;
+            Ok(last.map_or(Counted::Gone, Counted::Backwards))
         })
         .await
     }
