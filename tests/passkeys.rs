@@ -1,7 +1,8 @@
 //! Passkeys from outside, with an authenticator of software: made, kept, signed in with, refused.
 
 use crate::harness::World;
-use magic_testkit::client::{Answer, H1, h1};
+use crate::signin::{flow, others, world_of};
+use magic_testkit::client::{Answer, H1, h1, h2};
 use magic_testkit::db::{ENGINES, database};
 use magic_testkit::passkey::Authenticator;
 use serde_json::{Value, json};
@@ -477,6 +478,85 @@ async fn passkeys_belong_to_a_host_with_a_name() {
     device.origin = "https://gate.example.com:8443".into();
     cookie_of(&sign_in(&world, &mut device).await);
     world.verify();
+}
+
+/// A provider's word needs the second factor too; the question comes with the ticket.
+#[tokio::test]
+async fn after_a_provider_it_is_the_second_factor() {
+    let vendor = others();
+    let world = world_of(&vendor).await;
+    set(&world, "ServerAddress", ADDRESS).await;
+    let (id, session) = person(&world, "alice").await;
+    let (mut device, _) = register(&world, &session).await;
+    assert_eq!(flow(&world, "github", "n7", &session).await.json()["message"], "bind");
+    let vouched = flow(&world, "github", "n7", "").await;
+    assert_eq!((vouched.status, vouched.json()["code"].as_str()), (401, Some("passkey_required")));
+    let browser = vouched.headers["set-cookie"].split(';').next().unwrap();
+    let redeem = async |browser: &str, passkey: &Value| {
+        let body = json!({ "ticket": vouched.json()["data"]["ticket"], "passkey": passkey });
+        send(&world, "POST", "/api/oauth/totp", browser, &body).await
+    };
+    let signed = device.sign(&asked(&vouched));
+    assert_eq!(redeem("", &signed).await.status, 403, "another browser");
+    let elsewhere = device.sign(&question(&world).await);
+    assert_refused(&redeem(browser, &elsewhere).await, "another question's answer");
+    let done = redeem(browser, &signed).await;
+    assert_eq!(done.json()["data"]["id"], id, "{}", done.text());
+    assert_eq!(redeem(browser, &signed).await.status, 403, "the ticket is used");
+
+    // An account without a password: what there is to show is the passkey.
+    let new = cookie_of(&flow(&world, "github", "n9", "").await);
+    let begun = begin(&world, &new, json!({})).await;
+    let (mut device, made) = Authenticator::create(&asked(&begun), ORIGIN);
+    assert_eq!(finish(&world, &new, made).await.status, 200);
+    assert_eq!(begin(&world, &new, json!({})).await.json()["code"], "passkey_required");
+    cookie_of(&sign_in(&world, &mut device).await);
+    world.verify();
+}
+
+/// Over TLS and HTTP/2, where the host is no header.
+#[tokio::test]
+async fn the_machine_itself_may_be_asked_over_tls() {
+    let world = World::with("", true, vec![]);
+    let tls = world.gateway.tls.unwrap();
+    let (_, session) = person(&world, "alice").await;
+    let post = async |path: &str, body: Value| {
+        let fields = [("cookie", session.as_str()), ("content-type", "application/json")];
+        h2(tls, path, &fields, body.to_string().as_bytes()).await
+    };
+    let begun = post(&format!("{PASSKEYS}/begin"), json!({ "password": "password 1" })).await;
+    let (mut device, made) = Authenticator::create(&asked(&begun), "https://localhost");
+    let kept = post(&format!("{PASSKEYS}/finish"), json!({ "passkey": made })).await;
+    assert_eq!(kept.json()["data"]["site"], "localhost", "{}", kept.text());
+    let finish = "/api/user/passkey/login/finish";
+    for (origin, status) in [("http://localhost", 401), ("https://localhost", 200)] {
+        device.origin = origin.into();
+        let asked = asked(&post("/api/user/passkey/login/begin", json!({})).await);
+        let welcome = post(finish, json!({ "passkey": device.sign(&asked) })).await;
+        assert_eq!(welcome.status, status, "{origin}: {}", welcome.text());
+    }
+}
+
+/// Pages that open don't use up what sign-ins are counted by; a flood of them ends.
+#[tokio::test]
+async fn questions_are_bounded_apart_from_sign_ins() {
+    let world = world().await;
+    let (_, session) = person(&world, "alice").await;
+    let (mut device, _) = register(&world, &session).await;
+    let path = "/api/user/passkey/login/begin";
+    let first = question(&world).await;
+    let mut asked = 1;
+    let last = loop {
+        let answer = send(&world, "POST", path, "", &json!({})).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        asked += 1;
+    };
+    assert_eq!((asked, last.status), (120, 429), "{}", last.text());
+    cookie_of(&answer(&world, &device.sign(&first)).await);
+    let trail = world.api("GET", "/api/audit?path=/api/user/passkey", None).await.json()["data"].clone();
+    assert_eq!(trail.as_array().unwrap().len(), 1, "questions are no changes: {trail}");
 }
 
 /// What one node asks is answered to another, on every engine that several can share.

@@ -29,7 +29,7 @@ async fn set(world: &World, options: &[(&str, &str)]) {
 }
 
 /// A whole flow whose URL the client builds, in a browser that has `session` (or nothing).
-async fn flow(world: &World, provider: &str, code: &str, session: &str) -> Answer {
+pub async fn flow(world: &World, provider: &str, code: &str, session: &str) -> Answer {
     let begun = get(world, "/api/oauth/state", session).await;
     assert_eq!(begun.status, 200, "{}", begun.text());
     let state = begun.json()["data"].as_str().unwrap().to_owned();
@@ -38,7 +38,7 @@ async fn flow(world: &World, provider: &str, code: &str, session: &str) -> Answe
 }
 
 /// A provider whose codes are `n<number>`: the account of that number; Lark and WeChat alike.
-fn others() -> Vendor {
+pub fn others() -> Vendor {
     Vendor::start(Proto::H1, |seen| {
         let bearer = seen.headers.get("authorization").cloned().unwrap_or_default();
         let number = bearer.trim_start_matches("Bearer n").parse::<u64>().unwrap_or(0);
@@ -63,7 +63,7 @@ fn others() -> Vendor {
     })
 }
 
-async fn world_of(vendor: &Vendor) -> World {
+pub async fn world_of(vendor: &Vendor) -> World {
     let base = vendor.base_url();
     let world = World::with(
         "",

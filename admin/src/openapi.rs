@@ -6,7 +6,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, PathItem, PathsBuilder};
-use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
@@ -46,6 +46,12 @@ fn error() -> Schema {
         .property("success", ObjectBuilder::new().schema_type(Type::Boolean))
         .property("message", text("For people"))
         .property("code", text("Stable, for programs"))
+        .property(
+            "data",
+            ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some(
+                "What the caller needs to go on, such as a passkey's `publicKey`; else null",
+            )),
+        )
         .required("success")
         .required("message")
         .required("code");

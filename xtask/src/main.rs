@@ -102,7 +102,9 @@ fn test(flags: &[String]) -> Result<(), String> {
     if !quick {
         let python = tools::python(&root(), &target())?;
         tools::node(&root())?;
-        for script in ["run.py", "grid.py", "features.py", "errors.py", "schema.py", "identity.py"] {
+        for script in
+            ["run.py", "grid.py", "features.py", "errors.py", "schema.py", "identity.py", "passkeys.py"]
+        {
             let mut sdk = Command::new(&python);
             sdk.arg(root().join("tests/sdk").join(script))
                 .arg(target().join("debug/magic"))
