@@ -5,7 +5,9 @@ use crate::Deps;
 use crate::guard::{Who, client};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, body::MessageBody, http::Method, web};
+use actix_web::{
+    Error, HttpMessage, HttpRequest, body::MessageBody, http::Method, http::header::HeaderMap, web,
+};
 use magic_domain::options;
 use magic_store::audit::Entry;
 use magic_store::users::UserRow;
@@ -64,7 +66,7 @@ pub async fn note(
         ip: client(request.request()),
         method: request.method().to_string(),
         path: request.path().to_owned(),
-        request_id: header(&request, "x-request-id"),
+        request_id: request_id(request.headers()),
         detail: match FOREIGN.contains(&request.path()) {
             true => "{}".into(),
             false => detail(request.query_string(), &body),
@@ -97,9 +99,9 @@ pub async fn refusal(
         ip: client(request),
         method: request.method().to_string(),
         path: request.path().to_owned(),
+        request_id: request_id(request.headers()),
         status,
         detail: detail.to_string(),
-        ..Entry::default()
     };
     keep(deps, entry).await;
 }
@@ -110,8 +112,8 @@ async fn keep(deps: &Deps, entry: Entry) {
     }
 }
 
-fn header(request: &ServiceRequest, name: &str) -> String {
-    let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+fn request_id(headers: &HeaderMap) -> String {
+    let value = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     value.unwrap_or_default().chars().take(100).collect()
 }
 
