@@ -11,6 +11,7 @@ pub mod lift;
 pub mod multipart;
 pub mod peek;
 pub mod prompt;
+pub mod redact;
 pub mod reply;
 pub mod rope;
 pub mod scan;
