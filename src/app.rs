@@ -236,6 +236,7 @@ pub fn serve(common: &Common) -> Outcome {
     let socket = std::env::temp_dir().join(format!("magic-admin-{epoch}.sock"));
     let bridge_socket = std::env::temp_dir().join(format!("magic-bridge-{epoch}.sock"));
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
+    let (captures, captured) = crate::proxy::capture::Queue::new();
     let edge_secret = hex(32)?;
     let gateway = Arc::new(Gateway::new(Parts {
         wallets: Wallets::new(bank, if alone { Nano::MAX } else { FLEET_SURPLUS }),
@@ -248,6 +249,7 @@ pub fn serve(common: &Common) -> Outcome {
         metrics: crate::metrics::Metrics::new().map_err(|error| error.to_string())?,
         database_up: store.up(),
         disable,
+        captures,
     }));
     let live = LiveGateway::new(
         gateway.clone(),
@@ -295,6 +297,7 @@ pub fn serve(common: &Common) -> Outcome {
     let rounds =
         jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
     let retaining = jobs.spawn(crate::jobs::retention::run(live.clone()));
+    let capturing = jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     let paying = jobs.spawn(crate::jobs::payments::run(live.clone(), endpoints));
     let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
@@ -316,6 +319,7 @@ pub fn serve(common: &Common) -> Outcome {
     disabling.abort();
     following.abort();
     rounds.abort();
+    capturing.abort();
     paying.abort();
     reminding.abort();
     retaining.abort();
@@ -454,6 +458,10 @@ impl BackgroundService for Exit {
         let end = self.journal.position();
         let patience = Instant::now() + Duration::from_secs(10);
         while !self.poster.has_posted(end) && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let patience = Instant::now() + Duration::from_secs(5);
+        while self.gateway.captures.waiting() > 0 && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let clean = self.poster.has_posted(end) && open == 0;

@@ -47,6 +47,8 @@ pub struct Gateway {
     /// Asks a background task to disable a channel, or one of its keys.
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub meters: Meters,
+    /// Bodies on their way to be kept.
+    pub captures: crate::proxy::capture::Queue,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
 }
 
@@ -76,6 +78,7 @@ pub struct Parts {
     pub metrics: crate::metrics::Metrics,
     pub database_up: Arc<AtomicBool>,
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
+    pub captures: crate::proxy::capture::Queue,
 }
 
 impl Gateway {
@@ -101,6 +104,7 @@ impl Gateway {
             in_flight: AtomicU64::new(0),
             disable: parts.disable,
             meters: Meters::default(),
+            captures: parts.captures,
             tls_roots: Mutex::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! What runs in the background.
 
+pub mod captures;
 pub mod follow;
 pub mod payments;
 pub mod post;

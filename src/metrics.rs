@@ -13,6 +13,8 @@ pub struct Metrics {
     requests: IntCounterVec,
     /// `magic_conversion_losses_total{from,to,kind,member}`: what a request said and its vendor's dialect can't.
     losses: IntCounterVec,
+    /// `magic_captures_total{outcome}`: bodies that were to be kept, and whether they are.
+    captures: IntCounterVec,
     /// `magic_requests_in_flight`.
     in_flight: IntGauge,
     seen: parking_lot::Mutex<std::collections::HashSet<String>>,
@@ -34,13 +36,19 @@ impl Metrics {
             "Members of requests that the vendor's dialect could not say.",
             &["from", "to", "kind", "member"],
         )?;
+        let captures = vec("magic_captures_total", "Calls whose bodies were to be kept.", &["outcome"])?;
         let in_flight = IntGauge::new("magic_requests_in_flight", "Requests under way.")?;
         registry.register(Box::new(in_flight.clone()))?;
-        Ok(Metrics { registry, requests, losses, in_flight, seen: Default::default() })
+        Ok(Metrics { registry, requests, losses, captures, in_flight, seen: Default::default() })
     }
 
     pub fn request(&self, endpoint: &str, status: u16) {
         self.requests.with_label_values(&[endpoint, &status.to_string()]).inc();
+    }
+
+    /// Counts a capture that is kept, or dropped.
+    pub fn capture(&self, kept: bool) {
+        self.captures.with_label_values(&[if kept { "kept" } else { "dropped" }]).inc();
     }
 
     /// Counts what a translation lost.

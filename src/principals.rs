@@ -295,6 +295,7 @@ mod tests {
             groups: vec![],
             limits: Default::default(),
             old_key: None,
+            capture: false,
         }
     }
 

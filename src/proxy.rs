@@ -6,6 +6,7 @@ pub mod answer;
 pub mod array;
 pub mod aside;
 pub mod attempt;
+pub mod capture;
 pub mod context;
 pub mod count;
 pub mod credential;
@@ -204,6 +205,7 @@ impl ProxyHttp for Edge {
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
         let why = why(error, ctx);
         settle::at_end(ctx, why).await;
+        capture::finish(ctx);
         if let Some(slot) = ctx.call.as_deref_mut().and_then(|call| call.slot.take()) {
             replay::restore(&mut session.downstream_session, &slot);
         }
@@ -326,6 +328,7 @@ impl Edge {
             return self.realtime(session, ctx, &caller, presented).await;
         }
         let mut intake = intake::read(session, gateway, &asked).await?;
+        let capture = capture::begin(gateway, &caller, &intake);
         if let Some(in_path) = &asked.model {
             intake.peek.model.get_or_insert_with(|| in_path.clone());
         }
@@ -359,7 +362,9 @@ impl Edge {
             Some(Box::new(permit) as replay::Permit)
         });
         call.batch = asked.batch;
-        call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone()));
+        let tap = capture.as_ref().map(|capture| capture.tap());
+        call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone(), tap));
+        call.capture = capture;
         ctx.call = Some(call);
         Ok(false)
     }

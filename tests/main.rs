@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admin;
+mod captures;
 mod cli;
 mod conformance;
 mod corpus;

@@ -7,6 +7,7 @@ use magic_testkit::passkey::Authenticator;
 use magic_testkit::vendor::{Proto, Vendor};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// An operation of the document.
 struct Operation {
@@ -124,7 +125,7 @@ impl<'a> Person<'a> {
 fn world() -> (Vendor, World) {
     let vendor = Vendor::start(Proto::H1, move |_| answer("hello", 10, 5));
     let world = World::with(
-        channel("a", &vendor, "") + &customer(5.0),
+        channel("a", &vendor, "") + &customer(5.0) + "capture = true\n",
         false,
         vec![("GLOBAL_API_RATE_LIMIT", "0".into())],
     );
@@ -213,8 +214,16 @@ async fn other_peoples_ids_open_nothing() {
         victim.call("POST", "/api/token", &json!({ "name": "t", "unlimited_quota": true })).await.json();
     let token = token["data"]["id"].clone();
     let session = victim.data("/api/user/sessions").await[0]["id"].clone();
+    let option = json!({ "key": "BodyCaptureEnabled", "value": "true" });
+    assert_eq!(root.call("PUT", "/api/option", &option).await.status, 200);
     assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
     let asked = world.logs(1).await[0]["request_id"].clone();
+    let capture = format!("/api/capture/{}", asked.as_str().unwrap());
+    let end = Instant::now() + Duration::from_secs(20);
+    while root.call("GET", &capture, &Value::Null).await.status != 200 {
+        assert!(Instant::now() < end, "the call is not captured");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     for (key, value) in [
         ("EpayAddress", "http://127.0.0.1:1"),
         ("EpayId", "1"),
@@ -238,6 +247,7 @@ async fn other_peoples_ids_open_nothing() {
         path if path.starts_with("/api/user/sessions") => session.clone(),
         path if path.starts_with("/api/user/self/passkeys") => passkey.clone(),
         path if path.starts_with("/api/log/explain") => asked.clone(),
+        path if path.starts_with("/api/capture") => asked.clone(),
         path if path.starts_with("/api/pay/order") => order.clone(),
         other => panic!("whose ids does {other} take? say so here"),
     };
@@ -283,6 +293,7 @@ async fn other_peoples_ids_open_nothing() {
     }
     assert!(tried >= 12, "{tried}");
     assert_eq!(before, all().await);
+    assert_eq!(root.call("GET", &capture, &Value::Null).await.status, 200);
     world.verify();
 }
 

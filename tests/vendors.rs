@@ -53,7 +53,7 @@ pub fn config(vendor: &Vendor) -> String {
 }
 
 /// The faces: address, body, what the answer's text is found by.
-fn faces(model: &str, stream: bool) -> Vec<(&'static str, String, Value)> {
+pub fn faces(model: &str, stream: bool) -> Vec<(&'static str, String, Value)> {
     let turns = json!([{ "role": "user", "content": "hi" }]);
     let method = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
     vec![

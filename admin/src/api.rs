@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod billing;
+pub mod captures;
 pub mod channels;
 pub mod conformance;
 pub mod factors;

@@ -113,6 +113,8 @@ pub struct Token {
     pub owner: String,
     /// The key before the last rotation, while it works.
     pub old_key: Option<OldKey>,
+    /// The bodies of its calls are kept, while the option `BodyCaptureEnabled` allows it.
+    pub capture: bool,
 }
 
 pub fn token(row: &TokenRow, now: i64) -> Token {
@@ -138,6 +140,7 @@ pub fn token(row: &TokenRow, now: i64) -> Token {
         limits: row.limits.clone(),
         owner: row.owner.clone(),
         old_key: row.old_key(now).map(|old| OldKey { tail: row.old_tail.clone(), until: old.until }),
+        capture: row.capture,
     }
 }
 

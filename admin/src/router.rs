@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, channels, conformance, factors, groups, keys, limits, logs, oauth, options,
-    passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
+    accounts, audit, billing, captures, channels, conformance, factors, groups, keys, limits, logs, oauth,
+    options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -346,6 +346,15 @@ pub fn table() -> Vec<Route> {
     table.add("DELETE", "/api/prompt/{name}/labels/{label}", "Deletes a label", prompts::delete_label);
     table.add("POST", "/api/prompt/{name}/render", "A dry run: what would be said", prompts::render);
     table.add("GET", "/api/prompt/{name}/stats", "Calls, cost and latency by version", prompts::stats);
+    table.add("GET", "/api/capture", "The own captured calls, newest first", captures::list);
+    table.add("DELETE", "/api/capture", "Deletes the own captures, or a token's; how many", captures::purge);
+    table.add(
+        "GET",
+        "/api/capture/{id}",
+        "The bodies of a call by its request's id; root's reading of another's is on record",
+        captures::one,
+    );
+    table.add("DELETE", "/api/capture/{id}", "Deletes the capture of a call", captures::delete);
     table.add("GET", "/api/log", "The log", logs::all);
     table.add("DELETE", "/api/log", "Deletes rows of the log; how many", logs::delete);
     table.add("GET", "/api/log/stat", "The sum of what the log's filters choose", logs::stat);

@@ -52,6 +52,7 @@ async fn fill(data: &Path, tokens: usize, channels: usize) -> Result<(), String>
         subnet: String::new(),
         groups: String::new(),
         limits: Default::default(),
+        capture: false,
         key: None,
     };
     for _ in 0..tokens {

@@ -56,6 +56,7 @@ fn look_up(times: u64) {
         groups: vec![],
         limits: Default::default(),
         old_key: None,
+        capture: false,
     };
     principals.load().finish(vec![], (0..10_000).map(|n| (hash(n), token(n))).collect());
     for _ in 0..times {

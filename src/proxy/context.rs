@@ -91,6 +91,8 @@ pub struct Call {
     pub attempts: Vec<Attempt>,
     pub replay: Handle,
     pub slot: Option<Slot>,
+    /// Its bodies are to be kept.
+    pub capture: Option<Box<super::capture::Capture>>,
     pub reply: Reply,
     /// Text collected for a local count, in case no usage arrives.
     pub text: String,
@@ -241,5 +243,6 @@ impl Drop for Ctx {
         {
             super::settle::at_drop(call, &self.gateway);
         }
+        super::capture::finish(self);
     }
 }

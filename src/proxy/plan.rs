@@ -232,6 +232,7 @@ pub async fn call(
         attempts: Vec::new(),
         replay: Handle::new(default_timers(gateway)),
         slot: None,
+        capture: None,
         reply: Reply::Waiting,
         text: String::new(),
         text_overflow: 0,

@@ -74,7 +74,7 @@ pub async fn call(
     let plan = plan::plan(gateway, &wanted)?;
     let mut call = plan::call(gateway, session, wanted, plan, intake).await?;
     call.raw = Some(path);
-    call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone()));
+    call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone(), None));
     Ok(call)
 }
 

@@ -530,6 +530,7 @@ fn tokens(root: &Node<'_>, users: &BTreeSet<String>) -> Vec<OwnedToken> {
             "balance_usd",
             "unlimited",
             "limits",
+            "capture",
         ]);
         let user = node.text("user").unwrap_or_default();
         if user != "root" && !users.contains(&user) {
@@ -555,6 +556,7 @@ fn tokens(root: &Node<'_>, users: &BTreeSet<String>) -> Vec<OwnedToken> {
                 subnet: subnets.join(","),
                 groups: node.texts("groups").join(","),
                 limits: limits(&node, "limits"),
+                capture: node.bool("capture").unwrap_or(false),
                 key: Some(Secret::new(key)),
                 ..NewToken::default()
             },

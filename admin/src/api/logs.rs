@@ -2,6 +2,7 @@
 
 use crate::Deps;
 use crate::answer::{Answer, Download, Listed, list, ok};
+use crate::api::captures;
 use crate::error::{Result, bad_request, invalid, not_found};
 use crate::extract::{Query, number, page_of};
 use crate::guard::{Admin, AnyUser, Caller};
@@ -218,6 +219,8 @@ pub struct Explanation {
     /// The ledger's events, for administrators.
     #[schema(value_type = Vec<Object>)]
     ledger: Vec<Value>,
+    /// Its bodies are kept: `GET /api/capture/{id}`.
+    captured: bool,
 }
 
 /// The arithmetic of a bill: tokens × rate ÷ 1M for each bucket, the sum × the group's ratio.
@@ -253,7 +256,8 @@ pub async fn explain(
     let request = json::log(row, !admin);
     let bill = bill(&request.detail, row.cost);
     let ledger = if admin { deps.store.ledger_of(&id).await? } else { Vec::new() };
-    Ok(ok(Explanation { request, bill, ledger }))
+    let captured = captures::owner(&deps, &id).await?.is_some();
+    Ok(ok(Explanation { request, bill, ledger, captured }))
 }
 
 fn bill(detail: &Value, cost: Nano) -> Bill {

@@ -62,6 +62,8 @@ pub struct TokenBody {
     groups: Option<String>,
     #[schema(value_type = Option<Object>)]
     limits: Option<Value>,
+    /// Keep the bodies of its calls, while the option `BodyCaptureEnabled` allows it.
+    capture: Option<bool>,
 }
 
 /// The fields a body may set, checked.
@@ -90,6 +92,7 @@ fn fields(body: TokenBody) -> Result<TokenChange> {
         subnet,
         groups: body.groups,
         limits: limits(body.limits)?,
+        capture: body.capture,
     })
 }
 
@@ -111,6 +114,7 @@ pub async fn create(
         subnet: change.subnet.unwrap_or_default(),
         groups: change.groups.unwrap_or_default(),
         limits: change.limits.unwrap_or_default(),
+        capture: change.capture.unwrap_or(false),
         key: None,
     };
     let (row, key) = deps.store.create_token(new).await?;

@@ -10,6 +10,8 @@ pub enum Kind {
     /// True only for the exact text `true`.
     Bool,
     Int,
+    /// A whole number between two, both of them included.
+    Within(i64, i64),
     Float,
     /// A JSON object of numbers.
     Ratios,
@@ -34,7 +36,7 @@ const fn secret(key: &'static str) -> Def {
     Def { key, default: "", kind: Kind::Text, secret: true }
 }
 
-use Kind::{Bool, Float, Int, Ratios, Text};
+use Kind::{Bool, Float, Int, Ratios, Text, Within};
 
 /// Every option there is. An option's effect is written where it is read.
 pub const OPTIONS: &[Def] = &[
@@ -106,6 +108,14 @@ pub const OPTIONS: &[Def] = &[
     def("DefaultModelPrice", "", Text),
     // Days that rows of the log are kept; 0: for ever. The ledger keeps every bill whatever this says.
     def("LogRetentionDays", "0", Int),
+    // Bodies of calls, where a token's owner wants them kept too: for so many days, so many bytes of each, and so much
+    // of all together; the oldest go first. `BodyCaptureRedact`: e-mail addresses and card numbers are left out, as
+    // secrets always are.
+    def("BodyCaptureEnabled", "false", Bool),
+    def("BodyCaptureDays", "7", Within(1, 365)),
+    def("BodyCaptureMaxBytes", "262144", Within(1024, 1 << 20)),
+    def("BodyCaptureMaxTotalMegabytes", "1024", Within(1, 1 << 20)),
+    def("BodyCaptureRedact", "true", Bool),
     // Payments. A provider is offered once all of its options are set: keys, and what a dollar of balance costs in
     // its currency. Without its secret no notification is believed.
     def("PayMinUsd", "1", Int),
@@ -138,6 +148,11 @@ pub fn check(key: &str, value: &str) -> Result<(), String> {
         Kind::Text => true,
         Kind::Bool => matches!(value, "true" | "false"),
         Kind::Int => value.parse::<i64>().is_ok_and(|number| number >= 0),
+        Kind::Within(least, most) => {
+            let fine = value.parse::<i64>().is_ok_and(|number| (least..=most).contains(&number));
+            let wanted = || format!("{key} must be a whole number from {least} to {most}");
+            return fine.then_some(()).ok_or_else(wanted);
+        }
         Kind::Float => value.parse::<f64>().is_ok_and(|number| number.is_finite() && number >= 0.0),
         Kind::Ratios => ratios(value).is_some(),
         Kind::GroupLimits => return limits::groups(value).map(drop).map_err(|what| format!("{key}: {what}")),
@@ -146,7 +161,7 @@ pub fn check(key: &str, value: &str) -> Result<(), String> {
     let wanted = match def.kind {
         Kind::Text => "text",
         Kind::Bool => "true or false",
-        Kind::Int => "a whole number of at least 0",
+        Kind::Int | Kind::Within(..) => "a whole number of at least 0",
         Kind::Float => "a number of at least 0",
         Kind::Ratios => "a JSON object whose values are numbers",
         Kind::GroupLimits | Kind::ModelLimits => "limits by name",
@@ -184,7 +199,11 @@ impl Options {
     /// The value, or the default where a stored one is no number (rows taken over from one-api may be).
     pub fn int(&self, key: &str) -> i64 {
         let default = || find(key).and_then(|def| def.default.parse().ok()).unwrap_or(0);
-        self.text(key).parse().unwrap_or_else(|_| default())
+        let number = self.text(key).parse().unwrap_or_else(|_| default());
+        match find(key).map(|def| def.kind) {
+            Some(Within(least, most)) => number.clamp(least, most),
+            _ => number,
+        }
     }
 
     pub fn float(&self, key: &str) -> f64 {
@@ -194,6 +213,11 @@ impl Options {
 
     pub fn ratios(&self, key: &str) -> BTreeMap<String, f64> {
         ratios(self.text(key)).unwrap_or_default()
+    }
+
+    /// Captured bodies from before are over.
+    pub fn capture_since(&self, now: i64) -> i64 {
+        now.saturating_sub(self.int("BodyCaptureDays").saturating_mul(86_400))
     }
 
     pub fn is_set(&self, key: &str) -> bool {
@@ -230,6 +254,8 @@ mod tests {
     fn bad_values_are_named() {
         assert!(check("RetryTimes", "three").unwrap_err().contains("whole number"));
         assert!(check("RetryTime", "3").unwrap_err().contains("no option"));
+        assert!(check("BodyCaptureDays", "0").unwrap_err().contains("from 1 to 365"));
+        assert!(check("BodyCaptureDays", "366").is_err() && check("BodyCaptureDays", "365").is_ok());
         assert!(check("ModelRatio", r#"{"a":"b"}"#).is_err());
         assert!(check("RegisterEnabled", "True").is_err());
         assert!(check("GroupLimits", r#"{"vip":{"total":{"rps":1}}}"#).unwrap_err().contains("rps"));

@@ -81,6 +81,8 @@ pub struct Token {
     pub limits: crate::limits::Limits,
     /// The key it had before its last rotation, while that one still works.
     pub old_key: Option<OldKey>,
+    /// Its owner wants its calls' bodies kept; the operator must allow it too.
+    pub capture: bool,
 }
 
 /// A key that works on for a while after it has been replaced.

@@ -47,6 +47,8 @@ pub struct Hot {
     pub auto_disable: bool,
     /// What has to be counted is counted by its length.
     pub approximate_tokens: bool,
+    /// So many bytes of a body are kept of tokens whose owners want it; 0: of nobody's.
+    pub capture_bytes: usize,
 }
 
 impl Hot {
@@ -58,6 +60,10 @@ impl Hot {
             pre_consumed: count("PreConsumedQuota"),
             auto_disable: options.bool("AutomaticDisableChannelEnabled"),
             approximate_tokens: options.bool("ApproximateTokenEnabled"),
+            capture_bytes: match options.bool("BodyCaptureEnabled") {
+                true => count("BodyCaptureMaxBytes") as usize,
+                false => 0,
+            },
         }
     }
 }

@@ -13,6 +13,7 @@ mod run;
 
 pub mod audit;
 pub mod capabilities;
+pub mod captures;
 pub mod channels;
 pub mod codes;
 pub mod dsn;

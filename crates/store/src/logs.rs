@@ -382,7 +382,7 @@ async fn page(logs: &Db, prepared: Prepared, offset: i64, limit: i64) -> Result<
 }
 
 /// Deletes rows of a table in steps; how many.
-async fn delete_older(logs: &Db, table: &str, before: i64) -> Result<u64> {
+pub(crate) async fn delete_older(logs: &Db, table: &str, before: i64) -> Result<u64> {
     let mut total = 0;
     loop {
         // MySQL deletes with a limit; the others need the ids.
@@ -463,6 +463,7 @@ impl Store {
             let upsert = inner.logs.engine().upsert("magic_state", &["name"], &["value"]);
             inner.logs.exec(&upsert, args!["logs_since", before.max(known).to_string()]).await?;
             delete_older(&inner.logs, "magic_prompt_calls", before).await?;
+            delete_older(&inner.logs, "magic_captures", before).await?;
             delete_older(&inner.logs, "magic_logs", before).await
         })
         .await

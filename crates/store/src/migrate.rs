@@ -21,6 +21,7 @@ const SQLITE: &[(i64, &str)] = &[
     (13, include_str!("../../../migrations/sqlite/0013_orders.sql")),
     (14, include_str!("../../../migrations/sqlite/0014_price_history.sql")),
     (15, include_str!("../../../migrations/sqlite/0015_passkeys.sql")),
+    (16, include_str!("../../../migrations/sqlite/0016_capture.sql")),
     (17, include_str!("../../../migrations/sqlite/0017_addresses.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
@@ -39,6 +40,7 @@ const MYSQL: &[(i64, &str)] = &[
     (13, include_str!("../../../migrations/mysql/0013_orders.sql")),
     (14, include_str!("../../../migrations/mysql/0014_price_history.sql")),
     (15, include_str!("../../../migrations/mysql/0015_passkeys.sql")),
+    (16, include_str!("../../../migrations/mysql/0016_capture.sql")),
     (17, include_str!("../../../migrations/mysql/0017_addresses.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
@@ -57,6 +59,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (13, include_str!("../../../migrations/postgres/0013_orders.sql")),
     (14, include_str!("../../../migrations/postgres/0014_price_history.sql")),
     (15, include_str!("../../../migrations/postgres/0015_passkeys.sql")),
+    (16, include_str!("../../../migrations/postgres/0016_capture.sql")),
     (17, include_str!("../../../migrations/postgres/0017_addresses.sql")),
 ];
 

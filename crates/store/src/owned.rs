@@ -175,10 +175,10 @@ impl Store {
                         Some(id) => {
                             let limits = serde_json::to_string(&token.limits).unwrap_or_default();
                             tx.exec(
-                                "UPDATE magic_tokens SET user_id = ?, name = ?, expired_time = ?, unlimited = ?, models = ?, subnet = ?, grps = ?, limits = ? WHERE id = ?",
+                                "UPDATE magic_tokens SET user_id = ?, name = ?, expired_time = ?, unlimited = ?, models = ?, subnet = ?, grps = ?, limits = ?, capture = ? WHERE id = ?",
                                 args![
                                     token.user_id.0, &token.name, token.expired_time, token.unlimited, &token.models,
-                                    &token.subnet, &token.groups, limits, id
+                                    &token.subnet, &token.groups, limits, token.capture, id
                                 ],
                             )
                             .await?;

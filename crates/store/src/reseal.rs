@@ -6,11 +6,13 @@ use crate::db::{Row, args};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
 use crate::vault::Vault;
-use crate::{settings, totp, vouchers};
+use crate::{captures, settings, totp, vouchers};
 use std::time::Duration;
 
 /// Rows of one piece.
 const PIECE: i64 = 500;
+/// The same, where each may have a megabyte.
+const PIECE_OF_BODIES: i64 = 16;
 /// One run takes this long at most: a million secrets.
 const DEADLINE: Duration = Duration::from_secs(3600);
 
@@ -22,6 +24,8 @@ struct Column {
     sealed: &'static str,
     select: &'static str,
     place: fn(&Row) -> Result<String>,
+    /// It is in the log's database.
+    logs: bool,
 }
 
 /// Where a channel's key belongs: `kind`, `base_url` and `uid` from a column on.
@@ -37,6 +41,7 @@ const COLUMNS: &[Column] = &[
         sealed: "key_sealed",
         select: "SELECT id, key_sealed, kind, base_url, uid FROM magic_channels",
         place: |row| of_channel(row, 2),
+        logs: false,
     },
     Column {
         table: "magic_channels",
@@ -44,6 +49,7 @@ const COLUMNS: &[Column] = &[
         sealed: "proxy_sealed",
         select: "SELECT id, proxy_sealed, uid FROM magic_channels",
         place: |row| Ok(channel_place(&row.text(2)?, "proxy")),
+        logs: false,
     },
     Column {
         table: "magic_channel_keys",
@@ -52,6 +58,7 @@ const COLUMNS: &[Column] = &[
         select: "SELECT k.id, k.key_sealed, c.kind, c.base_url, c.uid FROM magic_channel_keys k \
              JOIN magic_channels c ON c.id = k.channel_id",
         place: |row| of_channel(row, 2),
+        logs: false,
     },
     Column {
         table: "magic_vouchers",
@@ -59,6 +66,7 @@ const COLUMNS: &[Column] = &[
         sealed: "code_sealed",
         select: "SELECT id, code_sealed, code_hash FROM magic_vouchers",
         place: |row| Ok(vouchers::place(&row.text(2)?)),
+        logs: false,
     },
     Column {
         table: "magic_totp",
@@ -66,25 +74,43 @@ const COLUMNS: &[Column] = &[
         sealed: "secret_sealed",
         select: "SELECT user_id, secret_sealed FROM magic_totp",
         place: |row| Ok(totp::place(row.int(0)?)),
+        logs: false,
+    },
+    Column {
+        table: "magic_captures",
+        id: "id",
+        sealed: "request_sealed",
+        select: "SELECT id, request_sealed, request_id FROM magic_captures",
+        place: |row| Ok(captures::place(&row.text(2)?, "request")),
+        logs: true,
+    },
+    Column {
+        table: "magic_captures",
+        id: "id",
+        sealed: "answer_sealed",
+        select: "SELECT id, answer_sealed, request_id FROM magic_captures",
+        place: |row| Ok(captures::place(&row.text(2)?, "answer")),
+        logs: true,
     },
 ];
 
 async fn column(inner: &Inner, vault: &Vault, column: &Column) -> Result<u64> {
-    let Column { table, id, sealed, select, place } = column;
+    let Column { table, id, sealed, select, place, logs } = column;
+    let (db, piece) = if *logs { (&inner.logs, PIECE_OF_BODIES) } else { (&inner.db, PIECE) };
     let joined = if select.contains(" JOIN ") { "k.id" } else { id };
     let page = format!("{select} WHERE {joined} > ? ORDER BY {joined} LIMIT ?");
     let change = format!("UPDATE {table} SET {sealed} = ? WHERE {id} = ? AND {sealed} = ?");
     let (mut last, mut count) = (i64::MIN, 0);
     loop {
-        let rows = inner.db.fetch(&page, args![last, PIECE]).await?;
+        let rows = db.fetch(&page, args![last, piece]).await?;
         for row in &rows {
             last = row.int(0)?;
             let before = row.text(1)?;
             if let Some(now) = vault.resealed(&before, &place(row)?)? {
-                count += inner.db.exec(&change, args![now, last, before]).await?;
+                count += db.exec(&change, args![now, last, before]).await?;
             }
         }
-        if (rows.len() as i64) < PIECE {
+        if (rows.len() as i64) < piece {
             return Ok(count);
         }
     }

@@ -35,6 +35,8 @@ pub struct TokenRow {
     old_hash: [u8; 32],
     pub old_tail: String,
     old_until: i64,
+    /// What its calls say and are told is kept, where the operator allows it.
+    pub capture: bool,
 }
 
 /// A new token.
@@ -49,6 +51,7 @@ pub struct NewToken {
     pub subnet: String,
     pub groups: String,
     pub limits: Limits,
+    pub capture: bool,
     /// A key of the caller's choosing (an initial or imported one); else one is made.
     pub key: Option<Secret>,
 }
@@ -65,6 +68,7 @@ impl Default for NewToken {
             subnet: String::new(),
             groups: String::new(),
             limits: Limits::default(),
+            capture: false,
             key: None,
         }
     }
@@ -82,11 +86,12 @@ pub struct TokenChange {
     pub subnet: Option<String>,
     pub groups: Option<String>,
     pub limits: Option<Limits>,
+    pub capture: Option<bool>,
 }
 
 const COLUMNS: &str = "id, user_id, key_prefix, key_tail, status, name, created_time, accessed_time, expired_time, \
      remain, unlimited, used, models, subnet, grps, limits, owner, key_hash, \
-     old_hash, old_tail, old_until";
+     old_hash, old_tail, old_until, capture";
 
 fn read(row: &Row) -> Result<TokenRow> {
     Ok(TokenRow {
@@ -111,6 +116,7 @@ fn read(row: &Row) -> Result<TokenRow> {
         old_hash: unhex(&row.text(18)?),
         old_tail: row.text(19)?,
         old_until: row.int(20)?,
+        capture: row.bool(21)?,
     })
 }
 
@@ -138,6 +144,7 @@ impl TokenRow {
             groups: split_list(&self.groups),
             limits: self.limits.clone(),
             old_key: self.old_key(now()),
+            capture: self.capture,
         };
         (self.hash, token)
     }
@@ -197,7 +204,8 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewToken, owner: &str) -> Result<(
     let id = tx
         .insert(
             "INSERT INTO magic_tokens (user_id, key_hash, key_prefix, key_tail, status, name, created_time, accessed_time, \
-             expired_time, remain, unlimited, models, subnet, grps, limits, owner) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             expired_time, remain, unlimited, models, subnet, grps, limits, owner, capture) \
+             VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             args![
                 new.user_id.0,
                 hash,
@@ -213,7 +221,8 @@ pub(crate) async fn insert(tx: &mut Tx, new: &NewToken, owner: &str) -> Result<(
                 &new.subnet,
                 &new.groups,
                 limits,
-                owner
+                owner,
+                new.capture
             ],
         )
         .await?;
@@ -314,6 +323,7 @@ impl Store {
                 set("grps = ?", change.groups.as_ref().map(Arg::from));
                 let limits = change.limits.as_ref().and_then(|limits| serde_json::to_string(limits).ok());
                 set("limits = ?", limits.map(Arg::Text));
+                set("capture = ?", change.capture.map(Arg::from));
                 if !sets.is_empty() {
                     args.extend(args![id.0, user.0]);
                     let sql =
@@ -362,6 +372,7 @@ impl Store {
         Ok((row.await?, key))
     }
 
+    /// Deletes a token, and what was captured of its calls.
     pub async fn delete_token(&self, user: UserId, id: TokenId) -> Result<()> {
         self.run(move |inner| async move {
             transaction!(inner.db, |tx| {
@@ -374,7 +385,9 @@ impl Store {
                 bump(tx).await?;
             })
         })
-        .await
+        .await?;
+        crate::captures::forget(self, user, Some(id)).await;
+        Ok(())
     }
 
     /// Every token as the proxy keeps them.

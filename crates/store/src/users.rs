@@ -259,7 +259,8 @@ impl Store {
         .await
     }
 
-    /// Buries an account as one-api does: status 3, a name nobody has. Its rows stay.
+    /// Buries an account as one-api does: status 3, a name nobody has. Its rows stay, but for what was captured of
+    /// its calls.
     pub async fn delete_user(&self, id: UserId) -> Result<()> {
         self.run(move |inner| async move {
             let name = format!("deleted_{}", random_id());
@@ -275,7 +276,9 @@ impl Store {
                 bump(tx).await?;
             })
         })
-        .await
+        .await?;
+        crate::captures::forget(self, id, None).await;
+        Ok(())
     }
 
     /// Makes a new access token; the old one is dead. Shown once.

@@ -8,7 +8,9 @@ use magic_domain::channel::{Channel, ChannelKey, ChannelStatus};
 use magic_domain::ids::{ChannelId, UserId};
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
+use magic_store::captures::{Body, NewCapture};
 use magic_store::channels::NewChannel;
+use magic_store::tokens::NewToken;
 use magic_store::vault::KeySources;
 use magic_store::vouchers::{NewVouchers, VoucherFilter};
 use magic_store::{Config, Store};
@@ -77,6 +79,9 @@ async fn secrets(store: &Store) -> Vec<String> {
     );
     let factor = store.totp(UserId(1)).await.unwrap().unwrap();
     all.push(factor.secret.expose().to_owned());
+    if let Some(capture) = store.capture("r1", UserId(1)).await.unwrap() {
+        all.extend([capture.request.text, capture.answer.text]);
+    }
     all.sort();
     all
 }
@@ -98,15 +103,29 @@ async fn a_new_master_key_while_nodes_run() {
         };
         node.create_vouchers(vouchers("before")).await.unwrap();
         node.totp_begin(UserId(1), Secret::new("ABCDEFGH")).await.unwrap();
+        let token = NewToken { user_id: UserId(1), capture: true, ..NewToken::default() };
+        let token = node.create_token(token).await.unwrap().0.id;
+        let body = |text: &str| Body { text: text.into(), bytes: 5, truncated: false };
+        let capture = NewCapture {
+            request_id: "r1".into(),
+            user: UserId(1),
+            token,
+            at: 1,
+            request: body("asked"),
+            answer: body("told"),
+        };
+        assert!(node.keep_capture(capture).await.unwrap());
         let before = secrets(&node).await;
         assert!(
-            before.iter().all(|secret| secret != "closed") && before.contains(&"sk-b".to_owned()),
+            before.iter().all(|secret| secret != "closed")
+                && ["sk-b", "told"].iter().all(|secret| before.contains(&(*secret).to_owned())),
             "{before:?}"
         );
 
         let tool = Store::open(with(&database, OLD, Some(NEW))).await.unwrap();
-        // Three keys, and the proxies and configs of two channels, an option, three vouchers, a second factor.
-        assert_eq!(tool.rotate_master_key().await.unwrap(), 12, "{engine:?}");
+        // Three keys, and the proxies and configs of two channels, an option, three vouchers, a second factor,
+        // and the two bodies of a capture.
+        assert_eq!(tool.rotate_master_key().await.unwrap(), 14, "{engine:?}");
         assert_eq!(secrets(&node).await, before, "{engine:?}: a node with both keys");
         // It has heard of the change: what it seals now opens with the new key alone.
         node.create_vouchers(vouchers("after")).await.unwrap();

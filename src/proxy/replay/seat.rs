@@ -1,6 +1,7 @@
 //! The seat itself: Pingora's doc-hidden custom session over the caller's real one.
 
 use super::{CLIENT_GONE, EMPTY_ERROR, FIRST_BYTE_TIMEOUT, Handle, IDLE_TIMEOUT, Shared, TOTAL_TIMEOUT};
+use crate::proxy::capture::Tap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::Stream;
@@ -32,22 +33,27 @@ pub struct Replay {
     /// system calls, these cost none and are exact to 10 ms.
     alarm: Option<(Instant, Alarm)>,
     last_keepalive: Instant,
+    /// Takes what goes out to the caller.
+    tap: Option<Tap>,
 }
 
 type Alarm = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 
 impl Replay {
     /// The caller's head is about to be written; whether its connection ends with this answer.
-    fn commit(&mut self) -> bool {
+    fn commit(&mut self, head: Option<&ResponseHeader>) -> bool {
         self.held = None;
+        if let (Some(tap), Some(head)) = (&self.tap, head) {
+            tap.lock().head(head);
+        }
         let mut shared = self.shared.0.lock();
         shared.committed = true;
         shared.closing
     }
 
     /// Takes the session's place. [`restore`] puts it back.
-    pub fn install(session: &mut Box<HttpSession>, shared: Handle) -> Slot {
-        Replay::seat(session, shared, false)
+    pub fn install(session: &mut Box<HttpSession>, shared: Handle, tap: Option<Tap>) -> Slot {
+        Replay::seat(session, shared, false, tap)
     }
 
     /// Takes the place of a session that asks for a WebSocket.
@@ -56,10 +62,10 @@ impl Replay {
     /// read before that message, the message is taken for the end of the WebSocket; so none is sent until
     /// the upgrade is decided.
     pub fn install_tunnel(session: &mut Box<HttpSession>, shared: Handle) -> Slot {
-        Replay::seat(session, shared, true)
+        Replay::seat(session, shared, true, None)
     }
 
-    fn seat(session: &mut Box<HttpSession>, shared: Handle, tunnel: bool) -> Slot {
+    fn seat(session: &mut Box<HttpSession>, shared: Handle, tunnel: bool, tap: Option<Tap>) -> Slot {
         let slot: Slot = Arc::default();
         let inner = std::mem::replace(session, inert());
         let now = Instant::now();
@@ -71,6 +77,7 @@ impl Replay {
             tunnel,
             alarm: None,
             last_keepalive: now,
+            tap,
         };
         **session = HttpSession::new_custom(Box::new(seat));
         slot
@@ -149,7 +156,20 @@ impl Replay {
         self.release_head(&mut tasks)?;
         tasks.push(HttpTask::Body(Some(Bytes::from_static(comment)), false));
         self.last_keepalive = Instant::now();
+        self.note(&tasks);
         self.inner.response_duplex_vec(tasks).await.map(|_| ())
+    }
+
+    fn note(&self, tasks: &[HttpTask]) {
+        let Some(tap) = &self.tap else { return };
+        let mut taken = tap.lock();
+        for task in tasks {
+            match task {
+                HttpTask::Header(head, _) => taken.head(head),
+                HttpTask::Body(Some(data), _) => taken.push(data),
+                _ => {}
+            }
+        }
     }
 
     async fn idle(&mut self) -> Result<Option<Bytes>> {
@@ -246,20 +266,23 @@ impl CustomSession for Replay {
     }
 
     async fn write_response_header(&mut self, head: Box<ResponseHeader>, _end: bool) -> Result<()> {
-        if self.commit() {
+        if self.commit(Some(&head)) {
             self.inner.set_keepalive(None);
         }
         self.inner.write_response_header(head).await
     }
 
     async fn write_response_header_ref(&mut self, head: &ResponseHeader, _end: bool) -> Result<()> {
-        if self.commit() {
+        if self.commit(Some(head)) {
             self.inner.set_keepalive(None);
         }
         self.inner.write_response_header_ref(head).await
     }
 
     async fn write_body(&mut self, data: Bytes, end: bool) -> Result<()> {
+        if let Some(tap) = &self.tap {
+            tap.lock().push(&data);
+        }
         self.inner.write_response_body(data, end).await
     }
 
@@ -270,7 +293,7 @@ impl CustomSession for Replay {
     /// Every read of the vendor's answer comes by here after the filters, whatever they made of it.
     async fn response_duplex_vec(&mut self, tasks: Vec<HttpTask>) -> Result<bool> {
         if self.tunnel {
-            self.commit();
+            self.commit(None);
             return self.inner.response_duplex_vec(tasks).await;
         }
         let pending = {
@@ -335,6 +358,7 @@ impl CustomSession for Replay {
                 }
                 HttpTask::Failed(error) => {
                     if !out.is_empty() && !self.shared.gone() {
+                        self.note(&out);
                         let _ = self.inner.response_duplex_vec(out).await;
                     }
                     return Err(error);
@@ -347,6 +371,7 @@ impl CustomSession for Replay {
         if out.is_empty() {
             return Ok(false);
         }
+        self.note(&out);
         match self.inner.response_duplex_vec(out).await {
             Ok(done) => Ok(done || ended),
             Err(error) if self.leave() => {
