@@ -3,7 +3,7 @@
 
 use crate::harness::{World, answer, channel, chunk, good, request};
 use crate::vendors;
-use magic_testkit::client::{Answer, h1};
+use magic_testkit::client::{Answer, H1, h1};
 use magic_testkit::db::{Database, Engine, database, sql};
 use magic_testkit::process::{ROOT_KEY, ROOT_PASSWORD};
 use magic_testkit::relay::Relay;
@@ -380,7 +380,7 @@ async fn captures_expire() {
     assert_eq!(root.captures().await, [next, young]);
 }
 
-/// The last captures are written before the process ends.
+/// The last captures are written before the process ends. Large ones: looking through them takes longer than the calls.
 #[tokio::test]
 async fn an_orderly_end_loses_none() {
     let vendor = good(Proto::H1);
@@ -389,8 +389,10 @@ async fn an_orderly_end_loses_none() {
     {
         let root = Person::root(&world).await;
         root.option("BodyCaptureEnabled", "true").await;
-        for _ in 0..50 {
-            asked.insert(0, root.chat(&request(true)).await);
+        let mut body = request(true);
+        body["messages"][0]["content"] = "a few words 1234 ".repeat(5000).into();
+        for _ in 0..20 {
+            asked.insert(0, root.chat(&body).await);
         }
     }
     world.gateway.signal("TERM");
@@ -398,6 +400,32 @@ async fn an_orderly_end_loses_none() {
     world.restart();
     let root = Person::root(&world).await;
     assert_eq!(root.captures().await, asked);
+}
+
+/// Two things only the seat between us and the caller knows: keep-alives, and where an answer broke off.
+#[tokio::test]
+async fn what_the_seat_writes_is_captured_too() {
+    let gate = Gate::new();
+    let steps =
+        vec![Step::Wait(gate.clone()), Step::Send(format!("data: {}\n\n", chunk("hello")).into()), Step::Cut];
+    let script = Script::Pieces { status: 200, content_type: "text/event-stream", steps };
+    let vendor = Vendor::start(Proto::H1, move |_| script.clone());
+    let config = format!("[server]\ntimeouts = {{ keepalive_ms = 50 }}\n{}", channel("a", &vendor, ""));
+    let world = World::new(config);
+    let root = Person::root(&world).await;
+    root.option("BodyCaptureEnabled", "true").await;
+    let mut client = H1::connect(world.gateway.address).await;
+    let bearer = format!("Bearer {}", root.key);
+    let fields = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+    client.send("POST", "/v1/chat/completions", &fields, request(true).to_string().as_bytes()).await;
+    assert!(client.read_until(": ping\n\n").await);
+    gate.open();
+    assert!(client.read_until("upstream_error").await);
+    let id = world.logs(1).await[0]["request_id"].as_str().unwrap().to_owned();
+    let kept = root.capture(&id).await["response"]["body"].as_str().unwrap().to_owned();
+    let order: Vec<Option<usize>> =
+        [": ping\n\n", "\"hello\"", "upstream_error"].iter().map(|part| kept.find(part)).collect();
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{kept}");
 }
 
 #[tokio::test]

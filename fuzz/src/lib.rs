@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod face;
 pub mod frames;
+pub mod redact;
 pub mod reply;
 pub mod side;
 pub mod splice;

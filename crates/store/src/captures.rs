@@ -187,7 +187,7 @@ impl Store {
         since: i64,
         page: Page,
     ) -> Result<(Vec<CaptureRow>, i64)> {
-        self.run(move |inner| async move {
+        self.list(move |inner| async move {
             let (condition, mut args) = owned_by(user, token);
             let condition = format!("{condition} AND created_at >= ?");
             args.push(Arg::Int(since));

@@ -423,7 +423,15 @@ async fn a_file_owns_what_it_declares() {
             ..Owned::default()
         };
         store.apply_owned(owned.clone()).await.unwrap();
+        let captured =
+            async || store.principals_tokens().await.unwrap().iter().any(|(_, token)| token.capture);
+        assert!(!captured().await);
+        let mut capturing = owned.clone();
+        capturing.tokens[0].token.capture = true;
+        store.apply_owned(capturing).await.unwrap();
+        assert!(captured().await, "the file says so now");
         store.apply_owned(owned.clone()).await.unwrap();
+        assert!(!captured().await);
         let ids = |rows: Vec<magic_store::channels::ChannelRow>| {
             rows.iter().map(|row| row.channel.id).collect::<Vec<_>>()
         };

@@ -276,7 +276,8 @@ impl<'a> Page<'a> {
             Some(at) if !string.closed && inner.is_char_boundary(tail + at) => &inner[..tail + at],
             _ => inner,
         };
-        match serde_json::from_str::<String>(&format!("\"{whole}\"")) {
+        let read = |inner: &str| serde_json::from_str::<String>(&format!("\"{inner}\""));
+        match read(whole).or_else(|_| read(&without_halves(whole))) {
             Ok(text) => Decoded { text: Cow::Owned(text), raw: false },
             Err(_) => Decoded { text: Cow::Borrowed(inner), raw: true },
         }
@@ -316,6 +317,30 @@ struct Level {
 fn mix(seed: u64, bytes: &[u8]) -> u64 {
     let start = (seed ^ 0xcbf2_9ce4_8422_2325).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Escapes of half a character, as streams cut them: what can't be read alone becomes U+FFFD.
+fn without_halves(text: &str) -> String {
+    let half = |at: usize| -> Option<u16> {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok().filter(|unit| (0xd800..=0xdfff).contains(unit))
+    };
+    let (mut out, mut from, mut i) = (String::with_capacity(text.len()), 0, 0);
+    while let Some(at) = memchr::memchr(b'\\', &text.as_bytes()[i..]).map(|at| i + at) {
+        let low = half(at + 6).is_some_and(|unit| unit >= 0xdc00);
+        i = match half(at) {
+            Some(unit) if unit < 0xdc00 && low => at + 12,
+            Some(_) => {
+                out.push_str(&text[from..at]);
+                out.push_str("\\ufffd");
+                from = at + 6;
+                from
+            }
+            None => (at + 2).min(text.len()),
+        };
+    }
+    out.push_str(&text[from..]);
+    out
 }
 
 /// The end of the string that begins at `at`, behind its quote; whether it has one.

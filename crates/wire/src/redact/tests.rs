@@ -202,6 +202,19 @@ proptest! {
         prop_assert!(find(told, true).iter().all(|find| find.note == "[login]" || told.contains("[")));
     }
 
+    /// JSON stays JSON, with whatever escapes.
+    #[test]
+    fn json_stays_json(parts in prop::collection::vec(prop::sample::select(vec![
+        "jane", "@", "example.com", " ", "\\u0040", "\\ud83d", "\\ude00", "\\uD83D\\uDE00", "\\n", "\\\\", "\\\"", "\\/", "é",
+        "sk-abcdefghijkl", "4111111111111111", "\", \"text\": \"", "\", \"logprobs\": [1, \"a\"], \"b\": \"", "\", \"n\": 4111111111111111, \"c\": \"",
+    ]), 0..12)) {
+        let body = format!("{{\"content\": \"{}\"}}", parts.join(""));
+        prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok());
+        let kept = all(&body);
+        prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&kept).is_ok(), "{body} became {kept}");
+        prop_assert!(!kept.contains("jane@example.com") && !kept.contains("jane\\u0040example.com"), "{body} became {kept}");
+    }
+
     /// Bytes of any kind neither panic nor come out longer than notes make them.
     #[test]
     fn any_bytes_will_do(body in prop::collection::vec(any::<u8>(), 0..300), cut in any::<bool>()) {
