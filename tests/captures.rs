@@ -391,7 +391,7 @@ async fn an_orderly_end_loses_none() {
         root.option("BodyCaptureEnabled", "true").await;
         let mut body = request(true);
         body["messages"][0]["content"] = "a few words 1234 ".repeat(5000).into();
-        for _ in 0..20 {
+        for _ in 0..10 {
             asked.insert(0, root.chat(&body).await);
         }
     }

@@ -163,6 +163,16 @@ fn flows_beside_each_other_are_kept_apart() {
 }
 
 #[test]
+fn half_a_character_is_no_hindrance() {
+    for half in ["\\ud83d", "\\ude00", "\\uD83D\\ud83d"] {
+        let kept = all(&format!(r#"{{"a":"{half}jane@example.com\ud83d\ude00"}}"#));
+        let told: Value = serde_json::from_str(&kept).unwrap();
+        let told = told["a"].as_str().unwrap();
+        assert_eq!(told.trim_start_matches('\u{fffd}'), "[e-mail]😀", "{kept}");
+    }
+}
+
+#[test]
 fn half_a_secret_at_the_cut_is_not_kept() {
     let body = r#"{"messages":[{"content":"jane@example.com and sk-abcdefghijklmnop"#;
     for length in 0..=body.len() {
