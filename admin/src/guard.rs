@@ -214,7 +214,12 @@ pub fn admit(request: &HttpRequest, deps: &Deps, limiter: &Arc<Limiter>) -> Resu
     if !bool::from(proof.ct_eq(deps.edge_secret.as_bytes())) {
         return Err(forbidden("the management service is only reached through the gateway"));
     }
-    limiter.take("api", &client(request), deps.api_rate, 180).map_err(too_many)
+    // A page of the dashboard is a dozen files; whoever opens some must not run out of calls.
+    let (mark, max) = match request.path().starts_with("/api") || request.path().contains("/billing/") {
+        true => ("api", deps.api_rate),
+        false => ("page", deps.api_rate.saturating_mul(5)),
+    };
+    limiter.take(mark, &client(request), max, 180).map_err(too_many)
 }
 
 /// The stricter limit of sign-in and its like: 20 in 20 minutes per network.

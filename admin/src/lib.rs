@@ -5,6 +5,7 @@ mod answer;
 mod api;
 mod audit;
 mod csv;
+mod dashboard;
 mod describe;
 pub mod endpoints;
 mod error;

@@ -411,7 +411,7 @@ async fn nowhere(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     if request.path().starts_with("/api") {
         return Err(not_found("this address"));
     }
-    Ok(site::front())
+    crate::dashboard::answer(&request)
 }
 
 /// What the service remembers between requests; every worker has the same.

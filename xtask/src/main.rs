@@ -2,6 +2,7 @@
 //! servers, which it starts and stops itself.
 
 mod tools;
+mod web;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -54,7 +55,15 @@ fn step(name: &str, command: &mut Command) -> Result<(), String> {
 
 fn run(flags: &[String]) -> Result<(), String> {
     tools::ensure(&["cc", "cmake", "make"])?;
-    step("build", &mut cargo(&["build", "--release", "--package", "magic"]))?;
+    let mut build = cargo(&["build", "--release", "--package", "magic"]);
+    match web::possible() {
+        Ok(()) => web::build(&root())?,
+        Err(why) => {
+            say(&format!("{why}: building without it"));
+            build.args(["--no-default-features", "--features", "jemalloc"]);
+        }
+    }
+    step("build", &mut build)?;
     let binary = target().join("release/magic");
     step("serve", Command::new(binary).args(flags))
 }
@@ -79,7 +88,9 @@ fn test(flags: &[String]) -> Result<(), String> {
         "kill",
     ])?;
     if !quick {
-        tools::ensure(&["node", "npm"])?;
+        tools::ensure(&["node", "npm", "chromium"])?;
+        web::possible()?;
+        web::test(&root())?;
         step("format", &mut cargo(&["fmt", "--all", "--check"]))?;
         let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
         step("lints", &mut cargo(&clippy))?;
@@ -101,7 +112,7 @@ fn test(flags: &[String]) -> Result<(), String> {
     step("tests", &mut tests)?;
     if !quick {
         let python = tools::python(&root(), &target())?;
-        tools::node(&root())?;
+        tools::node(&root().join("tests/sdk/node"))?;
         for script in
             ["run.py", "grid.py", "features.py", "errors.py", "schema.py", "identity.py", "passkeys.py"]
         {
@@ -111,6 +122,7 @@ fn test(flags: &[String]) -> Result<(), String> {
                 .current_dir(root());
             step(&format!("SDKs: {script}"), &mut sdk)?;
         }
+        web::browse(&root(), &target().join("debug/magic"))?;
     }
     say("\nall passed");
     Ok(())

@@ -18,6 +18,7 @@ const TOOLS: &[(&str, &[&str], &str)] = &[
     ("openssl", &[], "openssl"),
     ("node", &[], "nodejs"),
     ("npm", &[], "npm"),
+    ("chromium", &[], "chromium"),
 ];
 
 fn found(name: &str, places: &[&str]) -> bool {
@@ -76,9 +77,8 @@ pub fn python(root: &Path, target: &Path) -> Result<PathBuf, String> {
     Ok(python)
 }
 
-/// The Node SDKs that the tests use, as the lock file names them, beside the script that uses them.
-pub fn node(root: &Path) -> Result<(), String> {
-    let folder = root.join("tests/sdk/node");
+/// The packages of a folder, as its lock file names them; only when they are not there yet.
+pub fn node(folder: &Path) -> Result<(), String> {
     let stamp = folder.join("node_modules/installed.json");
     let wanted =
         std::fs::read_to_string(folder.join("package-lock.json")).map_err(|error| error.to_string())?;
@@ -86,7 +86,7 @@ pub fn node(root: &Path) -> Result<(), String> {
         return Ok(());
     }
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&folder);
-    super::step("Node SDKs", &mut npm)?;
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
+    super::step("Node packages", &mut npm)?;
     std::fs::write(&stamp, wanted).map_err(|error| error.to_string())
 }

@@ -4,7 +4,7 @@ use crate::Deps;
 use crate::answer::{Answer, ok};
 use crate::error::Result;
 use crate::webauthn::Site;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 pub struct SiteStatus {
     version: String,
     start_time: i64,
+    /// Whether anybody may make an account with a password.
+    registration: bool,
     email_verification: bool,
     github_oauth: bool,
     github_client_id: String,
@@ -44,6 +46,7 @@ pub async fn status(request: HttpRequest, deps: web::Data<Deps>) -> Result<Answe
     Ok(ok(SiteStatus {
         version: format!("v{}", deps.version),
         start_time: deps.started,
+        registration: options.bool("RegisterEnabled") && options.bool("PasswordRegisterEnabled"),
         email_verification: options.bool("EmailVerificationEnabled"),
         github_oauth: options.bool("GitHubOAuthEnabled"),
         github_client_id: options.text("GitHubClientId").to_owned(),
@@ -85,14 +88,4 @@ pub async fn about(deps: web::Data<Deps>) -> Result<Answer<String>> {
 
 pub async fn home(deps: web::Data<Deps>) -> Result<Answer<String>> {
     text(&deps, "HomePageContent").await
-}
-
-/// What stands at `/` while there is no dashboard in the binary: it says so.
-pub fn front() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>MAGIC</title>\
-         <style>body{font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>\
-         <h1>MAGIC is running</h1><p>The gateway answers under <code>/v1</code>, the management API under <code>/api</code>. \
-         This build has no dashboard.</p></html>",
-    )
 }

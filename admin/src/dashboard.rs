@@ -1,0 +1,131 @@
+//! The dashboard: what was built of `web/`, embedded in the binary, each file as it is and compressed.
+
+use crate::error::{ApiError, not_found};
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
+use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+
+#[cfg(feature = "dashboard")]
+#[derive(rust_embed::Embed)]
+#[folder = "../web/dist"]
+#[allow_missing = true]
+struct Files;
+
+#[cfg(feature = "dashboard")]
+fn file(name: &str) -> Option<Cow<'static, [u8]>> {
+    Files::get(name).map(|file| file.data)
+}
+
+#[cfg(not(feature = "dashboard"))]
+fn file(_name: &str) -> Option<Cow<'static, [u8]>> {
+    None
+}
+
+/// What index.html has where each answer's own nonce goes.
+const NONCE: &str = "NONCE-OF-THIS-ANSWER";
+
+/// Types of the files that the build makes.
+fn media_type(name: &str) -> Option<&'static str> {
+    Some(match name.rsplit('.').next()? {
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "woff2" => "font/woff2",
+        "json" => "application/json",
+        _ => return None,
+    })
+}
+
+/// The file in the best form that the caller takes: brotli, gzip, or as it is.
+fn encoded(name: &str, accepted: &str) -> Option<(Cow<'static, [u8]>, Option<&'static str>)> {
+    let takes = |coding: &str| {
+        accepted.split(',').any(|item| {
+            let (name, weight) = item.split_once(';').unwrap_or((item, ""));
+            let none = weight.trim().strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0));
+            name.trim().eq_ignore_ascii_case(coding) && !none
+        })
+    };
+    [("br", "br"), ("gzip", "gz")]
+        .into_iter()
+        .filter(|(coding, _)| takes(coding))
+        .find_map(|(coding, ending)| file(&format!("{name}.{ending}")).map(|data| (data, Some(coding))))
+        .or_else(|| file(name).map(|data| (data, None)))
+}
+
+/// What a page of ours may load and do (SR-28). Styles of dialogs carry the nonce.
+fn policy(nonce: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; \
+         font-src 'self'; connect-src 'self'; media-src 'self' blob:; frame-src 'self'; manifest-src 'self'; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types 'none'"
+    )
+}
+
+/// A file of the build, for ever, or else the page, which finds out itself what its address means.
+///
+/// # Errors
+/// 404 for a file that is not there, and for other methods than GET and HEAD.
+pub fn answer(request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(not_found("this address"));
+    }
+    let name = request.path().trim_start_matches('/');
+    let accepted = request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    if let Some(media_type) = media_type(name) {
+        let (data, coding) =
+            encoded(name, accepted.unwrap_or_default()).ok_or_else(|| not_found("this file"))?;
+        let mut response = HttpResponse::Ok();
+        response.insert_header((CONTENT_TYPE, media_type)).insert_header((VARY, "accept-encoding"));
+        // Names of assets carry a digest of what is in them; the few others are asked for anew each day.
+        let lifetime =
+            if name.starts_with("assets/") { "max-age=31536000, immutable" } else { "max-age=86400" };
+        response.insert_header((CACHE_CONTROL, format!("public, {lifetime}")));
+        if let Some(coding) = coding {
+            response.insert_header((CONTENT_ENCODING, coding));
+        }
+        return Ok(response.body(data.into_owned()));
+    }
+    let Some(page) = file("index.html") else { return Ok(without()) };
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|_| ApiError::from(magic_store::StoreError::Internal("no randomness".into())))?;
+    let nonce = STANDARD.encode(bytes);
+    let page = String::from_utf8_lossy(&page).replace(NONCE, &nonce);
+    Ok(HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, policy(&nonce)))
+        .insert_header(("cross-origin-opener-policy", "same-origin"))
+        .insert_header(("cross-origin-resource-policy", "same-origin"))
+        .insert_header(("permissions-policy", "camera=(), microphone=(self), geolocation=()"))
+        .body(page))
+}
+
+/// What stands there in a binary that was built without `web/`: it says so.
+fn without() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>MAGIC</title>\
+         <style>body{font:16px/1.5 system-ui;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>\
+         <h1>MAGIC is running</h1><p>The gateway answers under <code>/v1</code>, the management API under <code>/api</code>. \
+         This build has no dashboard: <code>cargo xtask run</code> builds it in.</p></html>",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_of_files_and_not_of_pages() {
+        assert_eq!(media_type("assets/index-abc.js"), Some("text/javascript; charset=utf-8"));
+        for page in ["", "logs", "channels/7", "prompts/a.b", "index.html"] {
+            assert_eq!(media_type(page), None, "{page}");
+        }
+    }
+}

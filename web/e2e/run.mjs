@@ -1,0 +1,86 @@
+// Every flow in a real browser against the real binary, with its clicks counted; then all pages by axe (pages.mjs).
+import { readdirSync } from 'node:fs'
+import { overweight } from './budgets.mjs'
+import { drift } from './drift.mjs'
+import {
+  binaryFrom,
+  byKeyboard,
+  enter,
+  openPage,
+  seed,
+  startBrowser,
+  startServer,
+  startVendor,
+} from './harness.mjs'
+import { faults } from './pages.mjs'
+
+const binary = binaryFrom(process.argv[2])
+const only = process.argv.slice(3)
+const shots = process.env.MAGIC_E2E_SHOTS
+let [passed, failed] = [0, 0]
+const browser = await startBrowser()
+
+async function attempt({ name: called, limit, steps }, keyboard) {
+  const name = keyboard ? `${called}, by keyboard` : called
+  let mouse = () => {}
+  const vendor = await startVendor()
+  const server = await startServer(binary, limit.first ? { password: '' } : {})
+  try {
+    if (!limit.first) await seed(server, vendor)
+    const { page, context, counted } = await openPage(browser, server.origin, limit.page)
+    if (!limit.first) await enter(page)
+    if (keyboard) mouse = byKeyboard(page)
+    counted.clicks = 0
+    await steps({ page, context, server, vendor, counted })
+    if (limit.clicks && counted.clicks > limit.clicks)
+      throw new Error(`${counted.clicks} clicks, at most ${limit.clicks}`)
+    for (const kind of ['reports', 'errors', ...(limit.refusals ? [] : ['refused'])]) {
+      if (counted[kind].length > 0) throw new Error(`${kind}: ${counted[kind].join('\n')}`)
+    }
+    passed += 1
+    console.log(`ok   ${name}${limit.clicks ? ` (${counted.clicks} of ${limit.clicks} clicks)` : ''}`)
+  } catch (error) {
+    failed += 1
+    console.log(`FAIL ${name}\n${error.stack ?? error}`)
+    const page = browser.contexts()[0]?.pages()[0]
+    if (page && shots) await page.screenshot({ path: `${shots}/${name.replaceAll(/\W+/g, '-')}.png` })
+  } finally {
+    mouse()
+    for (const context of browser.contexts()) await context.close()
+    await server.stop()
+    vendor.stop()
+  }
+}
+
+for (const file of readdirSync(new URL('./flows/', import.meta.url)).sort()) {
+  const { flows } = await import(`./flows/${file}`)
+  for (const one of flows) {
+    if (only.length > 0 && !only.some((part) => one.name.includes(part))) continue
+    await attempt(one, false)
+    if (!one.limit.once) await attempt(one, true)
+  }
+}
+if (only.length === 0) {
+  const vendor = await startVendor()
+  const server = await startServer(binary)
+  await seed(server, vendor)
+  const count = (wrong) => {
+    if (wrong) console.log(`FAIL ${wrong}`)
+    if (wrong) failed += 1
+    else passed += 1
+  }
+  count(await drift(server.origin))
+  for (const check of [faults(browser, server, shots), overweight(browser, server)]) {
+    let faulty = 0
+    for await (const fault of check) {
+      faulty += 1
+      count(fault)
+    }
+    if (faulty === 0) count(null)
+  }
+  await server.stop()
+  vendor.stop()
+}
+await browser.close()
+console.log(`${passed} passed, ${failed} failed`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0

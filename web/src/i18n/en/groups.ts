@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: 'Delete the group {name}?',
+  group_delete_hint: 'Nobody is in it. Bills of the past keep its name.',
+  group_edit: 'Group {name}',
+  group_limits_each: 'Limits of each user in it',
+  group_limits_total: 'Limits of the whole group',
+  group_new: 'New group',
+  group_pays: 'Beside the price',
+  group_percent: 'Percent beside the price',
+  group_percent_hint: '−20: a fifth less than the price. 50: half as much again. −100: free.',
+  group_percent_wrong: 'A percentage of at least −100',
+  group_preview: 'The last 7 days would have cost {change} in all: {after} instead of {before}.',
+  group_rename_hint: 'Users, channels and keys go along with a new name.',
+  group_says: "A user's group decides what is paid beside the price, and which channels answer.",
+  group_unknown: 'never declared',
+}

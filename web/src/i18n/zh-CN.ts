@@ -1,0 +1,40 @@
+import type { Texts } from '.'
+import { account } from './zh-CN/account'
+import { billing } from './zh-CN/billing'
+import { channels } from './zh-CN/channels'
+import { common } from './zh-CN/common'
+import { errors } from './zh-CN/errors'
+import { groups } from './zh-CN/groups'
+import { home } from './zh-CN/home'
+import { keys } from './zh-CN/keys'
+import { logs } from './zh-CN/logs'
+import { overview } from './zh-CN/overview'
+import { playground } from './zh-CN/playground'
+import { prices } from './zh-CN/prices'
+import { prompts } from './zh-CN/prompts'
+import { settings } from './zh-CN/settings'
+import { signIn } from './zh-CN/sign-in'
+import { usage } from './zh-CN/usage'
+import { users } from './zh-CN/users'
+import { vouchers } from './zh-CN/vouchers'
+
+export const zhCN: Texts = {
+  ...common,
+  ...errors,
+  ...home,
+  ...keys,
+  ...signIn,
+  ...usage,
+  ...logs,
+  ...billing,
+  ...account,
+  ...overview,
+  ...channels,
+  ...playground,
+  ...prices,
+  ...users,
+  ...groups,
+  ...vouchers,
+  ...prompts,
+  ...settings,
+}

@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: '删除分组 {name}？',
+  group_delete_hint: '分组中没有成员。过去的账单保留其名称。',
+  group_edit: '分组 {name}',
+  group_limits_each: '组内每个用户的限制',
+  group_limits_total: '整个分组的限制',
+  group_new: '新建分组',
+  group_pays: '相对价格',
+  group_percent: '相对价格的百分比',
+  group_percent_hint: '−20：比价格低五分之一。50：比价格高一半。−100：免费。',
+  group_percent_wrong: '不小于 −100 的百分比',
+  group_preview: '过去 7 天的总费用变化为 {change}：{after}，原为 {before}。',
+  group_rename_hint: '改名后用户、渠道和密钥一同更新。',
+  group_says: '用户的分组决定相对价格的加减，以及由哪些渠道应答。',
+  group_unknown: '从未声明',
+}

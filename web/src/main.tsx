@@ -1,0 +1,27 @@
+import { QueryClientProvider } from '@tanstack/react-query'
+import { RouterProvider } from '@tanstack/react-router'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { Speaking } from './i18n'
+import { queries, router } from './router'
+import './styles.css'
+import { Toasts } from './ui/toast'
+
+// Dialogs put a style of their own into the page while they are open: it has to carry the answer's nonce.
+const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]')?.nonce
+Object.assign(globalThis, { __webpack_nonce__: nonce })
+
+const root = document.getElementById('root')
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={queries}>
+        <Speaking>
+          <Toasts>
+            <RouterProvider router={router} />
+          </Toasts>
+        </Speaking>
+      </QueryClientProvider>
+    </StrictMode>,
+  )
+}

@@ -1,0 +1,282 @@
+// Keys (tokens): made, copied into programs, rotated, switched off.
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { KeyRound, Plus, RefreshCw, Trash2 } from 'lucide-react'
+import { type FormEvent, useState } from 'react'
+import { api, type Schemas, whole } from '../api/client'
+import { useSpeech } from '../i18n'
+import { quotaUsd, typedQuota } from '../lib/money'
+import { Button, IconButton } from '../ui/button'
+import { Dialog } from '../ui/dialog'
+import { Input } from '../ui/field'
+import { Empty, Money, State, Time } from '../ui/show'
+import { type Column, Pages, Table } from '../ui/table'
+import { useFailed, useSay } from '../ui/toast'
+import { NewKey } from './keys/new-key'
+
+type Token = Schemas['Token']
+const PAGE = 20
+
+const STATES = {
+  1: { mood: 'good', name: 'status_enabled' },
+  2: { mood: 'none', name: 'status_disabled' },
+  3: { mood: 'warn', name: 'status_expired' },
+  4: { mood: 'bad', name: 'status_used_up' },
+} as const
+
+function Making({ close, made }: { close: () => void; made: (token: Token) => void }) {
+  const { t } = useSpeech()
+  const failed = useFailed()
+  const queries = useQueryClient()
+  const [name, setName] = useState('')
+  const [limit, setLimit] = useState('')
+  const quota = limit.trim() ? typedQuota(limit) : undefined
+  const create = useMutation({
+    mutationFn: async () => {
+      const body = {
+        name: name.trim() || `key ${new Date().toISOString().slice(0, 10)}`,
+        unlimited_quota: quota === undefined,
+        remain_quota: quota ?? 0,
+      }
+      return (await whole(api.POST('/api/token', { body }))).data as Token
+    },
+    onSuccess: (token) => {
+      queries.invalidateQueries({ queryKey: ['tokens'] })
+      made(token)
+    },
+    onError: failed,
+  })
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (quota !== null) create.mutate()
+  }
+  return (
+    <Dialog open onOpenChange={(open) => !open && close()} title={t('new_key')}>
+      <form onSubmit={submit} className="flex flex-col gap-4">
+        <Input
+          label={t('name')}
+          hint={t('key_name_hint')}
+          autoFocus
+          maxLength={50}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <Input
+          label={t('key_limit')}
+          hint={t('key_limit_hint')}
+          inputMode="decimal"
+          value={limit}
+          error={quota === null ? t('not_money') : undefined}
+          onChange={(event) => setLimit(event.target.value)}
+        />
+        <Button type="submit" look="main" busy={create.isPending}>
+          {t('create')}
+        </Button>
+      </form>
+    </Dialog>
+  )
+}
+
+export function Keys() {
+  const { t } = useSpeech()
+  const say = useSay()
+  const failed = useFailed()
+  const queries = useQueryClient()
+  const navigate = useNavigate()
+  const search = useSearch({ strict: false }) as { new?: string; p?: string; q?: string }
+  const page = Number(search.p ?? 0) || 0
+  const [fresh, setFresh] = useState<Token | null>(null)
+  const [rotating, setRotating] = useState<Token | null>(null)
+  const [deleting, setDeleting] = useState<Token | null>(null)
+  const go = (change: Record<string, string | undefined>) =>
+    navigate({ to: '/keys', search: { ...search, ...change } as never, replace: true })
+
+  const tokens = useQuery({
+    queryKey: ['tokens', page, search.q],
+    queryFn: async () => {
+      if (search.q)
+        return whole(api.GET('/api/token/search', { params: { query: { keyword: search.q } as never } }))
+      return whole(
+        api.GET('/api/token', { params: { query: { p: String(page), page_size: String(PAGE) } as never } }),
+      )
+    },
+    placeholderData: (before) => before,
+  })
+  const rows = tokens.data?.data as Token[] | undefined
+  const refresh = () => queries.invalidateQueries({ queryKey: ['tokens'] })
+  const change = useMutation({
+    mutationFn: ({ id, status }: { id: number; status: number }) =>
+      whole(
+        api.PUT('/api/token', { body: { id, status }, params: { query: { status_only: '1' } as never } }),
+      ),
+    onSuccess: refresh,
+    onError: failed,
+  })
+  const rotate = useMutation({
+    mutationFn: async ({ id, overlap }: { id: number; overlap: number }) =>
+      (
+        await whole(
+          api.POST('/api/token/{id}/rotate', {
+            params: { path: { id } as never },
+            body: { overlap_seconds: overlap },
+          }),
+        )
+      ).data as Token,
+    onSuccess: (token) => {
+      refresh()
+      setRotating(null)
+      setFresh(token)
+    },
+    onError: failed,
+  })
+  const remove = useMutation({
+    mutationFn: (id: number) => whole(api.DELETE('/api/token/{id}', { params: { path: { id } as never } })),
+    onSuccess: () => {
+      refresh()
+      say(t('key_deleted', { name: deleting?.name ?? '' }))
+      setDeleting(null)
+    },
+    onError: failed,
+  })
+
+  const columns: Column<Token>[] = [
+    { key: 'name', head: t('name'), show: (token) => token.name },
+    { key: 'key', head: t('key'), show: (token) => <code className="font-mono text-xs">{token.key}</code> },
+    {
+      key: 'status',
+      head: t('status'),
+      show: (token) => {
+        const state = STATES[token.status as keyof typeof STATES] ?? STATES[2]
+        return <State mood={state.mood}>{t(state.name)}</State>
+      },
+    },
+    {
+      key: 'used',
+      head: t('used'),
+      right: true,
+      show: (token) => <Money usd={quotaUsd(token.used_quota)} />,
+    },
+    {
+      key: 'left',
+      head: t('remaining'),
+      right: true,
+      show: (token) =>
+        token.unlimited_quota ? (
+          <span className="text-soft">{t('no_limit')}</span>
+        ) : (
+          <Money usd={quotaUsd(token.remain_quota)} />
+        ),
+    },
+    { key: 'last', head: t('last_used'), wide: true, show: (token) => <Time at={token.accessed_time} /> },
+    { key: 'expires', head: t('expires'), wide: true, show: (token) => <Time at={token.expired_time} /> },
+  ]
+  return (
+    <>
+      <div className="flex flex-wrap items-end justify-between gap-3">
+        <h1 className="text-xl font-semibold">{t('keys')}</h1>
+        <div className="flex flex-wrap items-end gap-2">
+          <Input
+            hidden
+            label={t('search_keys')}
+            placeholder={t('search_keys')}
+            type="search"
+            defaultValue={search.q ?? ''}
+            onChange={(event) => go({ q: event.target.value || undefined, p: undefined })}
+          />
+          <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
+            {t('new_key')}
+          </Button>
+        </div>
+      </div>
+      <Table
+        caption={t('keys')}
+        columns={columns}
+        rows={rows}
+        id={(token) => token.id}
+        error={tokens.error}
+        retry={() => tokens.refetch()}
+        empty={
+          <Empty
+            icon={<KeyRound className="size-6" aria-hidden />}
+            title={search.q ? t('nothing_found') : t('keys_empty')}
+          />
+        }
+        actions={(token) =>
+          token.owner === 'file' ? (
+            <span className="text-xs text-soft">{t('from_file')}</span>
+          ) : (
+            <>
+              <Button
+                look="quiet"
+                onClick={() => change.mutate({ id: token.id, status: token.status === 1 ? 2 : 1 })}
+              >
+                {token.status === 1 ? t('disable') : t('enable')}
+              </Button>
+              <Button
+                look="quiet"
+                icon={<RefreshCw className="size-4" aria-hidden />}
+                onClick={() => setRotating(token)}
+              >
+                {t('rotate')}
+              </Button>
+              <IconButton label={t('delete_key', { name: token.name })} onClick={() => setDeleting(token)}>
+                <Trash2 className="size-4" aria-hidden />
+              </IconButton>
+            </>
+          )
+        }
+      />
+      {search.q ? null : <Pages page={page} more={rows?.length === PAGE} go={(p) => go({ p: String(p) })} />}
+      {search.new ? (
+        <Making
+          close={() => go({ new: undefined })}
+          made={(token) => {
+            go({ new: undefined })
+            setFresh(token)
+          }}
+        />
+      ) : null}
+      {fresh ? <NewKey token={fresh} close={() => setFresh(null)} /> : null}
+      <Dialog
+        open={rotating !== null}
+        onOpenChange={(open) => !open && setRotating(null)}
+        title={t('rotate_key', { name: rotating?.name ?? '' })}
+        description={t('rotate_hint')}
+      >
+        <div className="flex flex-wrap gap-2">
+          <Button
+            look="main"
+            busy={rotate.isPending}
+            onClick={() => rotating && rotate.mutate({ id: rotating.id, overlap: 86_400 })}
+          >
+            {t('rotate_day')}
+          </Button>
+          <Button
+            look="danger"
+            disabled={rotate.isPending}
+            onClick={() => rotating && rotate.mutate({ id: rotating.id, overlap: 0 })}
+          >
+            {t('rotate_now')}
+          </Button>
+        </div>
+      </Dialog>
+      <Dialog
+        open={deleting !== null}
+        onOpenChange={(open) => !open && setDeleting(null)}
+        title={t('delete_key', { name: deleting?.name ?? '' })}
+        description={t('delete_key_hint')}
+      >
+        <div className="flex gap-2">
+          <Button
+            look="danger"
+            busy={remove.isPending}
+            onClick={() => deleting && remove.mutate(deleting.id)}
+          >
+            {t('delete')}
+          </Button>
+          <Button onClick={() => setDeleting(null)}>{t('cancel')}</Button>
+        </div>
+      </Dialog>
+    </>
+  )
+}

@@ -1,0 +1,134 @@
+// The configuration file, and the trail of who changed what.
+import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
+import { ScrollText } from 'lucide-react'
+import type { Schemas } from '../../api/client'
+import { api, data, whole } from '../../api/client'
+import { useSpeech } from '../../i18n'
+import { Button } from '../../ui/button'
+import { explained } from '../../ui/errors'
+import { Card, Empty, State, Time } from '../../ui/show'
+import { type Column, Table } from '../../ui/table'
+
+export function Configuration() {
+  const { t } = useSpeech()
+  const reload = useMutation({ mutationFn: () => data(api.POST('/api/config/reload')) })
+  const waiting = reload.data?.needs_restart ?? []
+  return (
+    <Card title={t('setting_config')}>
+      <div className="flex flex-col gap-3">
+        <p className="text-soft">{t('setting_config_hint')}</p>
+        <div>
+          <Button busy={reload.isPending} onClick={() => reload.mutate()}>
+            {t('setting_reload')}
+          </Button>
+        </div>
+        <div role="status">
+          {reload.data && waiting.length === 0 ? <State mood="good">{t('setting_reloaded')}</State> : null}
+          {waiting.length ? (
+            <>
+              <State mood="warn">{t('setting_needs_restart')}</State>
+              <ul className="mt-1 font-mono text-xs">
+                {waiting.map((name) => (
+                  <li key={name}>{name}</li>
+                ))}
+              </ul>
+            </>
+          ) : null}
+          {reload.error ? <p className="whitespace-pre-wrap text-bad">{explained(reload.error, t)}</p> : null}
+        </div>
+      </div>
+    </Card>
+  )
+}
+
+type Entry = Schemas['AuditEntry']
+
+export function Audit() {
+  const { t } = useSpeech()
+  const trail = useInfiniteQuery({
+    queryKey: ['audit'],
+    initialPageParam: null as number | null,
+    queryFn: ({ pageParam }) =>
+      whole(
+        api.GET('/api/audit', {
+          params: { query: { page_size: 50, ...(pageParam ? { cursor: pageParam } : {}) } as never },
+        }),
+      ),
+    getNextPageParam: (last) => (last.data.length === 50 ? (last.cursor ?? null) : null),
+  })
+  const verify = useMutation({ mutationFn: () => data(api.GET('/api/audit/verify')) })
+  const columns: Column<Entry>[] = [
+    {
+      key: 'at',
+      head: t('setting_audit_when'),
+      show: (entry) => <Time at={Math.floor(entry.at_ms / 1000)} />,
+    },
+    { key: 'who', head: t('setting_audit_who'), show: (entry) => entry.username || '–' },
+    {
+      key: 'what',
+      head: t('setting_audit_what'),
+      show: (entry) => (
+        <code className="font-mono text-xs break-all">
+          {entry.method} {entry.path}
+        </code>
+      ),
+    },
+    {
+      key: 'detail',
+      head: t('setting_audit_detail'),
+      wide: true,
+      show: (entry) => {
+        const text = JSON.stringify(entry.detail)
+        return (
+          <code className="inline-block max-w-80 truncate align-bottom font-mono text-xs" title={text}>
+            {text}
+          </code>
+        )
+      },
+    },
+    { key: 'from', head: t('setting_audit_from'), wide: true, show: (entry) => entry.ip },
+  ]
+  const chain = verify.data
+  return (
+    <div className="flex flex-col gap-3">
+      <div className="flex flex-wrap items-center gap-3">
+        <Button busy={verify.isPending} onClick={() => verify.mutate()}>
+          {t('setting_verify')}
+        </Button>
+        <a
+          href="/api/audit?format=jsonl"
+          download="audit.jsonl"
+          className="inline-flex min-h-8 items-center rounded-md border border-line bg-card px-3 py-1 font-medium hover:bg-raised max-md:min-h-11"
+        >
+          {t('setting_audit_export')}
+        </a>
+        <span role="status">
+          {chain ? (
+            chain.ok ? (
+              <State mood="good">{t('setting_chain_whole', { count: chain.rows })}</State>
+            ) : (
+              <State mood="bad">{t('setting_chain_broken', { id: chain.broken_at ?? 0 })}</State>
+            )
+          ) : null}
+          {verify.error ? <span className="text-bad">{explained(verify.error, t)}</span> : null}
+        </span>
+      </div>
+      <Table
+        caption={t('setting_audit')}
+        columns={columns}
+        rows={trail.data?.pages.flatMap((page) => page.data)}
+        id={(entry) => entry.id}
+        error={trail.error}
+        retry={() => trail.refetch()}
+        empty={<Empty icon={<ScrollText className="size-6" aria-hidden />} title={t('nothing_found')} />}
+      />
+      {trail.hasNextPage ? (
+        <div>
+          <Button busy={trail.isFetchingNextPage} onClick={() => trail.fetchNextPage()}>
+            {t('setting_audit_older')}
+          </Button>
+        </div>
+      ) : null}
+    </div>
+  )
+}

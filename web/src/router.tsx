@@ -1,0 +1,115 @@
+// Addresses and pages. What a page shows stands in its address; each page is loaded when it is opened.
+import { QueryClient } from '@tanstack/react-query'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router'
+import { ApiError } from './api/client'
+import { me } from './api/session'
+import './lib/opened'
+import { Broken, Lost } from './pages/lost'
+import { Shell } from './shell/shell'
+
+export const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 10_000,
+      // What was refused is refused again; what did not arrive may arrive.
+      retry: (count, error) =>
+        count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+    },
+  },
+})
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: Lost, errorComponent: Broken })
+
+type Search = Record<string, string | undefined>
+/** Filters are text in the address: what is not text is no filter. */
+const filters = (search: Record<string, unknown>): Search =>
+  Object.fromEntries(
+    Object.entries(search)
+      .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+      .map(([key, value]) => [key, String(value)]),
+  )
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  validateSearch: filters,
+  component: lazyRouteComponent(() => import('./pages/sign-in'), 'SignIn'),
+})
+
+const outside = <P extends string>(path: P, name: 'Register' | 'Reset' | 'Arrival') =>
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    validateSearch: filters,
+    component: lazyRouteComponent(() => import('./pages/sign-in/outside'), name),
+  })
+
+/** Where payment providers send the browser back to. */
+const topUp = createRoute({
+  getParentRoute: () => root,
+  path: '/topup',
+  validateSearch: filters,
+  beforeLoad: ({ search }) => {
+    throw redirect({ to: '/billing', search: search as never, replace: true })
+  },
+})
+
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: 'inside',
+  beforeLoad: async ({ location }) => {
+    const user = await queries.ensureQueryData(me)
+    if (!user) throw redirect({ to: '/sign-in', search: { to: location.href } })
+    if (user.must_change_password) throw redirect({ to: '/sign-in', search: { new: '1' } })
+  },
+  component: Shell,
+})
+
+const page = <P extends string>(path: P, load: () => Promise<Record<string, unknown>>, name: string) =>
+  createRoute({
+    getParentRoute: () => inside,
+    path,
+    validateSearch: filters,
+    component: lazyRouteComponent(load as never, name as never),
+  })
+
+const tree = root.addChildren([
+  signIn,
+  // The addresses of one-api's invitations and mails, and the way back from GitHub and the others.
+  outside('/register', 'Register'),
+  outside('/user/reset', 'Reset'),
+  outside('/oauth/$provider', 'Arrival'),
+  topUp,
+  inside.addChildren([
+    page('/', () => import('./pages/home'), 'Home'),
+    page('/keys', () => import('./pages/keys'), 'Keys'),
+    page('/usage', () => import('./pages/usage'), 'Usage'),
+    page('/logs', () => import('./pages/logs'), 'Logs'),
+    page('/playground', () => import('./pages/playground'), 'Playground'),
+    page('/billing', () => import('./pages/billing'), 'Billing'),
+    page('/account', () => import('./pages/account'), 'Account'),
+    page('/overview', () => import('./pages/overview'), 'Overview'),
+    page('/channels', () => import('./pages/channels'), 'Channels'),
+    page('/prices', () => import('./pages/prices'), 'Prices'),
+    page('/prompts', () => import('./pages/prompts'), 'Prompts'),
+    page('/users', () => import('./pages/users'), 'Users'),
+    page('/groups', () => import('./pages/groups'), 'Groups'),
+    page('/vouchers', () => import('./pages/vouchers'), 'Vouchers'),
+    page('/settings', () => import('./pages/settings'), 'Settings'),
+  ]),
+])
+
+export const router = createRouter({ routeTree: tree, defaultPreload: 'intent', scrollRestoration: true })
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

@@ -1,0 +1,48 @@
+// The pages of each role, in the order of the rail.
+import {
+  ChartColumn,
+  CircleDollarSign,
+  FileText,
+  Gauge,
+  House,
+  KeyRound,
+  type LucideIcon,
+  MessagesSquare,
+  Network,
+  ScrollText,
+  Settings,
+  Tags,
+  TicketPercent,
+  UserRound,
+  Users,
+  Wallet,
+} from 'lucide-react'
+import { ROLES } from '../api/session'
+import type { Key } from '../i18n'
+
+export interface Page {
+  to: string
+  name: Key
+  icon: LucideIcon
+  role: number
+  /** `g` and this letter go there. */
+  letter?: string
+}
+
+export const PAGES: Page[] = [
+  { to: '/', name: 'home', icon: House, role: ROLES.user, letter: 'h' },
+  { to: '/keys', name: 'keys', icon: KeyRound, role: ROLES.user, letter: 'k' },
+  { to: '/usage', name: 'usage', icon: ChartColumn, role: ROLES.user, letter: 'u' },
+  { to: '/logs', name: 'logs', icon: ScrollText, role: ROLES.user, letter: 'l' },
+  { to: '/playground', name: 'playground', icon: MessagesSquare, role: ROLES.user, letter: 't' },
+  { to: '/billing', name: 'billing', icon: Wallet, role: ROLES.user, letter: 'b' },
+  { to: '/account', name: 'account', icon: UserRound, role: ROLES.user, letter: 'a' },
+  { to: '/overview', name: 'overview', icon: Gauge, role: ROLES.admin, letter: 'o' },
+  { to: '/channels', name: 'channels', icon: Network, role: ROLES.admin, letter: 'c' },
+  { to: '/prices', name: 'prices', icon: CircleDollarSign, role: ROLES.admin, letter: 'p' },
+  { to: '/prompts', name: 'prompts', icon: FileText, role: ROLES.admin, letter: 'r' },
+  { to: '/users', name: 'users', icon: Users, role: ROLES.admin, letter: 's' },
+  { to: '/groups', name: 'groups', icon: Tags, role: ROLES.admin },
+  { to: '/vouchers', name: 'vouchers', icon: TicketPercent, role: ROLES.admin, letter: 'v' },
+  { to: '/settings', name: 'settings', icon: Settings, role: ROLES.root },
+]
