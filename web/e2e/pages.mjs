@@ -26,6 +26,7 @@ const LANGUAGES = ['en', 'zh-CN']
 export async function* faults(browser, server, shots) {
   for (const width of WIDTHS) {
     const { page, context, counted } = await openPage(browser, server.origin, { width })
+    await page.locator('h1').waitFor()
     const signedOut = await axe(page)
     if (signedOut.length > 0) yield `/sign-in at ${width}: ${signedOut.join('\n')}`
     await enter(page)

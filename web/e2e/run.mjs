@@ -60,7 +60,7 @@ for (const file of readdirSync(new URL('./flows/', import.meta.url)).sort()) {
     if (!one.limit.once) await attempt(one, true)
   }
 }
-if (only.length === 0) {
+if (only.length === 0 || only.includes('pages')) {
   const vendor = await startVendor()
   const server = await startServer(binary)
   await seed(server, vendor)

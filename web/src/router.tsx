@@ -12,7 +12,6 @@ import { ApiError } from './api/client'
 import { me } from './api/session'
 import './lib/opened'
 import { Broken, Lost } from './pages/lost'
-import { Shell } from './shell/shell'
 
 export const queries = new QueryClient({
   defaultOptions: {
@@ -69,7 +68,7 @@ const inside = createRoute({
     if (!user) throw redirect({ to: '/sign-in', search: { to: location.href } })
     if (user.must_change_password) throw redirect({ to: '/sign-in', search: { new: '1' } })
   },
-  component: Shell,
+  component: lazyRouteComponent(() => import('./shell/shell'), 'Shell'),
 })
 
 const page = <P extends string>(path: P, load: () => Promise<Record<string, unknown>>, name: string) =>

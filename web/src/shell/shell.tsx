@@ -63,7 +63,7 @@ function ThemeMenu() {
   )
 }
 
-export function LanguageMenu() {
+function LanguageMenu() {
   const { t, choose, language } = useSpeech()
   return (
     <DropdownMenu.Root>

@@ -67,7 +67,7 @@ export function Table<R>(props: Props<R>) {
   }
   return (
     <section
-      className="overflow-x-auto rounded-lg border border-line bg-card"
+      className="relative overflow-x-auto rounded-lg border border-line bg-card"
       aria-label={caption}
       tabIndex={0}
     >

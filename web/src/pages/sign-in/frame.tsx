@@ -2,7 +2,7 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { LanguageMenu } from '../../shell/shell'
+import { LanguageSelect } from '../../shell/language'
 
 export function Frame({ title, children }: { title: string; children: ReactNode }) {
   return (
@@ -10,7 +10,7 @@ export function Frame({ title, children }: { title: string; children: ReactNode 
       <div className="flex w-full max-w-sm flex-col gap-4 rounded-lg border border-line bg-card p-6">
         <div className="flex items-center justify-between gap-2">
           <h1 className="text-lg font-semibold">{title}</h1>
-          <LanguageMenu />
+          <LanguageSelect />
         </div>
         {children}
       </div>
