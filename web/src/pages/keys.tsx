@@ -2,16 +2,17 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { KeyRound, Plus, RefreshCw, Trash2 } from 'lucide-react'
-import { type FormEvent, useState } from 'react'
+import { useState } from 'react'
 import { api, type Schemas, whole } from '../api/client'
 import { useSpeech } from '../i18n'
-import { quotaUsd, typedQuota } from '../lib/money'
+import { quotaUsd } from '../lib/money'
 import { Button, IconButton } from '../ui/button'
 import { Dialog } from '../ui/dialog'
 import { Input } from '../ui/field'
 import { Empty, Money, State, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
 import { useFailed, useSay } from '../ui/toast'
+import { Making } from './keys/making'
 import { NewKey } from './keys/new-key'
 
 type Token = Schemas['Token']
@@ -23,59 +24,6 @@ const STATES = {
   3: { mood: 'warn', name: 'status_expired' },
   4: { mood: 'bad', name: 'status_used_up' },
 } as const
-
-function Making({ close, made }: { close: () => void; made: (token: Token) => void }) {
-  const { t } = useSpeech()
-  const failed = useFailed()
-  const queries = useQueryClient()
-  const [name, setName] = useState('')
-  const [limit, setLimit] = useState('')
-  const quota = limit.trim() ? typedQuota(limit) : undefined
-  const create = useMutation({
-    mutationFn: async () => {
-      const body = {
-        name: name.trim() || `key ${new Date().toISOString().slice(0, 10)}`,
-        unlimited_quota: quota === undefined,
-        remain_quota: quota ?? 0,
-      }
-      return (await whole(api.POST('/api/token', { body }))).data as Token
-    },
-    onSuccess: (token) => {
-      queries.invalidateQueries({ queryKey: ['tokens'] })
-      made(token)
-    },
-    onError: failed,
-  })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    if (quota !== null) create.mutate()
-  }
-  return (
-    <Dialog open onOpenChange={(open) => !open && close()} title={t('new_key')}>
-      <form onSubmit={submit} className="flex flex-col gap-4">
-        <Input
-          label={t('name')}
-          hint={t('key_name_hint')}
-          autoFocus
-          maxLength={50}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <Input
-          label={t('key_limit')}
-          hint={t('key_limit_hint')}
-          inputMode="decimal"
-          value={limit}
-          error={quota === null ? t('not_money') : undefined}
-          onChange={(event) => setLimit(event.target.value)}
-        />
-        <Button type="submit" look="main" busy={create.isPending}>
-          {t('create')}
-        </Button>
-      </form>
-    </Dialog>
-  )
-}
 
 export function Keys() {
   const { t } = useSpeech()
