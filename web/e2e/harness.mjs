@@ -196,6 +196,7 @@ export function byKeyboard(page) {
   const press = kind.click
   kind.click = async function () {
     await this.waitFor()
+    await (await this.elementHandle()).waitForElementState('enabled')
     const role = await this.evaluate((element) => element.getAttribute('role') ?? element.type ?? '')
     // The list below the palette is chosen from while its field keeps the focus.
     if (role === 'option') return page.keyboard.press('Enter')
