@@ -8,44 +8,24 @@ import { useSite } from '../api/session'
 import { useSpeech } from '../i18n'
 import { passkeysWork, showPasskey } from '../lib/passkey'
 import { Button } from '../ui/button'
-import { explained } from '../ui/errors'
 import { Input } from '../ui/field'
 import { type Asked, askedBy, type Factor, FactorForm, whyNot } from './sign-in/factor'
 import { Frame, LINK, useArrive } from './sign-in/frame'
 import { Forgotten } from './sign-in/mailed'
+import { NewPassword } from './sign-in/new-password'
 import { Providers } from './sign-in/providers'
 
 function First({ done }: { done: () => void }) {
   const { t } = useSpeech()
-  const [chosen, setChosen] = useState('')
   const renew = useMutation({
-    mutationFn: () => data(api.PUT('/api/user/self', { body: { password: chosen } })),
+    mutationFn: (password: string) => data(api.PUT('/api/user/self', { body: { password } })),
     onSuccess: done,
   })
-  const submit = (event: FormEvent) => {
-    event.preventDefault()
-    renew.mutate()
-  }
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
+    <div className="flex flex-col gap-4">
       <p className="text-soft">{t('password_first')}</p>
-      <Input
-        label={t('new_password')}
-        hint={t('new_password_hint')}
-        type="password"
-        autoComplete="new-password"
-        minLength={8}
-        maxLength={256}
-        required
-        autoFocus
-        value={chosen}
-        error={renew.error ? explained(renew.error, t) : undefined}
-        onChange={(event) => setChosen(event.target.value)}
-      />
-      <Button type="submit" look="main" busy={renew.isPending}>
-        {t('set_password')}
-      </Button>
-    </form>
+      <NewPassword error={renew.error} busy={renew.isPending} choose={renew.mutate} />
+    </div>
   )
 }
 

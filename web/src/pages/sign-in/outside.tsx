@@ -1,16 +1,14 @@
 // Pages that mails, invitations and providers lead to.
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
+import { useEffect } from 'react'
 import { api, data, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
 import { opened } from '../../lib/opened'
-import { Button } from '../../ui/button'
-import { explained } from '../../ui/errors'
-import { Input } from '../../ui/field'
 import { useSay } from '../../ui/toast'
 import { askedBy, FactorForm } from './factor'
 import { Frame, LINK, useArrive } from './frame'
+import { NewPassword } from './new-password'
 import { PROVIDERS, type Provider } from './providers'
 
 export { Register } from './register'
@@ -20,10 +18,10 @@ export function Reset() {
   const { t } = useSpeech()
   const say = useSay()
   const navigate = useNavigate()
-  const [password, setPassword] = useState('')
   const [email, token] = [opened.get('email') ?? '', opened.get('token') ?? '']
   const renew = useMutation({
-    mutationFn: () => whole(api.POST('/api/user/reset', { body: { email, token, password } })),
+    mutationFn: (password: string) =>
+      whole(api.POST('/api/user/reset', { body: { email, token, password } })),
     onSuccess: () => {
       say(t('sign_password_set'))
       return navigate({ to: '/sign-in', replace: true })
@@ -31,30 +29,7 @@ export function Reset() {
   })
   return (
     <Frame title={t('set_password')}>
-      <form
-        className="flex flex-col gap-4"
-        onSubmit={(event) => {
-          event.preventDefault()
-          renew.mutate()
-        }}
-      >
-        <Input
-          label={t('new_password')}
-          hint={t('new_password_hint')}
-          type="password"
-          autoComplete="new-password"
-          minLength={8}
-          maxLength={256}
-          required
-          autoFocus
-          value={password}
-          error={renew.error ? explained(renew.error, t) : undefined}
-          onChange={(event) => setPassword(event.target.value)}
-        />
-        <Button type="submit" look="main" busy={renew.isPending}>
-          {t('set_password')}
-        </Button>
-      </form>
+      <NewPassword error={renew.error} busy={renew.isPending} choose={renew.mutate} />
       <Link to="/sign-in" className={LINK}>
         {t('sign_back')}
       </Link>
