@@ -3,6 +3,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Speaking } from './i18n'
+import { begin } from './i18n/store'
 import { queries, router } from './router'
 import './styles.css'
 import { Toasts } from './ui/toast'
@@ -13,6 +14,7 @@ Object.assign(globalThis, { __webpack_nonce__: nonce })
 
 const root = document.getElementById('root')
 if (root) {
+  await begin()
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>

@@ -10,6 +10,7 @@ import {
 } from '@tanstack/react-router'
 import { ApiError } from './api/client'
 import { me } from './api/session'
+import { ready } from './i18n/store'
 import './lib/opened'
 import { Broken, Lost } from './pages/lost'
 
@@ -64,7 +65,7 @@ const inside = createRoute({
   getParentRoute: () => root,
   id: 'inside',
   beforeLoad: async ({ location }) => {
-    const user = await queries.ensureQueryData(me)
+    const [user] = await Promise.all([queries.ensureQueryData(me), ready()])
     if (!user) throw redirect({ to: '/sign-in', search: { to: location.href } })
     if (user.must_change_password) throw redirect({ to: '/sign-in', search: { new: '1' } })
   },

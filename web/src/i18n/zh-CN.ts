@@ -1,4 +1,4 @@
-import type { Texts } from '.'
+import type { Texts } from './languages'
 import { account } from './zh-CN/account'
 import { billing } from './zh-CN/billing'
 import { channels } from './zh-CN/channels'

@@ -1,5 +1,5 @@
 // Choosing a language before there is a shell: the browser's own list, so that sign-in loads no menus.
-import { LANGUAGES, type Language, useSpeech } from '../i18n'
+import { CHOICES, type Language, useSpeech } from '../i18n'
 import { Select } from '../ui/field'
 
 export function LanguageSelect() {
@@ -11,7 +11,7 @@ export function LanguageSelect() {
       value={language}
       onChange={(event) => choose(event.target.value as Language)}
     >
-      {Object.entries(LANGUAGES).map(([code, { name }]) => (
+      {CHOICES.map(({ code, name }) => (
         <option key={code} value={code} lang={code}>
           {name}
         </option>

@@ -6,7 +6,7 @@ import { DropdownMenu } from 'radix-ui'
 import { Suspense, useEffect, useState } from 'react'
 import { api, data } from '../api/client'
 import { useMe, useSite } from '../api/session'
-import { LANGUAGES, type Language, useSpeech } from '../i18n'
+import { CHOICES, type Language, useSpeech } from '../i18n'
 import { Button, IconButton } from '../ui/button'
 import { Dialog } from '../ui/dialog'
 import { PAGES } from './nav'
@@ -78,7 +78,7 @@ function LanguageMenu() {
           className="z-50 min-w-40 rounded-md border border-line bg-card p-1 shadow-lg"
         >
           <DropdownMenu.RadioGroup value={language} onValueChange={(value) => choose(value as Language)}>
-            {Object.entries(LANGUAGES).map(([code, { name }]) => (
+            {CHOICES.map(({ code, name }) => (
               <DropdownMenu.RadioItem key={code} value={code} className={ITEM} lang={code}>
                 {name}
               </DropdownMenu.RadioItem>

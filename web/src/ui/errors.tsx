@@ -1,14 +1,13 @@
 import { CircleAlert, RotateCw } from 'lucide-react'
 import { ApiError } from '../api/client'
-import { type Key, type Speech, useSpeech } from '../i18n'
-import { en } from '../i18n/en'
+import { known, type Speech, useSpeech } from '../i18n'
 import { Button } from './button'
 
 /** Why something failed, in the reader's language where its code is known, else in the API's own words. */
 export function explained(error: unknown, t: Speech['t']): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error)
   const key = `error_${error.code}`
-  if (key in en) return t(key as Key, { seconds: error.retryAfter })
+  if (known(key)) return t(key, { seconds: error.retryAfter })
   return error.message || t('error_unknown')
 }
 

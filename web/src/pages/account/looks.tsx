@@ -1,7 +1,7 @@
 // Language and colours, and the accounts elsewhere that sign in here.
 import { useState } from 'react'
 import { useMe, useSite } from '../../api/session'
-import { LANGUAGES, type Language, useSpeech } from '../../i18n'
+import { CHOICES, type Language, useSpeech } from '../../i18n'
 import { setTheme, THEMES, type Theme } from '../../shell/theme'
 import { Button } from '../../ui/button'
 import { Select } from '../../ui/field'
@@ -19,7 +19,7 @@ export function Looks() {
           value={language}
           onChange={(event) => choose(event.target.value as Language)}
         >
-          {Object.entries(LANGUAGES).map(([code, { name }]) => (
+          {CHOICES.map(({ code, name }) => (
             <option key={code} value={code} lang={code}>
               {name}
             </option>

@@ -1,7 +1,6 @@
 // What a row of the log says, in words.
 import type { Schemas } from '../../api/client'
-import type { Key, Speech } from '../../i18n'
-import { en } from '../../i18n/en'
+import { known, type Speech } from '../../i18n'
 
 export type Log = Schemas['Log']
 
@@ -26,16 +25,14 @@ export const isCall = (log: Log) => log.type === 2 || log.type === 5
 
 export const isFailed = (log: Log) => isCall(log) && (log.error !== '' || log.status >= 400)
 
-const has = (key: string): key is Key => key in en
-
 export const kindOf = (log: Log, t: Speech['t']) => {
   const key = `log_kind_${log.type}`
-  return has(key) ? t(key) : String(log.type)
+  return known(key) ? t(key) : String(log.type)
 }
 
 export const unitOf = (bucket: string, t: Speech['t']) => {
   const key = `unit_${bucket}`
-  return has(key) ? t(key) : bucket
+  return known(key) ? t(key) : bucket
 }
 
 /** Why a call failed. */

@@ -1,5 +1,4 @@
-import { type Key, useSpeech } from '../../i18n'
-import { en } from '../../i18n/en'
+import { known, useSpeech } from '../../i18n'
 import { Button } from '../../ui/button'
 import { Input, TextArea } from '../../ui/field'
 import { kindOf } from './options'
@@ -8,7 +7,10 @@ import { fieldOf, settingOf } from './values'
 /** The plain name of an option; of one that has none, its own. */
 export function useOptionName() {
   const { t } = useSpeech()
-  return (key: string) => (`setting_${key}` in en ? t(`setting_${key}` as Key) : key)
+  return (option: string) => {
+    const key = `setting_${option}`
+    return known(key) ? t(key) : option
+  }
 }
 
 interface Props {
@@ -29,7 +31,7 @@ export function OptionField({ option, field, standard, fixed, change }: Props) {
   const other = standard !== undefined && field !== before && !fixed
   const hint = (
     <>
-      {explained in en ? <>{t(explained as Key)} </> : null}
+      {known(explained) ? <>{t(explained)} </> : null}
       <code className="font-mono">{option}</code>
       {fixed ? ` · ${t('from_file')}` : null}
     </>
