@@ -13,6 +13,7 @@ use crate::wallet::Wallets;
 use async_trait::async_trait;
 use magic_admin::Deps;
 use magic_admin::endpoints::Endpoints;
+use magic_admin::events::Events;
 use magic_domain::money::Nano;
 use magic_domain::secret::Secret;
 use magic_journal::Journal;
@@ -229,7 +230,9 @@ pub fn serve(common: &Common) -> Outcome {
     })
     .map_err(|error| error.to_string())?;
     let journal = Arc::new(journal);
-    let poster = Poster::start(journal.clone(), store.clone(), epoch.clone(), jobs.handle().clone())
+    let events = Events::default();
+    let books = (journal.clone(), store.clone());
+    let poster = Poster::start(books, events.clone(), epoch.clone(), jobs.handle().clone())
         .map_err(|error| error.to_string())?;
 
     let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone(), alone });
@@ -250,6 +253,7 @@ pub fn serve(common: &Common) -> Outcome {
         database_up: store.up(),
         disable,
         captures,
+        events: events.clone(),
     }));
     let live = LiveGateway::new(
         gateway.clone(),
@@ -275,6 +279,7 @@ pub fn serve(common: &Common) -> Outcome {
         Deps {
             store: store.clone(),
             live: live.clone(),
+            events,
             edge_secret,
             api_rate: settings.api_rate,
             started: chrono::Utc::now().timestamp(),
@@ -414,6 +419,7 @@ impl ShutdownSignalWatch for Signals {
             () = never.notified() => {}
         }
         self.gateway.draining.store(true, Ordering::Release);
+        self.gateway.events.close();
         log::info!("ending: {} calls are still open", self.gateway.in_flight.load(Ordering::Acquire));
         ShutdownSignal::GracefulTerminate
     }

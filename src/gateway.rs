@@ -8,6 +8,7 @@ use crate::snapshot::Routing;
 use crate::tuning::Tuning;
 use crate::wallet::Wallets;
 use arc_swap::ArcSwap;
+use magic_admin::events::Events;
 use magic_domain::channel::Channel;
 use magic_domain::ids::ChannelId;
 use parking_lot::Mutex;
@@ -47,6 +48,8 @@ pub struct Gateway {
     /// Asks a background task to disable a channel, or one of its keys.
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub meters: Meters,
+    /// Tells open pages of the dashboard what has changed.
+    pub events: Events,
     /// Bodies on their way to be kept.
     pub captures: crate::proxy::capture::Queue,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
@@ -79,6 +82,7 @@ pub struct Parts {
     pub database_up: Arc<AtomicBool>,
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub captures: crate::proxy::capture::Queue,
+    pub events: Events,
 }
 
 impl Gateway {
@@ -105,6 +109,7 @@ impl Gateway {
             disable: parts.disable,
             meters: Meters::default(),
             captures: parts.captures,
+            events: parts.events,
             tls_roots: Mutex::default(),
         }
     }

@@ -11,7 +11,8 @@ use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
 use crate::{conformance, probe, settings::Faults};
 use async_trait::async_trait;
-use magic_admin::{Checked, Live, TestOutcome};
+use magic_admin::events::Event;
+use magic_admin::{Checked, Live, Offer, TestOutcome};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
@@ -242,6 +243,7 @@ impl Live for LiveGateway {
         let table = Table::build(version, loaded.channels, groups, catalogue, Arc::new(loaded.options));
         let prompts = Prompts::build(loaded.prompts, &self.gateway.routing.load().prompts);
         self.gateway.routing.publish(table.lacking(loaded.lacks), prompts);
+        self.gateway.events.tell(|| Event::Health);
         Ok(())
     }
 
@@ -318,6 +320,24 @@ impl Live for LiveGateway {
         }
     }
 
+    fn resting(&self) -> Vec<ChannelId> {
+        let snapshot = self.gateway.routing.load();
+        let enabled = snapshot.table.channels().filter(|channel| channel.status == ChannelStatus::Enabled);
+        enabled.map(|channel| channel.id).filter(|id| self.health(*id).0 == "resting").collect()
+    }
+
+    fn models_down(&self) -> Vec<String> {
+        let snapshot = self.gateway.routing.load();
+        let mut ready = std::collections::BTreeMap::new();
+        for channel in snapshot.table.channels().filter(|c| c.status != ChannelStatus::Disabled) {
+            let asked = channel.status == ChannelStatus::Enabled && self.health(channel.id).0 != "resting";
+            for model in channel.offered() {
+                *ready.entry(model).or_insert(false) |= asked;
+            }
+        }
+        ready.into_iter().filter(|(_, ready)| !ready).map(|(model, _)| model.to_owned()).collect()
+    }
+
     fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>) {
         let snapshot = self.gateway.routing.load();
         let known = snapshot.keyring(id).and_then(|keys| keys.key(key, self.gateway.routing.now_ms()));
@@ -343,6 +363,32 @@ impl Live for LiveGateway {
 
     fn models_of(&self, group: &str) -> Vec<String> {
         self.gateway.routing.load().table.models_of(group).into_iter().map(str::to_owned).collect()
+    }
+
+    fn offers(&self, group: &str) -> (i64, Vec<Offer>) {
+        let snapshot = self.gateway.routing.load();
+        let table = &snapshot.table;
+        let offer = |model: &str| {
+            let enabled = table.offers(group, model).iter().filter(|c| c.status == ChannelStatus::Enabled);
+            let (mut ready, mut resting, mut first) = (0, 0, None);
+            for channel in enabled {
+                first = first.or(Some(channel));
+                match self.health(channel.id).0 {
+                    "resting" => resting += 1,
+                    _ => ready += 1,
+                }
+            }
+            let price = first.and_then(|c| table.catalogue.price(c.upstream_model(model), c.kind));
+            let vendor = first.and_then(|c| magic_wire::vendors::VENDORS.iter().find(|v| v.kind == c.kind));
+            Offer {
+                model: model.to_owned(),
+                price: price.map(|price| price.as_ref().clone()),
+                vendor: vendor.map_or("", |vendor| vendor.name),
+                ready,
+                resting,
+            }
+        };
+        (table.ratio(group), table.models_of(group).into_iter().map(offer).collect())
     }
 
     fn start_tests(&self, scope: &str) -> Option<bool> {

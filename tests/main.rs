@@ -7,6 +7,7 @@ mod captures;
 mod cli;
 mod conformance;
 mod corpus;
+mod dashboard;
 mod dialects;
 mod edge;
 mod failover;

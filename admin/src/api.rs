@@ -1,11 +1,13 @@
 //! The handlers, one file per kind of object.
 
 pub mod accounts;
+pub mod alerts;
 pub mod audit;
 pub mod billing;
 pub mod captures;
 pub mod channels;
 pub mod conformance;
+pub mod events;
 pub mod factors;
 pub mod groups;
 pub mod keys;
@@ -24,4 +26,6 @@ pub mod tokens;
 pub mod totp;
 pub mod upkeep;
 pub mod users;
+pub mod views;
+pub mod visitors;
 pub mod vouchers;

@@ -2,12 +2,14 @@
 //! handlers know nothing of it.
 
 use crate::Deps;
+use crate::events::Event;
 use crate::guard::{Who, client};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{
     Error, HttpMessage, HttpRequest, body::MessageBody, http::Method, http::header::HeaderMap, web,
 };
+use magic_domain::ids::UserId;
 use magic_domain::options;
 use magic_store::audit::Entry;
 use magic_store::users::UserRow;
@@ -79,6 +81,8 @@ pub async fn note(
             (entry.user_id, entry.username) = (who.id, who.username.clone());
         }
         entry.status = i64::from(response.status().as_u16());
+        let kind = entry.path.split('/').nth(2).unwrap_or_default();
+        deps.events.tell(|| Event::Changed { kind: kind.to_owned(), by: UserId(entry.user_id) });
         keep(&deps, entry).await;
     }
     Ok(response)

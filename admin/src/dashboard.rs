@@ -59,20 +59,21 @@ fn encoded(name: &str, accepted: &str) -> Option<(Cow<'static, [u8]>, Option<&'s
 }
 
 /// What a page of ours may load and do (SR-28). Styles of dialogs carry the nonce.
-fn policy(nonce: &str) -> String {
+fn policy(nonce: &str, framed: &[String]) -> String {
+    let framed = framed.iter().map(|origin| format!(" {origin}")).collect::<String>();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; \
-         font-src 'self'; connect-src 'self'; media-src 'self' blob:; frame-src 'self'; manifest-src 'self'; \
+         font-src 'self'; connect-src 'self'; media-src 'self' blob:; frame-src 'self'{framed}; manifest-src 'self'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
          trusted-types 'none'"
     )
 }
 
-/// A file of the build, for ever, or else the page, which finds out itself what its address means.
+/// A file of the build, for ever. `None`: the address names no file, and is for [`page`].
 ///
 /// # Errors
 /// 404 for a file that is not there, and for other methods than GET and HEAD.
-pub fn answer(request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+pub fn named(request: &HttpRequest) -> Result<Option<HttpResponse>, ApiError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(not_found("this address"));
     }
@@ -90,8 +91,16 @@ pub fn answer(request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         if let Some(coding) = coding {
             response.insert_header((CONTENT_ENCODING, coding));
         }
-        return Ok(response.body(data.into_owned()));
+        return Ok(Some(response.body(data.into_owned())));
     }
+    Ok(None)
+}
+
+/// The page, which finds out itself what its address means. `framed`: other origins that its frames may show.
+///
+/// # Errors
+/// 500 without randomness.
+pub fn page(framed: &[String]) -> Result<HttpResponse, ApiError> {
     let Some(page) = file("index.html") else { return Ok(without()) };
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes)
@@ -100,7 +109,7 @@ pub fn answer(request: &HttpRequest) -> Result<HttpResponse, ApiError> {
     let page = String::from_utf8_lossy(&page).replace(NONCE, &nonce);
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .insert_header((CONTENT_SECURITY_POLICY, policy(&nonce)))
+        .insert_header((CONTENT_SECURITY_POLICY, policy(&nonce, framed)))
         .insert_header(("cross-origin-opener-policy", "same-origin"))
         .insert_header(("cross-origin-resource-policy", "same-origin"))
         .insert_header(("permissions-policy", "camera=(), microphone=(self), geolocation=()"))

@@ -118,7 +118,16 @@ impl Describe for Pair {
 
 /// A number of a query as one-api reads it: what is none counts as not given.
 pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| text.trim().parse().ok()))
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        Number(i64),
+        Text(String),
+    }
+    Ok(Option::<Given>::deserialize(deserializer)?.and_then(|given| match given {
+        Given::Number(number) => Some(number),
+        Given::Text(text) => text.trim().parse().ok(),
+    }))
 }
 
 /// A JSON object, read leniently as to its content type.

@@ -9,6 +9,7 @@ mod dashboard;
 mod describe;
 pub mod endpoints;
 mod error;
+pub mod events;
 mod extract;
 mod guard;
 mod json;
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 use magic_domain::feature::Finding;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
 use magic_domain::limits::{Limits, Scope, Standing};
+use magic_domain::price::Price;
 use magic_domain::principal::{Token, User};
 use magic_domain::prompt::Spec;
 use magic_store::Store;
@@ -61,6 +63,10 @@ pub trait Live: Send + Sync {
     ) -> Result<Checked, magic_store::StoreError>;
     /// How a channel fares right now, in a word and a reason.
     fn health(&self, id: ChannelId) -> (&'static str, Option<&'static str>);
+    /// The enabled channels that are set aside now.
+    fn resting(&self) -> Vec<ChannelId>;
+    /// Models of channels that nobody paused, and that no channel can be asked for now.
+    fn models_down(&self) -> Vec<String>;
     /// How one of several keys of a channel fares right now.
     fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>);
     /// Reads the configuration file again. `Err`: every fault; nothing was changed.
@@ -73,6 +79,8 @@ pub trait Live: Send + Sync {
     fn check_prompt(&self, spec: &Spec) -> Result<(), String>;
     /// The models offered to a group now.
     fn models_of(&self, group: &str) -> Vec<String>;
+    /// The group's ratio in millionths, and what it is offered now, by the models' names.
+    fn offers(&self, group: &str) -> (i64, Vec<Offer>);
     /// Models that are offered and have no price.
     fn unpriced(&self) -> Vec<String>;
     /// Begins to test all channels, or with `disabled` those that are. `None`: no such scope; false: a round is
@@ -92,6 +100,19 @@ pub trait Live: Send + Sync {
     fn limits_of(&self, scope: &Scope) -> Option<Limits>;
     /// Calls a service outside that root has configured (or that we know), within ten seconds.
     async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
+}
+
+/// A model that a group is offered.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    pub model: String,
+    /// Before the group's ratio.
+    pub price: Option<Price>,
+    /// The type of the first channel that serves it, in a word.
+    pub vendor: &'static str,
+    /// Enabled channels that can be asked now, and those that rest after failures.
+    pub ready: usize,
+    pub resting: usize,
 }
 
 /// A call to a service outside.
@@ -138,6 +159,7 @@ pub struct Checked {
 pub struct Deps {
     pub store: Store,
     pub live: Arc<dyn Live>,
+    pub events: events::Events,
     /// What the proxy proves itself with; requests without it are refused.
     pub edge_secret: String,
     /// Calls per address and three minutes; 0: no limit.

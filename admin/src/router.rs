@@ -4,8 +4,9 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, captures, channels, conformance, factors, groups, keys, limits, logs, oauth,
-    options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
+    accounts, alerts, audit, billing, captures, channels, conformance, events, factors, groups, keys, limits,
+    logs, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users,
+    views, visitors, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -87,7 +88,15 @@ pub fn table() -> Vec<Route> {
     table.add("GET", "/api/notice", "The operator's notice", site::notice);
     table.add("GET", "/api/about", "The text of the about page", site::about);
     table.add("GET", "/api/home_page_content", "The text of the home page", site::home);
+    table.add("GET", "/api/content/{page}", "The operator's HTML of `home` or `about`", visitors::content);
+    table.add("GET", "/api/catalogue", "The models on offer, with their prices", visitors::catalogue);
+    table.add("GET", "/api/uptime", "How the models fare, and fared by hour for a day", visitors::uptime);
     table.add("GET", "/api/openapi.json", "This document", document);
+    table.add("GET", "/api/events", "Server-sent events: what kind of thing has changed", events::stream);
+    table.add("GET", "/api/alerts", "What is wrong now, or would be soon", alerts::list);
+    table.add("GET", "/api/user/self/views", "The own kept filters of the dashboard's lists", views::list);
+    table.add("PUT", "/api/user/self/views", "Keeps filters of a list under a name", views::keep);
+    table.add("DELETE", "/api/user/self/views", "Forgets filters that were kept", views::drop);
     table.add("GET", "/api/oauth/state", "A state for a flow with a provider, and its cookie", oauth::state);
     table.add(
         "GET",
@@ -245,6 +254,7 @@ pub fn table() -> Vec<Route> {
         "Every known model, as OpenAI lists them",
         channels::openai_models,
     );
+    table.add("GET", "/api/channel/facets", "Values that channels can be chosen by", channels::facets);
     table.add("GET", "/api/channel/types", "The types of channels", channels::types);
     table.add("GET", "/api/channel/test", "Begins to test channels", upkeep::test_all);
     table.add("GET", "/api/channel/update_balance", "Begins to ask vendors for balances", upkeep::balances);
@@ -407,11 +417,16 @@ async fn admit(
     }
 }
 
-async fn nowhere(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+async fn nowhere(request: HttpRequest, deps: web::Data<Deps>) -> Result<HttpResponse, ApiError> {
     if request.path().starts_with("/api") {
         return Err(not_found("this address"));
     }
-    crate::dashboard::answer(&request)
+    if let Some(file) = crate::dashboard::named(&request)? {
+        return Ok(file);
+    }
+    // The page has to come whatever the database does.
+    let options = deps.store.options().await.map(|(options, _)| options).unwrap_or_default();
+    crate::dashboard::page(&visitors::framed(&options))
 }
 
 /// What the service remembers between requests; every worker has the same.
@@ -420,6 +435,7 @@ pub struct Memory {
     limiter: Arc<Limiter>,
     lockout: Arc<Lockout>,
     mailroom: Arc<Mailroom>,
+    streams: Arc<events::Streams>,
     document: web::Data<Document>,
 }
 
@@ -427,7 +443,8 @@ impl Memory {
     pub fn new(deps: &Deps) -> Self {
         let mailroom = Arc::new(Mailroom::new(deps.store.clone()));
         let document = web::Data::new(Document(crate::openapi::text(&table(), deps.version).into()));
-        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, document }
+        let streams = Arc::default();
+        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, streams, document }
     }
 }
 
@@ -457,6 +474,7 @@ pub fn app(
         .app_data(web::Data::new(memory.limiter))
         .app_data(web::Data::new(memory.lockout))
         .app_data(web::Data::new(memory.mailroom))
+        .app_data(web::Data::new(memory.streams))
         .app_data(memory.document)
         .app_data(web::PayloadConfig::new(BODY_MAX))
         // An id that is no number names nothing.

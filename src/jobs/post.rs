@@ -1,12 +1,13 @@
 //! The poster: follows the journal and brings finished calls into the database, batch by batch. While the
 //! database is away it waits; what it has not read yet is on the disk, not in memory.
 
+use magic_admin::events::{Event, Events};
 use magic_domain::books::{Joiner, Record, Settlement};
-use magic_domain::ids::RequestId;
+use magic_domain::ids::{RequestId, UserId};
 use magic_journal::{Journal, Position};
 use magic_store::{Store, StoreError};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -33,8 +34,8 @@ struct Shared {
 impl Poster {
     /// Starts the thread.
     pub fn start(
-        journal: Arc<Journal>,
-        store: Store,
+        (journal, store): (Arc<Journal>, Store),
+        events: Events,
         epoch: String,
         runtime: Handle,
     ) -> std::io::Result<Poster> {
@@ -44,6 +45,7 @@ impl Poster {
             let mut work = Work {
                 journal,
                 store,
+                events,
                 epoch,
                 runtime,
                 shared,
@@ -71,6 +73,7 @@ impl Poster {
 struct Work {
     journal: Arc<Journal>,
     store: Store,
+    events: Events,
     epoch: String,
     runtime: Handle,
     shared: Arc<Shared>,
@@ -147,7 +150,11 @@ impl Work {
             return;
         }
         let batch = std::mem::take(&mut self.batch);
-        post(&self.runtime, &self.store, &self.epoch, batch, &|| self.shared.stop.load(Ordering::Acquire));
+        let users: BTreeSet<UserId> = batch.iter().map(|settlement| settlement.opening.user_id).collect();
+        let stop = || self.shared.stop.load(Ordering::Acquire);
+        if post(&self.runtime, &self.store, &self.epoch, batch, &stop) {
+            self.events.tell(|| Event::Calls(users.into_iter().collect()));
+        }
     }
 
     fn checkpoint(&mut self, at: Position) {

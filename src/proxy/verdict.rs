@@ -3,6 +3,7 @@
 use super::context::{Call, Ctx, Current, Refusal};
 use super::replay;
 use crate::gateway::Dead;
+use magic_admin::events::Event;
 use magic_domain::books::Attempt;
 use magic_domain::fault::{Code, Fault};
 use magic_domain::health::{Outcome, Verdict};
@@ -63,6 +64,7 @@ pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
     });
     let now_ms = gateway.routing.now_ms();
     if gateway.routing.record(snapshot, channel, outcome) {
+        gateway.events.tell(|| Event::Health);
         match channel.key_id {
             0 => log::warn!("channel {} is set aside: {error}", channel.id),
             key => log::warn!("key {key} of channel {} is set aside: {error}", channel.id),

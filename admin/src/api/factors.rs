@@ -55,14 +55,14 @@ pub(crate) fn judged(verdict: Verdict) -> Result<()> {
 }
 
 /// The second factors that an account has.
-struct Factors {
+pub(super) struct Factors {
     /// The secret of its codes.
     codes: Option<Secret>,
     passkeys: Vec<Passkey>,
 }
 
 impl Factors {
-    async fn of(deps: &Deps, user: &UserRow) -> Result<Option<Factors>> {
+    pub(super) async fn of(deps: &Deps, user: &UserRow) -> Result<Option<Factors>> {
         let codes = deps.store.totp(user.id).await?.filter(|factor| factor.active);
         let passkeys = deps.store.passkeys(user.id).await?;
         let any = codes.is_some() || !passkeys.is_empty();

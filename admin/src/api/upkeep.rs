@@ -2,7 +2,7 @@
 
 use crate::Deps;
 use crate::answer::{Answer, Bare, bare, done, ok};
-use crate::api::channels::{ChannelBody, apply, find, shown};
+use crate::api::channels::{ChannelBody, ChannelChoice, apply, find, shown};
 use crate::error::{self, ApiError, Result, bad_request, conflict, invalid, not_found};
 use crate::extract::{Body, Query, typed};
 use crate::guard::{Admin, Caller};
@@ -139,6 +139,10 @@ pub async fn copy(
 pub struct BatchBody {
     ids: Option<Vec<i64>>,
     tag: Option<String>,
+    /// Every channel that these filters of the list choose, instead of `ids`.
+    filter: Option<ChannelChoice>,
+    /// How many channels the caller means: 409 when others have come or gone meanwhile.
+    expected: Option<i64>,
     /// What is to be changed, as in `PUT /api/channel`.
     #[schema(value_type = Option<Object>)]
     set: Option<Map<String, Value>>,
@@ -153,19 +157,23 @@ pub struct Batched {
     owned_by_file: Vec<i64>,
 }
 
-async fn chosen(deps: &Deps, body: &BatchBody) -> Result<Vec<ChannelRow>> {
+async fn chosen(deps: &Deps, body: BatchBody) -> Result<Vec<ChannelRow>> {
     let page = Page { offset: 0, limit: i64::from(i32::MAX), order: String::new() };
-    let (rows, _) = deps.store.channels(page, None).await?;
-    let ids: Option<BTreeSet<i64>> = body.ids.as_ref().map(|ids| ids.iter().copied().collect());
-    let tag = body.tag.as_deref().filter(|tag| !tag.is_empty());
-    if ids.is_none() && tag.is_none() {
-        return Err(bad_request("ids or tag is missing"));
+    let tag = body.tag.filter(|tag| !tag.is_empty());
+    if body.ids.is_none() && tag.is_none() && body.filter.is_none() {
+        return Err(bad_request("ids, tag or filter is missing"));
     }
-    let wanted = |row: &ChannelRow| {
-        ids.as_ref().is_none_or(|ids| ids.contains(&row.channel.id.0))
-            && tag.is_none_or(|tag| row.channel.tags.iter().any(|own| own == tag))
-    };
-    let rows: Vec<ChannelRow> = rows.into_iter().filter(wanted).collect();
+    let mut filter = body.filter.unwrap_or_default().store(deps)?;
+    if let Some(tag) = tag {
+        filter.tag = tag;
+    }
+    if body.ids.is_some() {
+        filter.ids = body.ids;
+    }
+    let (rows, _) = deps.store.channels(page, filter).await?;
+    if body.expected.is_some_and(|expected| expected != rows.len() as i64) {
+        return Err(conflict(format!("{} channels match by now: look at them again", rows.len())));
+    }
     match rows.len() {
         0 => Err(not_found("such a channel")),
         count if count > BATCH_MAX => Err(invalid(format!("{BATCH_MAX} channels at most"))),
@@ -173,7 +181,7 @@ async fn chosen(deps: &Deps, body: &BatchBody) -> Result<Vec<ChannelRow>> {
     }
 }
 
-/// `{"ids": […] and/or "tag": …, "set": {…}}` changes many channels at once; `"delete": true` deletes them. Those
+/// `{"ids": […] and/or "tag": … or "filter": {…}, "set": {…}}` changes many channels at once; `"delete": true` deletes them. Those
 /// that the configuration file declares are left alone. Answers with the ids of both.
 pub async fn batch(
     _caller: Caller<Admin>,
@@ -193,7 +201,7 @@ pub async fn batch(
         )));
     }
     let (owned, rows): (Vec<_>, Vec<_>) =
-        chosen(&deps, &body).await?.into_iter().partition(|row| row.owner == FILE);
+        chosen(&deps, body).await?.into_iter().partition(|row| row.owner == FILE);
     let ids = |rows: &[ChannelRow]| rows.iter().map(|row| row.channel.id.0).collect::<Vec<_>>();
     let set: ChannelBody = typed(set)?;
     // All are checked before the first is changed.

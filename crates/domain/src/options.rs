@@ -80,6 +80,9 @@ pub const OPTIONS: &[Def] = &[
     def("About", "", Text),
     def("HomePageContent", "", Text),
     def("Footer", "", Text),
+    // Whether strangers see the models with their prices, and how they fare; users always do.
+    def("CatalogueEnabled", "true", Bool),
+    def("StatusPageEnabled", "true", Bool),
     def("SystemName", "MAGIC", Text),
     def("Logo", "", Text),
     def("ServerAddress", "http://localhost:3000", Text),

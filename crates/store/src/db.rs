@@ -323,6 +323,15 @@ impl Engine {
         format!("({column}{bytes} >= ? AND {column}{bytes} < ?)")
     }
 
+    /// Whether a list that is kept as text with commas has an item: the parameter, with a comma on each side.
+    pub fn listed(self, column: &str) -> String {
+        match self {
+            Engine::Sqlite => format!("instr(',' || {column} || ',', ?) > 0"),
+            Engine::MySql => format!("INSTR(CONCAT(',', {column}, ','), ?) > 0"),
+            Engine::Postgres => format!("strpos(',' || {column} || ',', ?) > 0"),
+        }
+    }
+
     /// An upsert of one row: `keys` decide whether it exists.
     pub fn upsert(self, table: &str, keys: &[&str], columns: &[&str]) -> String {
         let all: Vec<&str> = keys.iter().chain(columns).copied().collect();

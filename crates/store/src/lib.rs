@@ -43,6 +43,7 @@ pub mod totp;
 pub mod users;
 pub mod vault;
 pub mod verify;
+pub mod views;
 pub mod vouchers;
 
 pub use bootstrap::Bootstrap;

@@ -273,6 +273,7 @@ impl Store {
                 tx.exec("DELETE FROM magic_sessions WHERE user_id = ?", args![id.0]).await?;
                 crate::passkeys::forget(tx, id).await?;
                 crate::totp::forget(tx, id).await?;
+                crate::views::forget(tx, id).await?;
                 bump(tx).await?;
             })
         })

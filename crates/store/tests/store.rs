@@ -13,7 +13,7 @@ use magic_domain::price::{Price, Rates};
 use magic_domain::principal::Role;
 use magic_domain::secret::Secret;
 use magic_domain::usage::{Bucket, Mark, Usage};
-use magic_store::channels::NewChannel;
+use magic_store::channels::{ChannelFilter, NewChannel};
 use magic_store::codes::Purpose;
 use magic_store::ledger::{AdjustKind, Change, LeaseScope, Posted};
 use magic_store::logs::LogFilter;
@@ -70,6 +70,10 @@ fn call(id: u128, user: UserId, reserved: i64, cost: i64, mark: Mark) -> Settlem
             day: Default::default(),
         },
     }
+}
+
+fn named(keyword: &str) -> ChannelFilter {
+    ChannelFilter { keyword: keyword.into(), ..ChannelFilter::default() }
 }
 
 fn channel(name: &str) -> NewChannel {
@@ -364,10 +368,10 @@ async fn channels_keep_their_secrets_to_themselves() {
         assert!(!store.auto_disable_channel(id, "refused").await.unwrap());
         assert!(store.auto_enable_channel(id).await.unwrap());
         store.channel_tested(id, true, "gpt-4o", 0.12, "ok").await.unwrap();
-        assert_eq!(store.channels(page(), Some("a2".into())).await.unwrap().0[0].response_time, 120);
+        assert_eq!(store.channels(page(), named("a2")).await.unwrap().0[0].response_time, 120);
         store.delete_channel(id).await.unwrap();
         assert_eq!(store.delete_channel(id).await.unwrap_err(), StoreError::NotFound("channel"));
-        let b = store.channels(page(), None).await.unwrap().0[0].channel.id;
+        let b = store.channels(page(), named("")).await.unwrap().0[0].channel.id;
         let mut off = channel("b");
         off.channel.status = ChannelStatus::Disabled;
         store.update_channel(b, off).await.unwrap();
@@ -435,13 +439,13 @@ async fn a_file_owns_what_it_declares() {
         let ids = |rows: Vec<magic_store::channels::ChannelRow>| {
             rows.iter().map(|row| row.channel.id).collect::<Vec<_>>()
         };
-        let first = ids(store.channels(page(), None).await.unwrap().0);
+        let first = ids(store.channels(page(), named("")).await.unwrap().0);
         assert_eq!(first.len(), 2);
         assert!(matches!(store.set_option("SystemName", "Y").await, Err(StoreError::Conflict(_))));
         assert!(matches!(store.sign_in("bob", Secret::new("password 1")).await.unwrap(), SignIn::Welcome(_)));
         let fewer = Owned { channels: vec![channel("file a")], ..Owned::default() };
         store.apply_owned(fewer).await.unwrap();
-        let left = ids(store.channels(page(), None).await.unwrap().0);
+        let left = ids(store.channels(page(), named("")).await.unwrap().0);
         assert!(left.len() == 1 && first.contains(&left[0]), "a channel keeps its id");
         assert_eq!(store.sign_in("bob", Secret::new("password 1")).await.unwrap(), SignIn::Refused);
         assert_eq!(store.principals_tokens().await.unwrap().len(), 1);

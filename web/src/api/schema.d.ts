@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is wrong now, or would be soon */
+        get: operations["get_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -91,6 +108,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/catalogue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The models on offer, with their prices */
+        get: operations["get_catalogue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channel": {
         parameters: {
             query?: never;
@@ -139,6 +173,23 @@ export interface paths {
         post?: never;
         /** Deletes the disabled channels; how many */
         delete: operations["delete_channel_disabled"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channel/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Values that channels can be chosen by */
+        get: operations["get_channel_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -380,6 +431,40 @@ export interface paths {
         put?: never;
         /** Reads the configuration file again */
         post: operations["post_config_reload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/content/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The operator's HTML of `home` or `about` */
+        get: operations["get_content_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Server-sent events: what kind of thing has changed */
+        get: operations["get_events"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1373,6 +1458,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/uptime": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the models fare, and fared by hour for a day */
+        get: operations["get_uptime"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/user": {
         parameters: {
             query?: never;
@@ -1662,6 +1764,25 @@ export interface paths {
         post?: never;
         /** Takes an own passkey away */
         delete: operations["delete_user_self_passkeys_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/user/self/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The own kept filters of the dashboard's lists */
+        get: operations["get_user_self_views"];
+        /** Keeps filters of a list under a name */
+        put: operations["put_user_self_views"];
+        post?: never;
+        /** Forgets filters that were kept */
+        delete: operations["delete_user_self_views"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1960,6 +2081,37 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        /** @description Something that somebody should look at. */
+        Alert: {
+            /** @description Why, in the gateway's words. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description Of the channel; else 0.
+             */
+            id: number;
+            /**
+             * @description `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `model_down` (no channel can be asked),
+             *     `model_unpriced` (calls are refused), and for root `root_without_factor`, `address_unset`, `mail_unset`.
+             */
+            kind: string;
+            /** @description Of the channel or model. */
+            name: string;
+            /** @description `bad`: callers are refused; `warn`: they may be; `hint`: safer otherwise. */
+            severity: string;
+        };
+        Alerts: {
+            alerts: components["schemas"]["Alert"][];
+            /**
+             * Format: int64
+             * @description How many channels there are, and how many of them can't be asked though nobody paused them.
+             */
+            channels: number;
+            /** Format: int64 */
+            failing: number;
+            /** @description How many more there are than are told. */
+            more: number;
+        };
         Arrival: components["schemas"]["SignedIn"] | null;
         /** @description What the browser is asked with. */
         Asked: {
@@ -2003,6 +2155,12 @@ export interface components {
         BatchBody: {
             /** @description Deletes them instead. */
             delete?: boolean | null;
+            /**
+             * Format: int64
+             * @description How many channels the caller means: 409 when others have come or gone meanwhile.
+             */
+            expected?: number | null;
+            filter?: components["schemas"]["ChannelChoice"] | null;
             ids?: number[] | null;
             /** @description What is to be changed, as in `PUT /api/channel`. */
             set?: Record<string, never> | null;
@@ -2087,6 +2245,23 @@ export interface components {
             bytes: number;
             /** @description Its end is not kept: it was longer than `BodyCaptureMaxBytes`. */
             truncated: boolean;
+        };
+        /** @description A model that is offered. */
+        CatalogueModel: {
+            model: string;
+            /** @description Nano-dollars, before the group's ratio; null: none is set, and calls are refused. */
+            price?: Record<string, never> | null;
+            /** @description Who serves it: the type of the first channel's vendor. */
+            vendor: string;
+        };
+        CatalogueView: {
+            group: string;
+            models: components["schemas"]["CatalogueModel"][];
+            /**
+             * Format: double
+             * @description What the group pays of each price.
+             */
+            ratio: number;
         };
         Chain: {
             /**
@@ -2212,6 +2387,40 @@ export interface components {
             /** Format: int64 */
             weight?: number | null;
         };
+        /** @description Which channels. */
+        ChannelChoice: {
+            /** @default null */
+            group: string | null;
+            /**
+             * @description `resting`: those alone that are enabled and set aside after failures, on this node.
+             * @default null
+             */
+            health: string | null;
+            /**
+             * @description An id, or what the name begins with.
+             * @default null
+             */
+            keyword: string | null;
+            /**
+             * @description One that they offer.
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Format: int64
+             * @description 1 enabled, 2 disabled by a person, 3 disabled by the gateway.
+             * @default null
+             */
+            status: number | null;
+            /** @default null */
+            tag: string | null;
+            /**
+             * Format: int64
+             * @description The number of a type.
+             * @default null
+             */
+            type: number | null;
+        };
         ChartAnswer: {
             data: components["schemas"]["ChartPoint"][];
             message: string;
@@ -2332,6 +2541,22 @@ export interface components {
             ledger: Record<string, never>[];
             request: components["schemas"]["Log"];
         };
+        /** @description How many channels have a value. */
+        FacetCount: {
+            /** Format: int64 */
+            count: number;
+            value: string;
+        };
+        Facets: {
+            group: components["schemas"]["FacetCount"][];
+            /** @description Enabled, and set aside after failures on this node. */
+            resting: number;
+            status: components["schemas"]["FacetCount"][];
+            tag: components["schemas"]["FacetCount"][];
+            /** Format: int64 */
+            total: number;
+            type: components["schemas"]["FacetCount"][];
+        };
         FactorStatus: {
             active: boolean;
             /** @description How many passkeys the account has. */
@@ -2370,6 +2595,14 @@ export interface components {
              * @description Versions that were here already.
              */
             versions_known: number;
+        };
+        /** @description Filters of a page, under a name. */
+        KeptView: {
+            name: string;
+            /** @description The page's address, `/logs`. */
+            page: string;
+            /** @description What stands behind the address: `type=5&model_name=gpt-4o`. */
+            query: string;
         };
         KeyStatus: {
             /**
@@ -2937,6 +3170,42 @@ export interface components {
             /** Format: int64 */
             user_id: number;
         };
+        Uptime: {
+            /**
+             * Format: int64
+             * @description When the first hour begins, Unix seconds.
+             */
+            from: number;
+            models: components["schemas"]["UptimeModel"][];
+            /**
+             * Format: int64
+             * @description Seconds.
+             */
+            step: number;
+        };
+        /** @description How a model fared within an hour. */
+        UptimeHour: {
+            /**
+             * Format: double
+             * @description How many of a hundred calls were not answered. How many there were is nobody's business.
+             */
+            failed_percent: number;
+            /**
+             * Format: int64
+             * @description When it began, Unix seconds.
+             */
+            time: number;
+        };
+        UptimeModel: {
+            /** @description Those of the last 24 that had calls. */
+            hours: components["schemas"]["UptimeHour"][];
+            model: string;
+            /**
+             * @description `up`; `degraded`: some of its channels rest, or calls fail; `down`: no channel can be asked; `idle`: it
+             *     could be asked, and nobody did for a day.
+             */
+            state: string;
+        };
         UsageTotal: {
             object: string;
             /** Format: double */
@@ -3097,6 +3366,39 @@ export interface operations {
                 content: {
                     "application/json": {
                         data: string;
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Alerts"];
                         message: string;
                         success: boolean;
                     };
@@ -3342,17 +3644,81 @@ export interface operations {
             };
         };
     };
+    get_catalogue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["CatalogueView"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_channel: {
         parameters: {
             query?: {
                 /** @description The page, from 0. */
                 p?: number | null;
-                /** @description Rows of a page: 10 unless given (100 with a keyword: one-api's searches have no pages), 100 at most. */
+                /** @description Rows of a page: 10 unless given (100 with a keyword), 100 at most. */
                 page_size?: number | null;
-                /** @description By what the list is sorted, where it can be. */
+                /** @description `name`, `priority`, `response_time`, `used` or `balance`; else the newest come first. */
                 order?: string | null;
-                /** @description What the rows begin with, or their id. */
-                keyword?: string | null;
+                filter?: {
+                    /** @default null */
+                    group?: string | null;
+                    /**
+                     * @description `resting`: those alone that are enabled and set aside after failures, on this node.
+                     * @default null
+                     */
+                    health?: string | null;
+                    /**
+                     * @description An id, or what the name begins with.
+                     * @default null
+                     */
+                    keyword?: string | null;
+                    /**
+                     * @description One that they offer.
+                     * @default null
+                     */
+                    model?: string | null;
+                    /**
+                     * Format: int64
+                     * @description 1 enabled, 2 disabled by a person, 3 disabled by the gateway.
+                     * @default null
+                     */
+                    status?: number | null;
+                    /** @default null */
+                    tag?: string | null;
+                    /**
+                     * Format: int64
+                     * @description The number of a type.
+                     * @default null
+                     */
+                    type?: number | null;
+                };
             };
             header?: never;
             path?: never;
@@ -3531,6 +3897,39 @@ export interface operations {
             };
         };
     };
+    get_channel_facets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Facets"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_channel_models: {
         parameters: {
             query?: never;
@@ -3565,12 +3964,43 @@ export interface operations {
             query?: {
                 /** @description The page, from 0. */
                 p?: number | null;
-                /** @description Rows of a page: 10 unless given (100 with a keyword: one-api's searches have no pages), 100 at most. */
+                /** @description Rows of a page: 10 unless given (100 with a keyword), 100 at most. */
                 page_size?: number | null;
-                /** @description By what the list is sorted, where it can be. */
+                /** @description `name`, `priority`, `response_time`, `used` or `balance`; else the newest come first. */
                 order?: string | null;
-                /** @description What the rows begin with, or their id. */
-                keyword?: string | null;
+                filter?: {
+                    /** @default null */
+                    group?: string | null;
+                    /**
+                     * @description `resting`: those alone that are enabled and set aside after failures, on this node.
+                     * @default null
+                     */
+                    health?: string | null;
+                    /**
+                     * @description An id, or what the name begins with.
+                     * @default null
+                     */
+                    keyword?: string | null;
+                    /**
+                     * @description One that they offer.
+                     * @default null
+                     */
+                    model?: string | null;
+                    /**
+                     * Format: int64
+                     * @description 1 enabled, 2 disabled by a person, 3 disabled by the gateway.
+                     * @default null
+                     */
+                    status?: number | null;
+                    /** @default null */
+                    tag?: string | null;
+                    /**
+                     * Format: int64
+                     * @description The number of a type.
+                     * @default null
+                     */
+                    type?: number | null;
+                };
             };
             header?: never;
             path?: never;
@@ -4256,6 +4686,66 @@ export interface operations {
                         message: string;
                         success: boolean;
                     };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_content_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
                 };
             };
             /** @description An error; its status says of what kind */
@@ -7212,6 +7702,39 @@ export interface operations {
             };
         };
     };
+    get_uptime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Uptime"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_user: {
         parameters: {
             query?: {
@@ -8019,6 +8542,120 @@ export interface operations {
                 "application/json": components["schemas"]["Proven"];
             };
         };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @default null */
+                        data: unknown;
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_user_self_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: {
+                            name: string;
+                            /** @description The page's address, `/logs`. */
+                            page: string;
+                            /** @description What stands behind the address: `type=5&model_name=gpt-4o`. */
+                            query: string;
+                        }[];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    put_user_self_views: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeptView"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @default null */
+                        data: unknown;
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_user_self_views: {
+        parameters: {
+            query?: {
+                page?: string;
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Done */
             200: {
