@@ -167,6 +167,9 @@ async fn alerts_name_what_is_wrong_and_channels_are_chosen_by_it() {
     let admin = house.login("admin").await;
     assert_eq!(kinds(&house.get(&admin, "/api/alerts").await), ["channel_resting", "model_down"]);
 
+    // A test that failed, of a channel that takes calls all the same.
+    house.call(&root, "GET", &format!("/api/channel/test/{fine}?model=no-such"), Value::Null).await;
+
     let ids = async |query: &str| {
         let rows = house.get(&root, &format!("/api/channel/?{query}")).await;
         rows.as_array().unwrap().iter().map(|row| row["id"].as_i64().unwrap()).collect::<Vec<_>>()

@@ -9,6 +9,7 @@ use actix_web::web;
 use magic_domain::ids::ChannelId;
 use magic_domain::options::Options;
 use magic_domain::principal::Role;
+use magic_store::FILE;
 use magic_store::channels::{ChannelFilter, ChannelRow};
 use magic_store::users::Page;
 use serde::Serialize;
@@ -20,7 +21,7 @@ const SHOWN: usize = 50;
 /// Something that somebody should look at.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Alert {
-    /// `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `model_down` (no channel can be asked),
+    /// `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `channel_test_failed`, `model_down` (no channel can be asked),
     /// `model_unpriced` (calls are refused), and for root `root_without_factor`, `address_unset`, `mail_unset`.
     kind: &'static str,
     /// `bad`: callers are refused; `warn`: they may be; `hint`: safer otherwise.
@@ -31,6 +32,8 @@ pub struct Alert {
     name: String,
     /// Why, in the gateway's words.
     detail: String,
+    /// The configuration file declares the channel: it is paused there.
+    owned_by_file: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -44,12 +47,13 @@ pub struct Alerts {
 }
 
 fn alert(kind: &'static str, severity: &'static str, name: &str) -> Alert {
-    Alert { kind, severity, id: 0, name: name.to_owned(), detail: String::new() }
+    Alert { kind, severity, id: 0, name: name.to_owned(), detail: String::new(), owned_by_file: false }
 }
 
 fn of_channel(kind: &'static str, row: &ChannelRow, detail: &str) -> Alert {
     let name = row.channel.name.clone();
-    Alert { kind, severity: "warn", id: row.channel.id.0, name, detail: detail.to_owned() }
+    let owned_by_file = row.owner == FILE;
+    Alert { kind, severity: "warn", id: row.channel.id.0, name, detail: detail.to_owned(), owned_by_file }
 }
 
 /// What is wrong with the settings, for root.
@@ -75,13 +79,10 @@ pub async fn list(caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer
     let resting: Vec<i64> = deps.live.resting().into_iter().map(|id| id.0).collect();
     let disabled = ChannelFilter { status: Some(3), ..ChannelFilter::default() };
     let (disabled, disabled_count) = deps.store.channels(page(), disabled).await?;
-    let (rested, resting_count) = match resting.is_empty() {
-        true => (vec![], 0),
-        false => {
-            let filter = ChannelFilter { ids: Some(resting), ..ChannelFilter::default() };
-            deps.store.channels(page(), filter).await?
-        }
-    };
+    let failed = ChannelFilter { test_failed: true, except: resting.clone(), ..ChannelFilter::default() };
+    let (failed, failed_count) = deps.store.channels(page(), failed).await?;
+    let rested = ChannelFilter { ids: Some(resting), ..ChannelFilter::default() };
+    let (rested, resting_count) = deps.store.channels(page(), rested).await?;
     let channels = facets.statuses.values().sum();
     let mut bad = Vec::new();
     if channels == 0 {
@@ -95,6 +96,8 @@ pub async fn list(caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer
     let reason = |row: &ChannelRow| deps.live.health(ChannelId(row.channel.id.0)).1.unwrap_or_default();
     alerts.extend(rested.iter().map(|row| of_channel("channel_resting", row, reason(row))));
     alerts.extend(disabled.iter().map(|row| of_channel("channel_disabled", row, &row.disabled_reason)));
+    alerts.extend(failed.iter().map(|row| of_channel("channel_test_failed", row, "")));
+    more += usize::try_from(failed_count).unwrap_or(0).saturating_sub(failed.len());
     more += usize::try_from(resting_count).unwrap_or(0).saturating_sub(rested.len());
     more += usize::try_from(disabled_count).unwrap_or(0).saturating_sub(disabled.len());
     if caller.user.role >= Role::Root {
@@ -103,5 +106,5 @@ pub async fn list(caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer
         alerts.extend(of_options(&options, factors.is_some()));
         alerts.sort_by_key(|alert| ["bad", "warn", "hint"].iter().position(|s| *s == alert.severity));
     }
-    Ok(ok(Alerts { channels, failing: disabled_count + resting_count, alerts, more }))
+    Ok(ok(Alerts { channels, failing: disabled_count + resting_count + failed_count, alerts, more }))
 }

@@ -44,7 +44,8 @@ pub struct ChannelChoice {
     pub tag: Option<String>,
     /// One that they offer.
     pub model: Option<String>,
-    /// `resting`: those alone that are enabled and set aside after failures, on this node.
+    /// `resting`: those alone that are enabled and set aside after failures, on this node; `test_failed`: those alone
+    /// that are enabled and whose last test failed.
     pub health: Option<String>,
 }
 
@@ -53,7 +54,8 @@ impl ChannelChoice {
         let ids = match self.health.as_deref() {
             None | Some("") => None,
             Some("resting") => Some(deps.live.resting().into_iter().map(|id| id.0).collect()),
-            Some(_) => return Err(invalid("health must be resting")),
+            Some("test_failed") => None,
+            Some(_) => return Err(invalid("health must be resting or test_failed")),
         };
         Ok(ChannelFilter {
             keyword: self.keyword.unwrap_or_default(),
@@ -63,6 +65,8 @@ impl ChannelChoice {
             tag: self.tag.unwrap_or_default(),
             model: self.model.unwrap_or_default(),
             ids,
+            test_failed: self.health.as_deref() == Some("test_failed"),
+            ..ChannelFilter::default()
         })
     }
 }

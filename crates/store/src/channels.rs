@@ -58,6 +58,10 @@ pub struct ChannelFilter {
     pub model: String,
     /// These alone.
     pub ids: Option<Vec<i64>>,
+    /// All but these.
+    pub except: Vec<i64>,
+    /// Enabled ones alone whose last test failed.
+    pub test_failed: bool,
 }
 
 /// How many channels have a value, by the value.
@@ -99,10 +103,19 @@ impl ChannelFilter {
                 args.push(Arg::Text(format!(",{item},")));
             }
         }
-        if let Some(ids) = &self.ids {
-            // They are our own numbers, not what a caller wrote: as text they need no parameter each.
-            let list = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
-            condition.push_str(&format!(" AND id IN ({})", if list.is_empty() { "-1" } else { &list }));
+        // They are numbers, not text that a caller wrote: they need no parameter each.
+        let list = |ids: &[i64]| ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+        match self.ids.as_deref() {
+            None => {}
+            Some([]) => condition.push_str(" AND 1 = 0"),
+            Some(ids) => condition.push_str(&format!(" AND id IN ({})", list(ids))),
+        }
+        if !self.except.is_empty() {
+            condition.push_str(&format!(" AND id NOT IN ({})", list(&self.except)));
+        }
+        if self.test_failed {
+            // A test that was passed has taken a millisecond at least.
+            condition.push_str(" AND status = 1 AND test_time > 0 AND response_time = 0");
         }
         (condition, args)
     }

@@ -76,6 +76,12 @@ async fn channels_are_chosen_by_each_of_their_values() {
         assert!(chosen(ChannelFilter { group: "%".into(), ..all() }).await.is_empty());
         assert_eq!(chosen(ChannelFilter { ids: Some(vec![ids[0].0]), ..all() }).await, ["b one"]);
         assert!(chosen(ChannelFilter { ids: Some(vec![]), ..all() }).await.is_empty());
+        let except = vec![ids[0].0, ids[1].0];
+        assert_eq!(chosen(ChannelFilter { except, ..all() }).await, ["c three"]);
+        for (id, ok) in [(ids[0], false), (ids[1], true), (ids[2], false)] {
+            store.channel_tested(id, ok, "m", 0.1, "said").await.unwrap();
+        }
+        assert_eq!(chosen(ChannelFilter { test_failed: true, ..all() }).await, ["b one"]);
         let both = ChannelFilter { kind: Some(14), group: "vip".into(), ..all() };
         assert_eq!(names(&store, "", both).await, (vec!["a two".into()], 1));
 

@@ -2091,12 +2091,14 @@ export interface components {
              */
             id: number;
             /**
-             * @description `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `model_down` (no channel can be asked),
+             * @description `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `channel_test_failed`, `model_down` (no channel can be asked),
              *     `model_unpriced` (calls are refused), and for root `root_without_factor`, `address_unset`, `mail_unset`.
              */
             kind: string;
             /** @description Of the channel or model. */
             name: string;
+            /** @description The configuration file declares the channel: it is paused there. */
+            owned_by_file: boolean;
             /** @description `bad`: callers are refused; `warn`: they may be; `hint`: safer otherwise. */
             severity: string;
         };
@@ -2392,7 +2394,8 @@ export interface components {
             /** @default null */
             group: string | null;
             /**
-             * @description `resting`: those alone that are enabled and set aside after failures, on this node.
+             * @description `resting`: those alone that are enabled and set aside after failures, on this node; `test_failed`: those alone
+             *     that are enabled and whose last test failed.
              * @default null
              */
             health: string | null;
@@ -3690,7 +3693,8 @@ export interface operations {
                     /** @default null */
                     group?: string | null;
                     /**
-                     * @description `resting`: those alone that are enabled and set aside after failures, on this node.
+                     * @description `resting`: those alone that are enabled and set aside after failures, on this node; `test_failed`: those alone
+                     *     that are enabled and whose last test failed.
                      * @default null
                      */
                     health?: string | null;
@@ -3972,7 +3976,8 @@ export interface operations {
                     /** @default null */
                     group?: string | null;
                     /**
-                     * @description `resting`: those alone that are enabled and set aside after failures, on this node.
+                     * @description `resting`: those alone that are enabled and set aside after failures, on this node; `test_failed`: those alone
+                     *     that are enabled and whose last test failed.
                      * @default null
                      */
                     health?: string | null;
