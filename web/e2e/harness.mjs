@@ -157,7 +157,11 @@ export const startBrowser = () =>
   })
 
 /** A page whose clicks, reports of the content policy, errors and refused calls are counted. */
-export async function openPage(browser, origin, { width = 1440, height = 900, ...more } = {}) {
+export async function openPage(
+  browser,
+  origin,
+  { width = 1440, height = 900, path = '/sign-in', ...more } = {},
+) {
   const context = await browser.newContext({
     viewport: { width, height },
     permissions: ['clipboard-read', 'clipboard-write'],
@@ -183,7 +187,7 @@ export async function openPage(browser, origin, { width = 1440, height = 900, ..
   page.on('response', (response) => {
     if (response.status() === 403) counted.refused.push(response.url())
   })
-  await page.goto(origin)
+  await page.goto(origin + path)
   return { page, context, counted }
 }
 
@@ -221,8 +225,8 @@ export async function enter(page, username = 'root', password = PASSWORD) {
 }
 
 /**
- * `limit.clicks`: at most so many. `limit.first`: on a server that was never started, signed out. `limit.page`: how the
- * page is opened. `limit.refusals`: a 403 is no mistake here. `limit.once`: it presses nothing, so by mouse is enough.
+ * `limit.clicks`: at most so many. `limit.first`: on a server that was never started, signed out. `limit.visitor`: signed
+ * out. `limit.page`: how the page is opened, and its `path`. `limit.refusals`: a 403 is no mistake here. `limit.once`: it presses nothing, so by mouse is enough.
  */
 export const flow = (name, limit, steps) => ({ name, limit, steps })
 

@@ -7,6 +7,7 @@ export const PAGES = [
   '/playground',
   '/usage',
   '/logs',
+  '/models',
   '/billing',
   '/account',
   '/overview',
@@ -17,41 +18,52 @@ export const PAGES = [
   '/groups',
   '/vouchers',
   '/settings',
+  '/status',
+  '/about',
+  '/welcome',
 ]
+/** Those that anybody may open. */
+export const VISITORS = ['/', '/models', '/status', '/about', '/sign-in', '/register']
 const THEMES = ['light', 'dark', 'contrast']
 const WIDTHS = [1440, 768, 360]
 const LANGUAGES = ['en', 'zh-CN']
 
-/** Yields what is wrong, each with where it is. */
+/** Yields what is wrong with pages in all themes and languages, each with where it is. */
+async function* everywhere(page, origin, paths, width, shots) {
+  for (const language of LANGUAGES) {
+    for (const theme of THEMES) {
+      await page.evaluate(
+        ([theme, language]) => {
+          localStorage.setItem('magic.theme', theme)
+          localStorage.setItem('magic.language', language)
+        },
+        [theme, language],
+      )
+      for (const path of paths) {
+        const where = `${path} ${theme} ${width} ${language}`
+        await page.goto(origin + path, { waitUntil: 'networkidle' })
+        await page.locator('h1').first().waitFor()
+        const found = await axe(page)
+        if (found.length > 0) yield `${where}: ${found.join('\n')}`
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        if (over > 0) yield `${where}: ${over} px wider than the screen`
+        if (shots && language === 'en' && width !== 768)
+          await page.screenshot({ path: `${shots}${path.replaceAll('/', '-')}-${theme}-${width}.png` })
+      }
+    }
+  }
+}
+
+/** Yields what is wrong, signed out and signed in. */
 export async function* faults(browser, server, shots) {
   for (const width of WIDTHS) {
     const { page, context, counted } = await openPage(browser, server.origin, { width })
-    await page.locator('h1').waitFor()
-    const signedOut = await axe(page)
-    if (signedOut.length > 0) yield `/sign-in at ${width}: ${signedOut.join('\n')}`
+    const { origin } = server
+    yield* everywhere(page, origin, VISITORS, width, shots && `${shots}/visitor`)
+    await page.evaluate(() => localStorage.clear())
+    await page.goto(`${origin}/sign-in`)
     await enter(page)
-    for (const language of LANGUAGES) {
-      for (const theme of THEMES) {
-        await page.evaluate(
-          ([theme, language]) => {
-            localStorage.setItem('magic.theme', theme)
-            localStorage.setItem('magic.language', language)
-          },
-          [theme, language],
-        )
-        for (const path of PAGES) {
-          const where = `${path} ${theme} ${width} ${language}`
-          await page.goto(server.origin + path, { waitUntil: 'networkidle' })
-          await page.locator('h1').first().waitFor()
-          const found = await axe(page)
-          if (found.length > 0) yield `${where}: ${found.join('\n')}`
-          const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-          if (over > 0) yield `${where}: ${over} px wider than the screen`
-          if (shots && language === 'en' && width !== 768)
-            await page.screenshot({ path: `${shots}/page${path.replaceAll('/', '-')}-${theme}-${width}.png` })
-        }
-      }
-    }
+    yield* everywhere(page, origin, PAGES, width, shots && `${shots}/page`)
     for (const kind of ['reports', 'errors', 'refused']) {
       if (counted[kind].length > 0) yield `${kind} at ${width}: ${[...new Set(counted[kind])].join('\n')}`
     }

@@ -28,7 +28,7 @@ async function attempt({ name: called, limit, steps }, keyboard) {
   try {
     if (!limit.first) await seed(server, vendor)
     const { page, context, counted } = await openPage(browser, server.origin, limit.page)
-    if (!limit.first) await enter(page)
+    if (!limit.first && !limit.visitor) await enter(page)
     if (keyboard) mouse = byKeyboard(page)
     counted.clicks = 0
     await steps({ page, context, server, vendor, counted })

@@ -61,15 +61,47 @@ const topUp = createRoute({
   },
 })
 
+/** Pages that visitors see as well, in a frame of their own. */
+const OPEN = ['/', '/models', '/status', '/about']
+
+const shells = {
+  user: lazyRouteComponent(() => import('./shell/shell'), 'Shell'),
+  visitor: lazyRouteComponent(() => import('./pages/visitors/shell'), 'VisitorShell'),
+}
+const fronts = {
+  user: lazyRouteComponent(() => import('./pages/home'), 'Home'),
+  visitor: lazyRouteComponent(() => import('./pages/visitors/landing'), 'Landing'),
+}
+
 const inside = createRoute({
   getParentRoute: () => root,
   id: 'inside',
   beforeLoad: async ({ location }) => {
     const [user] = await Promise.all([queries.ensureQueryData(me), ready()])
-    if (!user) throw redirect({ to: '/sign-in', search: { to: location.href } })
-    if (user.must_change_password) throw redirect({ to: '/sign-in', search: { new: '1' } })
+    if (!user && !OPEN.includes(location.pathname))
+      throw redirect({ to: '/sign-in', search: { to: location.href } })
+    if (user?.must_change_password) throw redirect({ to: '/sign-in', search: { new: '1' } })
+    // Who came, until the next page is opened: a session that ends meanwhile changes no frame.
+    const who: keyof typeof shells = user ? 'user' : 'visitor'
+    await shells[who].preload?.()
+    return { who }
   },
-  component: lazyRouteComponent(() => import('./shell/shell'), 'Shell'),
+  component: function Frame() {
+    const Shell = shells[inside.useRouteContext().who]
+    return <Shell />
+  },
+})
+
+/** The same address for both: what somebody has, or what this is. */
+const front = createRoute({
+  getParentRoute: () => inside,
+  path: '/',
+  validateSearch: filters,
+  loader: ({ context }) => fronts[context.who].preload?.(),
+  component: function Front() {
+    const Page = fronts[front.useRouteContext().who]
+    return <Page />
+  },
 })
 
 const page = <P extends string>(path: P, load: () => Promise<Record<string, unknown>>, name: string) =>
@@ -88,7 +120,11 @@ const tree = root.addChildren([
   outside('/oauth/$provider', 'Arrival'),
   topUp,
   inside.addChildren([
-    page('/', () => import('./pages/home'), 'Home'),
+    front,
+    page('/models', () => import('./pages/models'), 'Models'),
+    page('/status', () => import('./pages/status'), 'Status'),
+    page('/about', () => import('./pages/visitors/about'), 'About'),
+    page('/welcome', () => import('./pages/welcome'), 'Welcome'),
     page('/keys', () => import('./pages/keys'), 'Keys'),
     page('/usage', () => import('./pages/usage'), 'Usage'),
     page('/logs', () => import('./pages/logs'), 'Logs'),
@@ -96,6 +132,7 @@ const tree = root.addChildren([
     page('/billing', () => import('./pages/billing'), 'Billing'),
     page('/account', () => import('./pages/account'), 'Account'),
     page('/overview', () => import('./pages/overview'), 'Overview'),
+    page('/alerts', () => import('./pages/alerts'), 'Alerts'),
     page('/channels', () => import('./pages/channels'), 'Channels'),
     page('/prices', () => import('./pages/prices'), 'Prices'),
     page('/prompts', () => import('./pages/prompts'), 'Prompts'),

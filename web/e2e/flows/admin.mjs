@@ -67,7 +67,7 @@ export const flows = [
     await page.keyboard.press('o')
     await page.getByText('1 of 2 channels is failing.').waitFor()
     await page.getByRole('button', { name: 'Pause broken' }).click()
-    await page.getByText('alone has no channel that takes calls').waitFor()
+    await page.getByText('No channel is failing, of 2.').waitFor()
     const status = async () => (await server.call('GET', `/api/channel/${data.ids[0]}`)).data.status
     assert.equal(await status(), 2)
     await page.getByRole('button', { name: 'Undo' }).click()

@@ -4,7 +4,7 @@ export const flows = [
   flow('a channel is added and known to work', { clicks: 3 }, async ({ page, server, vendor }) => {
     await page.getByRole('link', { name: 'Channels' }).click()
     await page.getByRole('button', { name: 'Add a channel' }).click()
-    await page.getByLabel('Vendor', { exact: true }).selectOption({ label: 'Custom' })
+    await page.getByRole('dialog').getByLabel('Vendor', { exact: true }).selectOption({ label: 'Custom' })
     await page.getByLabel('Key of the vendor').fill('sk-vendor-key-9876543210')
     await page.getByLabel('Base URL').fill(vendor.url)
     assert.deepEqual(await axe(page), [])
@@ -17,7 +17,7 @@ export const flows = [
   flow('a channel with a wrong key says so', {}, async ({ page, vendor }) => {
     await page.getByRole('link', { name: 'Channels' }).click()
     await page.getByRole('button', { name: 'Add a channel' }).click()
-    await page.getByLabel('Vendor', { exact: true }).selectOption({ label: 'Custom' })
+    await page.getByRole('dialog').getByLabel('Vendor', { exact: true }).selectOption({ label: 'Custom' })
     await page.getByLabel('Key of the vendor').fill('bad-key')
     await page.getByLabel('Base URL').fill(vendor.url)
     await page.getByRole('button', { name: 'Test & save' }).click()
@@ -30,7 +30,8 @@ export const flows = [
     }
     await page.getByRole('link', { name: 'Channels' }).click()
     await page.getByRole('searchbox').fill('many')
-    await page.getByRole('row', { name: /many 49/ }).waitFor()
+    await page.waitForURL(/q=many/)
+    await page.getByRole('row', { name: /main/ }).waitFor({ state: 'detached' })
     await page.getByLabel('Choose all rows').click()
     await page.getByRole('button', { name: 'Pause', exact: true }).first().click()
     await page.getByRole('button', { name: /^Do it for/ }).click()

@@ -1,5 +1,5 @@
 import { assert, chat, flow } from '../harness.mjs'
-import { PAGES } from '../pages.mjs'
+import { PAGES, VISITORS } from '../pages.mjs'
 
 const PAYLOADS = [
   '<script>window.hostile=1</script>',
@@ -11,7 +11,61 @@ const PAYLOADS = [
   '<iframe srcdoc="<script>parent.hostile=1</script>">',
 ]
 
+/** What the texts of operators may be: Markdown with links of all kinds, or HTML in a frame. */
+const OPERATORS = [
+  [
+    '[one](javascript:window.hostile=1) [two](&#x6A;avascript:window.hostile=1) <javascript:window.hostile=1>',
+    '![img](javascript:window.hostile=1) [three](data:text/html,<script>opener.hostile=1</script>)',
+    '<img src=x onerror="window.hostile=1"> &copy; `<script>window.hostile=1</script>`',
+    '[four]: vbscript:window.hostile=1\n\n[four] [five](java\nscript:window.hostile=1)',
+  ].join('\n\n'),
+  [
+    '<h2>HTML</h2><script>parent.hostile=1;top.hostile=1</script><img src=x onerror="parent.hostile=1">',
+    '<a href="javascript:parent.hostile=1">press</a><svg onload="parent.hostile=1"></svg>',
+    '<iframe srcdoc="<script>top.hostile=1</script>"></iframe><meta http-equiv=refresh content="0;url=/keys">',
+    '<form action=/api/user/logout><button>send</button></form>',
+  ].join(''),
+  'javascript:window.hostile=1',
+  'https://a.example"onload="window.hostile=1',
+]
+
 export const flows = [
+  flow(
+    'texts of the operator can do nothing to visitors',
+    // The content policy of the frame is asked to stop things here: its reports are no mistake.
+    { once: true, visitor: true },
+    async ({ page, context, server }) => {
+      const hostile = async (where) => {
+        for (const one of context.pages())
+          for (const frame of one.frames())
+            assert.equal(await frame.evaluate(() => window.hostile), undefined, where)
+        const links = await page.$$eval('a[href]', (all) => all.map((link) => link.protocol))
+        assert.ok(
+          links.every((scheme) => ['http:', 'https:', 'mailto:'].includes(scheme)),
+          `${where}: ${links}`,
+        )
+      }
+      for (const text of [...OPERATORS, ...PAYLOADS]) {
+        for (const key of ['HomePageContent', 'About', 'Notice', 'Footer', 'SystemName'])
+          await server.call('PUT', '/api/option', {
+            key,
+            value: key === 'SystemName' ? text.slice(0, 60) : text,
+          })
+        for (const path of VISITORS) {
+          await page.goto(server.origin + path, { waitUntil: 'networkidle' })
+          await page.locator('h1').first().waitFor()
+          assert.equal(new URL(page.url()).pathname, path)
+          await hostile(`${path}: ${text}`)
+        }
+      }
+      await server.call('PUT', '/api/option', { key: 'HomePageContent', value: OPERATORS[1] })
+      await page.goto(server.origin, { waitUntil: 'networkidle' })
+      await page.frameLocator('iframe').getByText('press').click()
+      await page.frameLocator('iframe').getByRole('button', { name: 'send' }).click()
+      await hostile('after a press')
+      assert.equal(new URL(page.url()).pathname, '/')
+    },
+  ),
   flow(
     'texts that others have written are text, on every page',
     { once: true },

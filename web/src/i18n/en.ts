@@ -1,9 +1,11 @@
 import { account } from './en/account'
+import { alerts } from './en/alerts'
 import { billing } from './en/billing'
 import { channels } from './en/channels'
 import { groups } from './en/groups'
 import { home } from './en/home'
 import { keys } from './en/keys'
+import { lists } from './en/lists'
 import { logs } from './en/logs'
 import { outside } from './en/outside'
 import { overview } from './en/overview'
@@ -13,7 +15,9 @@ import { prompts } from './en/prompts'
 import { settings } from './en/settings'
 import { usage } from './en/usage'
 import { users } from './en/users'
+import { visitors } from './en/visitors'
 import { vouchers } from './en/vouchers'
+import { welcome } from './en/welcome'
 
 export const en = {
   ...outside,
@@ -24,12 +28,16 @@ export const en = {
   ...billing,
   ...account,
   ...overview,
+  ...alerts,
+  ...lists,
   ...channels,
   ...playground,
   ...prices,
   ...users,
   ...groups,
   ...vouchers,
+  ...visitors,
+  ...welcome,
   ...prompts,
   ...settings,
 }

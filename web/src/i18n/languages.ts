@@ -16,6 +16,14 @@ interface Loader {
 export const LANGUAGES = {
   en: { name: 'English', load: async () => (await import('./en')).en },
   'zh-CN': { name: '简体中文', load: async () => (await import('./zh-CN')).zhCN },
+  'zh-TW': { name: '繁體中文', load: async () => (await import('./zh-TW')).zhTW },
+  ja: { name: '日本語', load: async () => (await import('./ja')).ja },
+  ko: { name: '한국어', load: async () => (await import('./ko')).ko },
+  es: { name: 'Español', load: async () => (await import('./es')).es },
+  fr: { name: 'Français', load: async () => (await import('./fr')).fr },
+  de: { name: 'Deutsch', load: async () => (await import('./de')).de },
+  'pt-BR': { name: 'Português (Brasil)', load: async () => (await import('./pt-BR')).ptBR },
+  ru: { name: 'Русский', load: async () => (await import('./ru')).ru },
   'en-XA': { load: async () => (await import('./pseudo')).pseudo },
 } as const satisfies Record<string, Loader>
 export type Language = keyof typeof LANGUAGES

@@ -1,5 +1,6 @@
 import type { Texts } from './languages'
 import { account } from './zh-CN/account'
+import { alerts } from './zh-CN/alerts'
 import { billing } from './zh-CN/billing'
 import { channels } from './zh-CN/channels'
 import { common } from './zh-CN/common'
@@ -7,6 +8,7 @@ import { errors } from './zh-CN/errors'
 import { groups } from './zh-CN/groups'
 import { home } from './zh-CN/home'
 import { keys } from './zh-CN/keys'
+import { lists } from './zh-CN/lists'
 import { logs } from './zh-CN/logs'
 import { overview } from './zh-CN/overview'
 import { playground } from './zh-CN/playground'
@@ -16,7 +18,9 @@ import { settings } from './zh-CN/settings'
 import { signIn } from './zh-CN/sign-in'
 import { usage } from './zh-CN/usage'
 import { users } from './zh-CN/users'
+import { visitors } from './zh-CN/visitors'
 import { vouchers } from './zh-CN/vouchers'
+import { welcome } from './zh-CN/welcome'
 
 export const zhCN: Texts = {
   ...common,
@@ -29,12 +33,16 @@ export const zhCN: Texts = {
   ...billing,
   ...account,
   ...overview,
+  ...alerts,
+  ...lists,
   ...channels,
   ...playground,
   ...prices,
   ...users,
   ...groups,
   ...vouchers,
+  ...visitors,
+  ...welcome,
   ...prompts,
   ...settings,
 }

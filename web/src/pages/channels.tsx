@@ -3,16 +3,19 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Network, Plus } from 'lucide-react'
 import { useState } from 'react'
-import { api, data, whole } from '../api/client'
+import { whole as answer, api, data } from '../api/client'
 import { useSpeech } from '../i18n'
+import { every } from '../lib/live'
 import { Button } from '../ui/button'
 import { Confirm } from '../ui/confirm'
-import { Input } from '../ui/field'
+import { ListHead } from '../ui/head'
 import { Count, Empty, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
 import { useFailed, useSay } from '../ui/toast'
+import { Views } from '../ui/views'
 import { Add } from './channels/add'
 import { Batch } from './channels/batch'
+import { asked, type Choice, Choices, chosenBy } from './channels/choice'
 import { Editor } from './channels/editor'
 import { type Channel, usePause, useRefresh, useTypeName } from './channels/queries'
 import { ChannelState } from './channels/state'
@@ -27,26 +30,33 @@ export function Channels() {
   const refresh = useRefresh()
   const pause = usePause()
   const typeName = useTypeName()
-  const search = useSearch({ strict: false }) as { new?: string; id?: string; p?: string; q?: string }
+  const search = useSearch({ strict: false }) as Choice & { new?: string; id?: string; p?: string }
   const page = Number(search.p ?? 0) || 0
   const [chosen, setChosen] = useState<ReadonlySet<string | number>>(new Set())
+  const [whole, setWhole] = useState(false)
   const [clearing, setClearing] = useState(false)
   const go = (change: Record<string, string | undefined>) =>
     navigate({ to: '/channels', search: { ...search, ...change } as never, replace: true })
+  const filter = asked(search)
   const channels = useQuery({
-    queryKey: ['channels', page, search.q],
+    queryKey: ['channels', page, search.order, filter],
     queryFn: () =>
-      whole(
+      answer(
         api.GET('/api/channel', {
-          params: { query: { p: page, page_size: PAGE, keyword: search.q ?? null } },
+          params: { query: { p: page, page_size: PAGE, order: search.order ?? null, ...filter } },
         }),
       ),
     placeholderData: (before) => before,
-    refetchInterval: 15_000,
+    refetchInterval: every(15_000),
   })
   const rows = channels.data?.data
+  const total = Number(channels.data?.total ?? 0)
+  const choose = (ids: ReadonlySet<string | number>) => {
+    setWhole(false)
+    setChosen(ids)
+  }
   const testAll = useMutation({
-    mutationFn: () => whole(api.GET('/api/channel/test', { params: { query: { scope: 'all' } as never } })),
+    mutationFn: () => answer(api.GET('/api/channel/test', { params: { query: { scope: 'all' } as never } })),
     onSuccess: () => say(t('channel_tests_begun')),
     onError: failed,
   })
@@ -111,33 +121,54 @@ export function Channels() {
   const ids = [...chosen].map(Number)
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
-        <h1 className="text-xl font-semibold">{t('channels')}</h1>
-        <div className="flex flex-wrap items-end gap-2">
-          <Input
-            hidden
-            label={t('channel_search')}
-            placeholder={t('channel_search')}
-            type="search"
-            className="sm:w-64"
-            defaultValue={search.q ?? ''}
-            onChange={(event) => {
-              setChosen(new Set())
-              go({ q: event.target.value || undefined, p: undefined })
-            }}
-          />
-          <Button busy={testAll.isPending} onClick={() => testAll.mutate()}>
-            {t('channel_test_all')}
+      <ListHead
+        title={t('channels')}
+        search={{
+          label: t('channel_search'),
+          value: search.q,
+          change: (q) => {
+            choose(new Set())
+            go({ q: q, p: undefined })
+          },
+        }}
+      >
+        <Views page="/channels" filters={{ ...search, p: undefined, id: undefined, new: undefined }} />
+        <Button busy={testAll.isPending} onClick={() => testAll.mutate()}>
+          {t('channel_test_all')}
+        </Button>
+        <Button onClick={() => setClearing(true)}>{t('channel_clear')}</Button>
+        <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
+          {t('channel_add')}
+        </Button>
+      </ListHead>
+      <Choices
+        choice={search}
+        go={(change) => {
+          choose(new Set())
+          go({ ...change, p: undefined })
+        }}
+      />
+      {ids.length ? (
+        <Batch
+          ids={ids}
+          whole={whole ? { filter, count: total } : undefined}
+          clear={() => choose(new Set())}
+        />
+      ) : null}
+      {rows && rows.length > 0 && ids.length === rows.length && total > rows.length ? (
+        <p className="flex flex-wrap items-center gap-3">
+          {whole
+            ? t('channel_all_chosen', { count: total })
+            : t('channel_page_chosen', { count: ids.length })}
+          <Button onClick={() => setWhole(!whole)}>
+            {whole ? t('channel_choose_page') : t('channel_choose_all', { count: total })}
           </Button>
-          <Button onClick={() => setClearing(true)}>{t('channel_clear')}</Button>
-          <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
-            {t('channel_add')}
-          </Button>
-        </div>
-      </div>
-      {ids.length ? <Batch ids={ids} clear={() => setChosen(new Set())} /> : null}
+        </p>
+      ) : null}
       <Table
         caption={t('channels')}
+        name="channels"
+        current={search.id ? Number(search.id) : undefined}
         columns={columns}
         rows={rows}
         id={(channel) => channel.id}
@@ -145,11 +176,11 @@ export function Channels() {
         retry={() => channels.refetch()}
         open={(channel) => go({ id: String(channel.id) })}
         chosen={chosen}
-        choose={setChosen}
+        choose={choose}
         empty={
           <Empty
             icon={<Network className="size-6" aria-hidden />}
-            title={search.q ? t('nothing_found') : t('channel_empty')}
+            title={chosenBy(search) ? t('nothing_found') : t('channel_empty')}
           />
         }
         actions={(channel) =>
@@ -170,7 +201,7 @@ export function Channels() {
         page={page}
         more={rows?.length === PAGE}
         go={(p) => {
-          setChosen(new Set())
+          choose(new Set())
           go({ p: String(p) })
         }}
       />

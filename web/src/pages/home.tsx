@@ -6,6 +6,7 @@ import { ROLES, useMe } from '../api/session'
 import { useSpeech } from '../i18n'
 import { usd } from '../lib/money'
 import { Failure } from '../ui/errors'
+import { Notice } from '../ui/notice'
 import { Card, CopyButton, Count, Money } from '../ui/show'
 
 const DAYS = 30
@@ -28,6 +29,14 @@ export function Home() {
     enabled: user.role >= ROLES.admin,
     queryFn: () => data(api.GET('/api/channel', { params: { query: { page_size: '1' } as never } })),
   })
+  // Only asked where it may be so: before the first call of all, the setup is not over.
+  const anyCall = useQuery({
+    queryKey: ['logs', 'any'],
+    enabled: user.role >= ROLES.root && days.data?.every((point) => point.calls === 0) === true,
+    queryFn: () => data(api.GET('/api/log', { params: { query: { type: 2, page_size: 1 } } })),
+  })
+  const noChannel = channels.data?.length === 0
+  const noCall = anyCall.data?.length === 0
   const calls = days.data?.reduce((sum, point) => sum + point.calls, 0) ?? 0
   const spent = days.data?.reduce((sum, point) => sum + Number(point.cost_usd), 0) ?? 0
   const pace = spent / DAYS
@@ -44,13 +53,20 @@ export function Home() {
         {lasts !== undefined && lasts < 3_650 ? `${t('lasts', { days: lasts })}.` : null}
       </p>
       {days.error ? <Failure error={days.error} retry={() => days.refetch()} /> : null}
-      {channels.data?.length === 0 ? (
+      <Notice />
+      {noChannel || noCall ? (
         <Card>
           <div className="flex flex-wrap items-center justify-between gap-3">
-            <p>{t('no_channel')}</p>
-            <Link to="/channels" search={{ new: '1' } as never} className={begin}>
-              {t('add_channel')}
-            </Link>
+            <p>{noChannel ? t('no_channel') : t('welcome_none_called')}</p>
+            {user.role >= ROLES.root ? (
+              <Link to="/welcome" search={{}} className={begin}>
+                {t('welcome_link')}
+              </Link>
+            ) : (
+              <Link to="/channels" search={{ new: '1' } as never} className={begin}>
+                {t('add_channel')}
+              </Link>
+            )}
           </div>
         </Card>
       ) : null}

@@ -8,7 +8,7 @@ import { useSpeech } from '../i18n'
 import { quotaUsd } from '../lib/money'
 import { Button, IconButton } from '../ui/button'
 import { Dialog } from '../ui/dialog'
-import { Input } from '../ui/field'
+import { ListHead } from '../ui/head'
 import { Empty, Money, State, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
 import { useFailed, useSay } from '../ui/toast'
@@ -120,24 +120,17 @@ export function Keys() {
   ]
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
-        <h1 className="text-xl font-semibold">{t('keys')}</h1>
-        <div className="flex flex-wrap items-end gap-2">
-          <Input
-            hidden
-            label={t('search_keys')}
-            placeholder={t('search_keys')}
-            type="search"
-            defaultValue={search.q ?? ''}
-            onChange={(event) => go({ q: event.target.value || undefined, p: undefined })}
-          />
-          <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
-            {t('new_key')}
-          </Button>
-        </div>
-      </div>
+      <ListHead
+        title={t('keys')}
+        search={{ label: t('search_keys'), value: search.q, change: (q) => go({ q: q, p: undefined }) }}
+      >
+        <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
+          {t('new_key')}
+        </Button>
+      </ListHead>
       <Table
         caption={t('keys')}
+        name="keys"
         columns={columns}
         rows={rows}
         id={(token) => token.id}

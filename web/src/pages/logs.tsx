@@ -6,10 +6,12 @@ import { useState } from 'react'
 import { api, whole } from '../api/client'
 import { ROLES, useMe } from '../api/session'
 import { useSpeech } from '../i18n'
+import { every } from '../lib/live'
 import { exact } from '../lib/money'
 import { Button } from '../ui/button'
 import { Count, Empty, Money, State, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
+import { Views } from '../ui/views'
 import { Explained } from './logs/explain'
 import { asked, Filters, filtered, type Go, type Search } from './logs/filters'
 import { isCall, isFailed, kindOf, type Log, lasting } from './logs/words'
@@ -45,10 +47,14 @@ export function Logs() {
       const params = { params: { query } }
       return whole(everybody ? api.GET('/api/log', params) : api.GET('/api/log/self', params))
     },
-    refetchInterval: newest && !paused ? 5_000 : false,
+    refetchInterval: newest && !paused ? every(5_000) : false,
+    meta: { stopped: paused || !newest },
     placeholderData: (before) => before,
   })
   const rows = logs.data?.data
+  const current = rows?.find(
+    (log) => String(log.id) === search.row || (search.request && log.request_id === search.request),
+  )?.id
   const total = logs.data?.total
   const chosen = new URLSearchParams(asked(search, everybody))
   const address = everybody ? '/api/log/export' : '/api/log/self/export'
@@ -128,6 +134,7 @@ export function Logs() {
       <div className="flex flex-wrap items-end justify-between gap-3">
         <h1 className="text-xl font-semibold">{t('logs')}</h1>
         <div className="flex flex-wrap gap-2">
+          <Views page="/logs" filters={{ ...search, seen: undefined, request: undefined, row: undefined }} />
           {(['csv', 'jsonl'] as const).map((format) => (
             <a
               key={format}
@@ -163,6 +170,8 @@ export function Logs() {
       </div>
       <Table
         caption={t('logs')}
+        name="logs"
+        current={current}
         columns={columns}
         rows={rows}
         id={(log) => log.id}

@@ -2,17 +2,24 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { CircleCheck, TriangleAlert } from 'lucide-react'
-import { type ReactNode, useMemo } from 'react'
-import { useSpeech } from '../i18n'
+import type { ReactNode } from 'react'
+import type { Schemas } from '../api/client'
+import { type Key, useSpeech } from '../i18n'
 import { Button } from '../ui/button'
 import { Failure } from '../ui/errors'
-import { Card, Count, Money } from '../ui/show'
-import { usePause, useTypeName } from './channels/queries'
-import { ChannelState, fails, Note } from './channels/state'
+import { Card, Count, Money, State } from '../ui/show'
+import { alerts } from './alerts'
+import { usePause } from './channels/queries'
+import { Note } from './channels/state'
 import { Bars } from './overview/chart'
-import { everyChannel, HOURS, minutes, slots, unpriced, unserved } from './overview/figures'
+import { HOURS, minutes, slots } from './overview/figures'
 
 const SHOWN = 20
+const STATES: Record<string, Key> = {
+  channel_disabled: 'channel_is_off',
+  channel_resting: 'channel_is_resting',
+  channel_test_failed: 'channel_is_untested',
+}
 
 function Figure({ name, children }: { name: string; children: ReactNode }) {
   return (
@@ -24,36 +31,24 @@ function Figure({ name, children }: { name: string; children: ReactNode }) {
 }
 
 /** The first sentence: whether all is well. */
-function Truth({
-  failing,
-  total,
-  part,
-  none,
-}: {
-  failing: number
-  total: number | string
-  part: number
-  none: string[]
-}) {
+function Truth({ told }: { told: Schemas['Alerts'] }) {
   const { t } = useSpeech()
-  const bad = failing > 0 || none.length > 0
+  const none = told.alerts.filter((alert) => alert.kind === 'model_down').map((alert) => alert.name)
+  const bad = told.failing > 0 || none.length > 0 || told.channels === 0
   const Picture = bad ? TriangleAlert : CircleCheck
   return (
     <p role="status" className="flex items-start gap-2 text-base">
       <Picture className={`mt-0.5 size-5 shrink-0 ${bad ? 'text-bad' : 'text-good'}`} aria-hidden />
       <span>
-        {part === 0
+        {told.channels === 0
           ? t('overview_no_channel')
-          : failing
-            ? t('overview_failing', { failing, total })
-            : t('overview_fine', { total })}{' '}
+          : told.failing
+            ? t('overview_failing', { failing: told.failing, total: told.channels })
+            : t('overview_fine', { total: told.channels })}{' '}
         {none.length === 1 ? t('overview_unserved_one', { model: none[0] ?? '' }) : null}
         {none.length > 1
           ? t('overview_unserved', { models: none.slice(0, 3).join(', '), count: none.length })
-          : null}{' '}
-        {typeof total === 'number' && total <= part ? null : (
-          <span className="text-soft">{t('overview_part', { part })}</span>
-        )}
+          : null}
       </span>
     </p>
   )
@@ -61,52 +56,49 @@ function Truth({
 
 export function Overview() {
   const { t } = useSpeech()
-  const typeName = useTypeName()
   const pause = usePause()
-  const channels = useQuery(everyChannel)
+  const { data: told, error, refetch } = useQuery(alerts)
   const stats = useQuery(minutes)
-  const prices = useQuery(unpriced)
-  const rows = channels.data?.rows
-  const failing = useMemo(() => rows?.filter(fails) ?? [], [rows])
-  // A channel that was not looked at may serve what the others don't.
-  const looked = rows !== undefined && rows.length === channels.data?.total
-  const none = useMemo(() => (looked ? unserved(rows ?? []) : []), [rows, looked])
   const bars = slots(stats.data?.data ?? [], Date.now() / 1000)
   const sum = (key: 'calls' | 'failed' | 'cost') => bars.reduce((all, slot) => all + slot[key], 0)
-  const missing = prices.data?.unpriced ?? []
+  const failing = told?.alerts.filter((alert) => alert.id > 0) ?? []
+  const missing = told?.alerts.filter((alert) => alert.kind === 'model_unpriced') ?? []
   return (
     <>
       <h1 className="text-xl font-semibold">{t('overview')}</h1>
-      {channels.error ? <Failure error={channels.error} retry={() => channels.refetch()} /> : null}
-      {channels.data ? (
-        <Truth
-          failing={failing.length}
-          total={channels.data.total}
-          part={channels.data.rows.length}
-          none={none}
-        />
-      ) : null}
-      {failing.length ? (
-        <Card title={t('overview_failing_channels')}>
+      {error ? <Failure error={error} retry={() => refetch()} /> : null}
+      {told ? <Truth told={told} /> : null}
+      {told && failing.length ? (
+        <Card
+          title={t('overview_failing_channels')}
+          actions={
+            <Link to="/alerts" className="text-accent underline">
+              {t('overview_all_alerts')}
+            </Link>
+          }
+        >
           <ul className="flex flex-col divide-y divide-line">
-            {failing.slice(0, SHOWN).map((channel) => (
-              <li key={channel.id} className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
+            {failing.slice(0, SHOWN).map((alert) => (
+              <li key={alert.id} className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
                 <Link
                   to="/channels"
-                  search={{ id: String(channel.id) }}
+                  search={{ id: String(alert.id) } as never}
                   className="font-medium underline decoration-line underline-offset-4"
                 >
-                  {channel.name || `#${channel.id}`}
+                  {alert.name || `#${alert.id}`}
                 </Link>
-                <span className="text-soft">{typeName(channel.type)}</span>
-                <ChannelState channel={channel} />
-                <span className="flex-1" />
-                {channel.owner === 'file' ? (
+                <State mood={alert.kind === 'channel_test_failed' ? 'warn' : 'bad'}>
+                  {t(STATES[alert.kind] ?? 'channel_is_off')}
+                </State>
+                <span className="min-w-0 flex-1 truncate text-xs text-soft" title={alert.detail}>
+                  {alert.detail}
+                </span>
+                {alert.owned_by_file ? (
                   <span className="text-xs text-soft">{t('from_file')}</span>
                 ) : (
                   <Button
-                    aria-label={`${t('channel_pause')} ${channel.name}`}
-                    onClick={() => pause.mutate({ channel, status: 2 })}
+                    aria-label={`${t('channel_pause')} ${alert.name}`}
+                    onClick={() => pause.mutate({ channel: alert, status: 2 })}
                   >
                     {t('channel_pause')}
                   </Button>
@@ -114,8 +106,10 @@ export function Overview() {
               </li>
             ))}
           </ul>
-          {failing.length > SHOWN ? (
-            <p className="pt-2 text-soft">{t('overview_more', { count: failing.length - SHOWN })}</p>
+          {told.failing > Math.min(failing.length, SHOWN) ? (
+            <p className="pt-2 text-soft">
+              {t('overview_more', { count: told.failing - Math.min(failing.length, SHOWN) })}
+            </p>
           ) : null}
         </Card>
       ) : null}
@@ -124,7 +118,7 @@ export function Overview() {
           <Failure error={stats.error} retry={() => stats.refetch()} />
         ) : (
           <div className="flex flex-col gap-4">
-            <dl className="grid grid-cols-3 gap-4">
+            <dl className="grid grid-cols-[repeat(3,auto)] gap-4">
               <Figure name={t('overview_calls')}>
                 <Count of={sum('calls')} />
               </Figure>
@@ -153,7 +147,10 @@ export function Overview() {
         >
           <Note mood="warn">{t('channel_unpriced', { count: missing.length })}</Note>
           <p className="mt-2 font-mono text-xs break-words">
-            {missing.slice(0, SHOWN).join(', ')}
+            {missing
+              .slice(0, SHOWN)
+              .map((alert) => alert.name)
+              .join(', ')}
             {missing.length > SHOWN ? ' …' : ''}
           </p>
         </Card>

@@ -8,6 +8,7 @@ import { useSpeech } from '../i18n'
 import { Button } from '../ui/button'
 import { Dialog } from '../ui/dialog'
 import { Input } from '../ui/field'
+import { ListHead } from '../ui/head'
 import { Empty, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
 import { useFailed } from '../ui/toast'
@@ -104,32 +105,25 @@ export function Prompts() {
   ]
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
-        <h1 className="text-xl font-semibold">{t('prompts')}</h1>
-        <div className="flex flex-wrap items-end gap-2">
-          <Input
-            hidden
-            label={t('prompt_search')}
-            placeholder={t('prompt_search')}
-            type="search"
-            defaultValue={search.q ?? ''}
-            onChange={(event) => go({ q: event.target.value || undefined, p: undefined })}
-          />
-          <a
-            href="/api/prompt/export"
-            download="prompts.json"
-            className="inline-flex min-h-8 items-center gap-1.5 rounded-md border border-line bg-card px-3 font-medium max-md:min-h-11 hover:bg-raised"
-          >
-            <Download className="size-4" aria-hidden />
-            {t('prompt_export')}
-          </a>
-          <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
-            {t('prompt_new')}
-          </Button>
-        </div>
-      </div>
+      <ListHead
+        title={t('prompts')}
+        search={{ label: t('prompt_search'), value: search.q, change: (q) => go({ q: q, p: undefined }) }}
+      >
+        <a
+          href="/api/prompt/export"
+          download="prompts.json"
+          className="inline-flex min-h-8 items-center gap-1.5 rounded-md border border-line bg-card px-3 font-medium max-md:min-h-11 hover:bg-raised"
+        >
+          <Download className="size-4" aria-hidden />
+          {t('prompt_export')}
+        </a>
+        <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
+          {t('prompt_new')}
+        </Button>
+      </ListHead>
       <Table
         caption={t('prompts')}
+        current={search.prompt}
         columns={columns}
         rows={rows}
         id={(prompt) => prompt.name}

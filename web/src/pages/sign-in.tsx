@@ -40,6 +40,12 @@ export function SignIn() {
   const [first, setFirst] = useState(fresh === '1')
   const [forgot, setForgot] = useState(false)
 
+  /** An empty server leads on; one that a config file has filled is ready. */
+  const begin = async () => {
+    const query = { page_size: 1 }
+    const channels = await data(api.GET('/api/channel', { params: { query } })).catch(() => undefined)
+    await arrive(channels?.length === 0 ? '/welcome' : wanted)
+  }
   const come = async (factor: Factor) => {
     const told = await data(api.POST('/api/user/login', { body: { username, password, ...factor } }))
     if (told.must_change_password) setFirst(true)
@@ -65,7 +71,7 @@ export function SignIn() {
   if (first)
     return (
       <Frame title={t('set_password')}>
-        <First done={() => arrive(wanted)} />
+        <First done={begin} />
       </Frame>
     )
   if (forgot)

@@ -10,7 +10,9 @@ import { saveCsv } from '../lib/download'
 import { exact, short, usd } from '../lib/money'
 import { Button } from '../ui/button'
 import { Failure } from '../ui/errors'
+import { ListHead } from '../ui/head'
 import { Empty } from '../ui/show'
+import { Views } from '../ui/views'
 import { Bars, type Series, SHOWN } from './usage/bars'
 import { BYS, Choices } from './usage/choices'
 import { isoDay, type Search, span } from './usage/range'
@@ -119,8 +121,8 @@ export function Usage() {
   ]
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
-        <h1 className="text-xl font-semibold">{t('usage')}</h1>
+      <ListHead title={t('usage')}>
+        <Views page="/usage" filters={{ ...search }} />
         <Button
           look="main"
           icon={<Download className="size-4" aria-hidden />}
@@ -129,7 +131,7 @@ export function Usage() {
         >
           {t('usage_export')}
         </Button>
-      </div>
+      </ListHead>
       {points ? (
         <p>
           {t('usage_says', {

@@ -8,9 +8,11 @@ import { useMe } from '../api/session'
 import { useSpeech } from '../i18n'
 import { quotaUsd } from '../lib/money'
 import { Button } from '../ui/button'
-import { Input, Select } from '../ui/field'
+import { Select } from '../ui/field'
+import { ListHead } from '../ui/head'
 import { Count, Empty, Money, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
+import { Views } from '../ui/views'
 import { Credit } from './users/credit'
 import { UserDrawer } from './users/drawer'
 import { MakeUser } from './users/make'
@@ -97,37 +99,31 @@ export function Users() {
   ]
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
-        <h1 className="text-xl font-semibold">{t('users')}</h1>
-        <div className="flex flex-wrap items-end gap-2">
-          <Input
-            hidden
-            label={t('user_search')}
-            placeholder={t('user_search')}
-            type="search"
-            className="sm:w-64"
-            defaultValue={search.q ?? ''}
-            onChange={(event) => go({ q: event.target.value || undefined, p: undefined })}
-          />
-          <Select
-            hidden
-            label={t('user_order')}
-            value={search.order ?? ''}
-            onChange={(event) => go({ order: event.target.value || undefined, p: undefined })}
-          >
-            {ORDERS.map((order) => (
-              <option key={order} value={order}>
-                {t(names[order])}
-              </option>
-            ))}
-          </Select>
-          <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
-            {t('user_new')}
-          </Button>
-        </div>
-      </div>
+      <ListHead
+        title={t('users')}
+        search={{ label: t('user_search'), value: search.q, change: (q) => go({ q: q, p: undefined }) }}
+      >
+        <Views page="/users" filters={{ ...search, p: undefined, id: undefined, new: undefined }} />
+        <Select
+          hidden
+          label={t('user_order')}
+          value={search.order ?? ''}
+          onChange={(event) => go({ order: event.target.value || undefined, p: undefined })}
+        >
+          {ORDERS.map((order) => (
+            <option key={order} value={order}>
+              {t(names[order])}
+            </option>
+          ))}
+        </Select>
+        <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
+          {t('user_new')}
+        </Button>
+      </ListHead>
       <Table
         caption={t('users')}
+        name="users"
+        current={search.id ? Number(search.id) : undefined}
         columns={columns}
         rows={rows}
         id={(user) => user.id}

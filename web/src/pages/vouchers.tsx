@@ -7,7 +7,8 @@ import { api, type Schemas, whole } from '../api/client'
 import { useSpeech } from '../i18n'
 import { Button, IconButton } from '../ui/button'
 import { Confirm } from '../ui/confirm'
-import { Input, Select } from '../ui/field'
+import { Select } from '../ui/field'
+import { ListHead } from '../ui/head'
 import { CopyButton, Empty, Money, State, Time } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
 import { useFailed } from '../ui/toast'
@@ -117,44 +118,36 @@ export function Vouchers() {
   })
   return (
     <>
-      <div className="flex flex-wrap items-end justify-between gap-3">
-        <h1 className="text-xl font-semibold">{t('vouchers')}</h1>
-        <div className="flex flex-wrap items-end gap-2">
-          <Input
-            hidden
-            label={t('voucher_search')}
-            placeholder={t('voucher_search')}
-            type="search"
-            className="sm:w-64"
-            defaultValue={search.q ?? ''}
-            onChange={(event) => go({ q: event.target.value || undefined, p: undefined })}
-          />
-          <Select
-            hidden
-            label={t('voucher_filter')}
-            value={search.state ?? ''}
-            onChange={(event) => go({ state: event.target.value || undefined, p: undefined })}
-          >
-            <option value="">{t('voucher_all')}</option>
-            <option value="1">{t('voucher_is_open')}</option>
-            <option value="2">{t('voucher_is_off')}</option>
-            <option value="3">{t('voucher_is_used')}</option>
-          </Select>
-          <a
-            href={`/api/redemption/export?${exported}`}
-            download
-            className="inline-flex min-h-8 items-center gap-1.5 rounded-md border border-line bg-card px-3 py-1 font-medium hover:bg-raised max-md:min-h-11"
-          >
-            <Download className="size-4" aria-hidden />
-            {t('voucher_export')}
-          </a>
-          <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
-            {t('voucher_new')}
-          </Button>
-        </div>
-      </div>
+      <ListHead
+        title={t('vouchers')}
+        search={{ label: t('voucher_search'), value: search.q, change: (q) => go({ q: q, p: undefined }) }}
+      >
+        <Select
+          hidden
+          label={t('voucher_filter')}
+          value={search.state ?? ''}
+          onChange={(event) => go({ state: event.target.value || undefined, p: undefined })}
+        >
+          <option value="">{t('voucher_all')}</option>
+          <option value="1">{t('voucher_is_open')}</option>
+          <option value="2">{t('voucher_is_off')}</option>
+          <option value="3">{t('voucher_is_used')}</option>
+        </Select>
+        <a
+          href={`/api/redemption/export?${exported}`}
+          download
+          className="inline-flex min-h-8 items-center gap-1.5 rounded-md border border-line bg-card px-3 py-1 font-medium hover:bg-raised max-md:min-h-11"
+        >
+          <Download className="size-4" aria-hidden />
+          {t('voucher_export')}
+        </a>
+        <Button look="main" icon={<Plus className="size-4" aria-hidden />} onClick={() => go({ new: '1' })}>
+          {t('voucher_new')}
+        </Button>
+      </ListHead>
       <Table
         caption={t('vouchers')}
+        name="vouchers"
         columns={columns}
         rows={rows}
         id={(voucher) => voucher.id}

@@ -1,10 +1,11 @@
-// Ctrl K: pages by their names, a request by its id.
+// Ctrl K: pages by their names, a request by its id, users, channels and keys by theirs, and what is often begun.
 import { useNavigate } from '@tanstack/react-router'
 import { Command } from 'cmdk'
 import { useEffect, useState } from 'react'
 import { useMe } from '../api/session'
 import { useSpeech } from '../i18n'
-import { PAGES } from './nav'
+import { ACTIONS, useFound } from './found'
+import { pagesOf } from './nav'
 
 const REQUEST = /^[0-9a-f-]{20,40}$/i
 
@@ -13,6 +14,7 @@ export function Palette({ open, setOpen }: { open: boolean; setOpen: (open: bool
   const user = useMe()
   const navigate = useNavigate()
   const [text, setText] = useState('')
+  const found = useFound(open ? text : '', user.role)
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.key.toLowerCase() !== 'k' || !(event.metaKey || event.ctrlKey)) return
@@ -40,7 +42,7 @@ export function Palette({ open, setOpen }: { open: boolean; setOpen: (open: bool
         value={text}
         onValueChange={setText}
         placeholder={t('find_hint')}
-        className="min-h-12 w-full border-b border-line bg-transparent px-4 outline-none placeholder:text-soft"
+        className="min-h-12 w-full border-b border-line bg-transparent px-4 text-ellipsis outline-none placeholder:text-soft"
       />
       <Command.List className="max-h-80 overflow-y-auto p-2">
         <Command.Empty className="p-4 text-center text-soft">{t('nothing_found')}</Command.Empty>
@@ -53,10 +55,23 @@ export function Palette({ open, setOpen }: { open: boolean; setOpen: (open: bool
             {t('explain_request')}
           </Command.Item>
         ) : null}
-        {PAGES.filter((page) => user.role >= page.role).map((page) => (
+        {pagesOf(user.role).map((page) => (
           <Command.Item key={page.to} value={t(page.name)} className={item} onSelect={() => go(page.to)}>
             <page.icon className="size-4" aria-hidden />
             {t(page.name)}
+          </Command.Item>
+        ))}
+        {ACTIONS.filter(({ role }) => user.role >= role).map(({ name, icon: Picture, to, search }) => (
+          <Command.Item key={name} value={t(name)} className={item} onSelect={() => go(to, search)}>
+            <Picture className="size-4" aria-hidden />
+            {t(name)}
+          </Command.Item>
+        ))}
+        {found.map(({ id, name, kind, icon: Picture, to, search }) => (
+          <Command.Item key={id} value={`${name} ${id}`} className={item} onSelect={() => go(to, search)}>
+            <Picture className="size-4" aria-hidden />
+            <span className="truncate">{name}</span>
+            <span className="ml-auto text-xs text-soft">{t(kind)}</span>
           </Command.Item>
         ))}
       </Command.List>

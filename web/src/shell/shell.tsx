@@ -7,9 +7,10 @@ import { Suspense, useEffect, useState } from 'react'
 import { api, data } from '../api/client'
 import { useMe, useSite } from '../api/session'
 import { CHOICES, type Language, useSpeech } from '../i18n'
+import { useLive } from '../lib/live'
 import { Button, IconButton } from '../ui/button'
 import { Dialog } from '../ui/dialog'
-import { PAGES } from './nav'
+import { pagesOf } from './nav'
 import { Palette } from './palette'
 import { setTheme, THEMES, type Theme } from './theme'
 
@@ -20,7 +21,7 @@ function Rail({ onGo }: { onGo?: () => void }) {
   const user = useMe()
   return (
     <ul className="flex flex-col gap-0.5">
-      {PAGES.filter((page) => user.role >= page.role).map((page) => (
+      {pagesOf(user.role).map((page) => (
         <li key={page.to}>
           <Link
             to={page.to}
@@ -112,7 +113,7 @@ function useLetters() {
         }
         return
       }
-      const page = PAGES.find((page) => page.letter === event.key && user.role >= page.role)
+      const page = pagesOf(user.role).find((page) => page.letter === event.key)
       if (page && Date.now() - armed < 1_000) navigate({ to: page.to })
       armed = 0
     }
@@ -130,6 +131,7 @@ export function Shell() {
   const [menu, setMenu] = useState(false)
   const [palette, setPalette] = useState(false)
   useLetters()
+  useLive()
   useEffect(() => {
     document.title = site?.system_name || 'MAGIC'
   }, [site?.system_name])

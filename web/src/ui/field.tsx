@@ -7,7 +7,10 @@ import {
 } from 'react'
 
 const BOX =
-  'w-full min-h-8 max-md:min-h-11 rounded-md border border-line bg-card px-2.5 py-1 text-ink placeholder:text-soft aria-invalid:border-bad'
+  'w-full min-h-8 max-md:min-h-11 rounded-md border border-line bg-card px-2.5 py-1 text-ink text-ellipsis placeholder:text-soft aria-invalid:border-bad'
+
+/** While there is nothing to clear, the place of the cross belongs to the hint. */
+const HINT = 'placeholder-shown:[&::-webkit-search-cancel-button]:hidden'
 
 interface Named {
   label: string
@@ -19,7 +22,7 @@ interface Named {
 
 function Framed({ label, hint, error, hidden, id, children }: Named & { id: string; children: ReactNode }) {
   return (
-    <div className="flex flex-col gap-1">
+    <div className="flex flex-col gap-1 max-sm:has-[[type=search]]:w-full">
       <label htmlFor={id} className={hidden ? 'sr-only' : 'font-medium'}>
         {label}
       </label>
@@ -48,10 +51,11 @@ export function Input(props: Named & InputHTMLAttributes<HTMLInputElement>) {
     <Framed id={id} {...{ label, hint, error, hidden }}>
       <input
         id={id}
+        title={hidden ? label : undefined}
         aria-invalid={error ? true : undefined}
         aria-describedby={described(id, props)}
         {...rest}
-        className={`${BOX} ${className}`}
+        className={`${BOX} ${HINT} ${className}`}
       />
     </Framed>
   )

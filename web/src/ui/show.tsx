@@ -69,7 +69,8 @@ function useCopy(text: string) {
   return { copied, copy }
 }
 
-export function CopyButton({ text, label }: { text: string; label?: string }) {
+/** `name`: what the button without a label says to those who don't see what it stands beside. */
+export function CopyButton({ text, label, name }: { text: string; label?: string; name?: string }) {
   const { t } = useSpeech()
   const { copied, copy } = useCopy(text)
   const icon = copied ? (
@@ -77,7 +78,7 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
   ) : (
     <Copy className="size-4" aria-hidden />
   )
-  const says = copied ? t('copied') : (label ?? t('copy'))
+  const says = copied ? t('copied') : (label ?? name ?? t('copy'))
   return label ? (
     <Button look="main" onClick={copy} icon={icon}>
       {says}

@@ -1,6 +1,7 @@
 // A list: a table where there is room, cards where there is not. One row of it can be opened, several chosen.
 import { type ReactNode, useEffect } from 'react'
 import { useSpeech } from '../i18n'
+import { ColumnMenu, useHidden } from './columns'
 import { Failure } from './errors'
 
 export interface Column<R> {
@@ -26,6 +27,10 @@ interface Props<R> {
   chosen?: ReadonlySet<string | number>
   choose?: (ids: Set<string | number>) => void
   actions?: (row: R) => ReactNode
+  /** The row whose details are open beside the list: j and k go on to the next. */
+  current?: string | number | undefined
+  /** Under this name readers choose which columns they see. */
+  name?: string
 }
 
 /** Grey lines in the place of what is still being asked for. */
@@ -40,7 +45,10 @@ function Waiting() {
 }
 
 export function Table<R>(props: Props<R>) {
-  const { caption, columns, rows, id, error, retry, empty, open, chosen, choose, actions } = props
+  const { caption, rows, id, error, retry, empty, open, chosen, choose, actions, current, name } = props
+  const { hidden, toggle: toggleColumn } = useHidden(name)
+  // The first names the row: it stays.
+  const columns = props.columns.filter((column, at) => at === 0 || !hidden.has(column.key))
   const { t } = useSpeech()
   useEffect(() => {
     if (!open || !rows) return
@@ -48,13 +56,19 @@ export function Table<R>(props: Props<R>) {
       if (event.target instanceof HTMLElement && event.target.closest('input, textarea, select')) return
       const step = { j: 1, k: -1 }[event.key]
       if (!step || event.metaKey || event.ctrlKey || event.altKey) return
+      const shown = rows.findIndex((row) => id(row) === current)
+      if (shown >= 0) {
+        const next = rows[shown + step]
+        if (next) open(next)
+        return
+      }
       const buttons = [...document.querySelectorAll<HTMLElement>('[data-row]')]
       const at = buttons.indexOf(document.activeElement as HTMLElement)
       buttons[Math.min(Math.max(at + step, 0), buttons.length - 1)]?.focus()
     }
     document.addEventListener('keydown', move)
     return () => document.removeEventListener('keydown', move)
-  }, [open, rows])
+  }, [open, rows, id, current])
   if (error) return <Failure error={error} {...(retry ? { retry } : {})} />
   if (!rows) return <Waiting />
   if (rows.length === 0) return empty
@@ -95,9 +109,13 @@ export function Table<R>(props: Props<R>) {
                 {column.head}
               </th>
             ))}
-            {actions ? (
-              <th scope="col" className="px-3">
-                <span className="sr-only">{t('actions')}</span>
+            {actions || name ? (
+              <th scope="col" className="px-1 text-right font-normal">
+                {name ? (
+                  <ColumnMenu columns={props.columns.slice(1)} hidden={hidden} toggle={toggleColumn} />
+                ) : (
+                  <span className="sr-only">{t('actions')}</span>
+                )}
               </th>
             ) : null}
           </tr>
@@ -139,9 +157,9 @@ export function Table<R>(props: Props<R>) {
                   )}
                 </td>
               ))}
-              {actions ? (
-                <td className="px-2 max-md:px-0">
-                  <div className="flex items-center justify-end whitespace-nowrap">{actions(row)}</div>
+              {actions || name ? (
+                <td className={`px-2 max-md:px-0 ${actions ? '' : 'max-md:hidden'}`}>
+                  <div className="flex items-center justify-end whitespace-nowrap">{actions?.(row)}</div>
                 </td>
               ) : null}
             </tr>

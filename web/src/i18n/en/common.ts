@@ -11,7 +11,7 @@ export const common = {
   edit: 'Edit',
   explain_request: 'Explain this request',
   find: 'Find',
-  find_hint: 'A page, or the id of a request',
+  find_hint: 'A page, a user, a channel, a key, or the id of a request',
   from_file: 'from config file',
   language: 'Language',
   lost: 'There is no such page',

@@ -11,10 +11,10 @@ export const overview = {
   overview_no_channel: 'There is no channel yet: no call can be answered.',
   overview_not_whole: 'An old log is still being summed up: these figures grow.',
   overview_now: 'now',
-  overview_part: 'Only the newest {part} were looked at.',
   overview_time: 'Time',
   overview_traffic: 'The last {hours} hours',
   overview_unpriced: 'Models without a price',
   overview_unserved: '{count} models have no channel that takes calls: {models}.',
   overview_unserved_one: '{model} has no channel that takes calls.',
+  overview_all_alerts: 'All alerts',
 }

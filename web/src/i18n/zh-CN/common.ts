@@ -11,7 +11,7 @@ export const common = {
   edit: '编辑',
   explain_request: '解释此请求',
   find: '查找',
-  find_hint: '页面名称，或请求 ID',
+  find_hint: '页面、用户、渠道、密钥，或请求 ID',
   from_file: '来自配置文件',
   language: '语言',
   lost: '没有这个页面',

@@ -11,10 +11,10 @@ export const overview = {
   overview_no_channel: '还没有渠道：无法应答任何调用。',
   overview_not_whole: '旧日志仍在汇总：数字会继续增加。',
   overview_now: '现在',
-  overview_part: '仅检查了最新的 {part} 个。',
   overview_time: '时间',
   overview_traffic: '最近 {hours} 小时',
   overview_unpriced: '没有价格的模型',
   overview_unserved: '{count} 个模型没有可用渠道：{models}。',
   overview_unserved_one: '{model} 没有可用渠道。',
+  overview_all_alerts: '全部告警',
 }

@@ -1,7 +1,7 @@
 // Many channels at once.
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api, data } from '../../api/client'
+import { api, data, type Schemas } from '../../api/client'
 import { type Key, useSpeech } from '../../i18n'
 import { Button } from '../../ui/button'
 import { Confirm } from '../../ui/confirm'
@@ -32,7 +32,14 @@ const TITLES: Record<What, Key> = {
   delete: 'channel_delete_many',
 }
 
-export function Batch({ ids, clear }: { ids: number[]; clear: () => void }) {
+interface Props {
+  ids: number[]
+  /** All that the list's filters choose, instead of the ids. */
+  whole?: { filter: Schemas['ChannelChoice']; count: number } | undefined
+  clear: () => void
+}
+
+export function Batch({ ids, whole, clear }: Props) {
   const { t } = useSpeech()
   const say = useSay()
   const failed = useFailed()
@@ -50,7 +57,8 @@ export function Batch({ ids, clear }: { ids: number[]; clear: () => void }) {
         tags: { tags: names(value) },
         delete: {},
       }[done]
-      const body = done === 'delete' ? { ids, delete: true } : { ids, set: set as never }
+      const which = whole ? { filter: whole.filter, expected: whole.count } : { ids }
+      const body = done === 'delete' ? { ...which, delete: true } : { ...which, set: set as never }
       return data(api.POST('/api/channel/batch', { body }))
     },
     onSuccess: (told, done) => {
@@ -65,15 +73,16 @@ export function Batch({ ids, clear }: { ids: number[]; clear: () => void }) {
     },
     onError: failed,
   })
+  const count = whole?.count ?? ids.length
   const wanted = what !== null && FIELDS.includes(what)
   const number = what === 'priority' || what === 'weight'
   const fits = !wanted || (number ? /^-?\d{1,9}$/.test(value.trim()) : true)
   return (
     <section
-      aria-label={t('channel_chosen', { count: ids.length })}
+      aria-label={t('channel_chosen', { count })}
       className="sticky top-12 z-20 flex flex-wrap items-center gap-2 rounded-lg border border-line bg-card px-3 py-2"
     >
-      <span className="font-medium">{t('channel_chosen', { count: ids.length })}</span>
+      <span className="font-medium">{t('channel_chosen', { count })}</span>
       {ACTIONS.map(([action, name]) => (
         <Button
           key={action}
@@ -92,11 +101,11 @@ export function Batch({ ids, clear }: { ids: number[]; clear: () => void }) {
       {what ? (
         <Confirm
           danger={what === 'delete'}
-          title={t(TITLES[what], { count: ids.length })}
+          title={t(TITLES[what], { count })}
           description={t(what === 'delete' ? 'channel_delete_hint' : 'channel_many_hint')}
-          action={t('channel_many_do', { count: ids.length })}
+          action={t('channel_many_do', { count })}
           busy={run.isPending}
-          {...(what === 'delete' && ids.length > 10 ? { typed: String(ids.length) } : {})}
+          {...(what === 'delete' && count > 10 ? { typed: String(count) } : {})}
           run={() => fits && run.mutate(what)}
           close={() => setWhat(null)}
         >

@@ -37,6 +37,7 @@ export function useRefresh() {
       queries.invalidateQueries({ queryKey: ['channels'] }),
       queries.invalidateQueries({ queryKey: ['channel'] }),
       queries.invalidateQueries({ queryKey: ['prices'] }),
+      queries.invalidateQueries({ queryKey: ['alerts'] }),
     ])
 }
 

@@ -6,16 +6,8 @@ import type { Channel } from './queries'
 type Shown = Pick<Channel, 'status' | 'health' | 'disabled_reason'> &
   Partial<Pick<Channel, 'test_time' | 'response_time'>>
 
-/** Whether a channel takes calls right now. */
-export const takesCalls = ({ status, health }: Channel) =>
-  status === 1 && health.state !== 'resting' && health.state !== 'probing'
-
 /** A test that was passed has taken a millisecond at least. */
 const testFailed = (channel: Shown) => (channel.test_time ?? 0) > 0 && channel.response_time === 0
-
-/** Whether an administrator should look at a channel. */
-export const fails = (channel: Channel) =>
-  channel.status === 3 || (channel.status === 1 && (!takesCalls(channel) || testFailed(channel)))
 
 /** A longer text with a mark, which may take several lines. */
 export function Note({ mood, children }: { mood: 'good' | 'warn'; children: ReactNode }) {

@@ -11,7 +11,7 @@ import { useFailed } from '../../ui/toast'
 
 type Token = Schemas['Token']
 
-export function Making({ close, made }: { close: () => void; made: (token: Token) => void }) {
+export function MakingForm({ made }: { made: (token: Token) => void }) {
   const { t } = useSpeech()
   const failed = useFailed()
   const queries = useQueryClient()
@@ -38,28 +38,35 @@ export function Making({ close, made }: { close: () => void; made: (token: Token
     if (quota !== null) create.mutate()
   }
   return (
+    <form onSubmit={submit} className="flex flex-col gap-4">
+      <Input
+        label={t('name')}
+        hint={t('key_name_hint')}
+        autoFocus
+        maxLength={50}
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <Input
+        label={t('key_limit')}
+        hint={t('key_limit_hint')}
+        inputMode="decimal"
+        value={limit}
+        error={quota === null ? t('not_money') : undefined}
+        onChange={(event) => setLimit(event.target.value)}
+      />
+      <Button type="submit" look="main" busy={create.isPending}>
+        {t('create')}
+      </Button>
+    </form>
+  )
+}
+
+export function Making({ close, made }: { close: () => void; made: (token: Token) => void }) {
+  const { t } = useSpeech()
+  return (
     <Dialog open onOpenChange={(open) => !open && close()} title={t('new_key')}>
-      <form onSubmit={submit} className="flex flex-col gap-4">
-        <Input
-          label={t('name')}
-          hint={t('key_name_hint')}
-          autoFocus
-          maxLength={50}
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-        <Input
-          label={t('key_limit')}
-          hint={t('key_limit_hint')}
-          inputMode="decimal"
-          value={limit}
-          error={quota === null ? t('not_money') : undefined}
-          onChange={(event) => setLimit(event.target.value)}
-        />
-        <Button type="submit" look="main" busy={create.isPending}>
-          {t('create')}
-        </Button>
-      </form>
+      <MakingForm made={made} />
     </Dialog>
   )
 }

@@ -5,7 +5,8 @@ export const SNIPPETS: Record<string, Snippet> = {
   curl: (origin, key, model) => `curl ${origin}/v1/chat/completions \\
   -H "Authorization: Bearer ${key}" \\
   -H "Content-Type: application/json" \\
-  -d '{"model": "${model}", "messages": [{"role": "user", "content": "Say hello."}]}'`,
+  -d '{"model": "${model}",
+       "messages": [{"role": "user", "content": "Say hello."}]}'`,
   Python: (origin, key, model) => `from openai import OpenAI
 
 client = OpenAI(base_url="${origin}/v1", api_key="${key}")

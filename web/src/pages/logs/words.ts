@@ -51,6 +51,8 @@ export function whyOf(log: Log, t: Speech['t']): string {
 
 /** Milliseconds as people read them. */
 export const lasting = (ms: number, language: string) =>
-  ms < 1_000
-    ? `${new Intl.NumberFormat(language).format(ms)} ms`
-    : `${new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(ms / 1_000)} s`
+  new Intl.NumberFormat(language, {
+    style: 'unit',
+    unit: ms < 1_000 ? 'millisecond' : 'second',
+    maximumFractionDigits: 2,
+  }).format(ms < 1_000 ? ms : ms / 1_000)

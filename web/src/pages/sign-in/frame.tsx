@@ -8,7 +8,7 @@ export function Frame({ title, children }: { title: string; children: ReactNode 
   return (
     <main className="flex min-h-dvh items-center justify-center p-4">
       <div className="flex w-full max-w-sm flex-col gap-4 rounded-lg border border-line bg-card p-6">
-        <div className="flex items-center justify-between gap-2">
+        <div className="flex flex-wrap items-center justify-between gap-2">
           <h1 className="text-lg font-semibold">{title}</h1>
           <LanguageSelect />
         </div>

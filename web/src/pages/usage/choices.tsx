@@ -20,25 +20,27 @@ export function Choices({ span, by, bys, everybody, admin, go }: Props) {
   const { t } = useSpeech()
   return (
     <div className="grid grid-cols-2 gap-3 rounded-lg border border-line bg-card p-3 md:flex md:flex-wrap">
-      <Select
-        label={t('usage_range')}
-        value={span.name}
-        onChange={(event) => {
-          const custom = event.target.value === 'custom'
-          go({
-            range: event.target.value === 'month' ? undefined : event.target.value,
-            from: custom ? isoDay(span.from) : undefined,
-            to: custom ? isoDay(span.to - 1) : undefined,
-            step: undefined,
-          } as Search)
-        }}
-      >
-        {RANGES.map((name) => (
-          <option key={name} value={name}>
-            {t(`usage_range_${name}`)}
-          </option>
-        ))}
-      </Select>
+      <div className="col-span-2 md:contents">
+        <Select
+          label={t('usage_range')}
+          value={span.name}
+          onChange={(event) => {
+            const custom = event.target.value === 'custom'
+            go({
+              range: event.target.value === 'month' ? undefined : event.target.value,
+              from: custom ? isoDay(span.from) : undefined,
+              to: custom ? isoDay(span.to - 1) : undefined,
+              step: undefined,
+            } as Search)
+          }}
+        >
+          {RANGES.map((name) => (
+            <option key={name} value={name}>
+              {t(`usage_range_${name}`)}
+            </option>
+          ))}
+        </Select>
+      </div>
       {span.name === 'custom' ? (
         <>
           <Input

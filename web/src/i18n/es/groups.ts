@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: '¿Eliminar el grupo {name}?',
+  group_delete_hint: 'No hay nadie en él. Los cobros anteriores conservan su nombre.',
+  group_edit: 'Grupo {name}',
+  group_limits_each: 'Límites de cada usuario del grupo',
+  group_limits_total: 'Límites de todo el grupo',
+  group_new: 'Nuevo grupo',
+  group_pays: 'Sobre el precio',
+  group_percent: 'Porcentaje sobre el precio',
+  group_percent_hint: '−20: una quinta parte menos que el precio. 50: la mitad más. −100: gratis.',
+  group_percent_wrong: 'Un porcentaje de −100 como mínimo',
+  group_preview: 'Los últimos 7 días habrían variado {change} en total: {after} en lugar de {before}.',
+  group_rename_hint: 'Los usuarios, canales y claves pasan al nombre nuevo.',
+  group_says: 'El grupo de un usuario decide cuánto se paga sobre el precio y qué canales responden.',
+  group_unknown: 'nunca declarado',
+}

@@ -1,0 +1,42 @@
+export const welcome = {
+  welcome_account: 'Su cuenta',
+  welcome_account_hint:
+    'La contraseña está guardada. Un segundo factor impide entrar a otros aunque la descubran:',
+  welcome_account_more: 'añadir una llave de acceso o una aplicación de códigos',
+  welcome_address: 'Dirección de este sitio',
+  welcome_address_hint:
+    'Cómo llegan personas y programas a este servidor. A ella llevan los enlaces de los correos y el inicio de sesión con otros servicios.',
+  welcome_address_local: 'Solo los programas de esta máquina pueden usar esta dirección.',
+  welcome_address_open:
+    'No es https: contraseñas, claves y prompts pueden leerse por el camino, y las llaves de acceso no funcionan. Ponga pronto un certificado delante de este servidor.',
+  welcome_address_wrong: 'Una dirección empieza por https:// o http://',
+  welcome_call_failed: 'Llegó una solicitud y falló: {why}',
+  welcome_call_stopped: 'No ha llegado nada en diez minutos.',
+  welcome_call_waiting: 'Esperando la primera solicitud…',
+  welcome_call_why: 'Ver el motivo',
+  welcome_channel: 'Primer canal',
+  welcome_channel_again: 'Quitarlo y reintentar',
+  welcome_channel_hint:
+    'Un canal es una cuenta en un proveedor. Pegue su clave: se reconoce el proveedor, se listan sus modelos y se prueba uno.',
+  welcome_done: 'Recibido ✓ {model} respondió a su primera solicitud en {time}. Costó {cost}.',
+  welcome_finish: 'Ir a Inicio',
+  welcome_go_on: 'Guardar y continuar',
+  welcome_key: 'Primera clave',
+  welcome_key_hint: 'Los programas la presentan en cada llamada.',
+  welcome_key_there: 'Ya tiene una clave. Se mostró una vez; cree otra para ver una llamada con ella.',
+  welcome_key_another: 'Crear otra clave',
+  welcome_link: 'Continuar la configuración',
+  welcome_look: 'Volver a mirar',
+  welcome_none_called: 'Todavía nadie ha hecho una llamada.',
+  welcome_open: 'Abrir este paso',
+  welcome_request: 'Primera solicitud',
+  welcome_request_hint:
+    'Ejecute la llamada de arriba o pulse «Probar». Aparece aquí en menos de dos segundos.',
+  welcome_says: '{done} de {all} pasos hechos. Cualquiera se puede omitir.',
+  welcome_skip: 'Omitir',
+  welcome_step_done: 'hecho',
+  welcome_step_now: 'ahora',
+  welcome_step_open: 'por hacer',
+  welcome_step_skipped: 'omitido',
+  welcome_title: 'Configurar {name}',
+}

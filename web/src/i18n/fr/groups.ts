@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: 'Supprimer le groupe {name} ?',
+  group_delete_hint: 'Personne n’en fait partie. Les factures passées gardent son nom.',
+  group_edit: 'Groupe {name}',
+  group_limits_each: 'Limites de chaque utilisateur du groupe',
+  group_limits_total: 'Limites du groupe entier',
+  group_new: 'Nouveau groupe',
+  group_pays: 'Écart au prix',
+  group_percent: 'Écart au prix, en pour cent',
+  group_percent_hint: '−20 : un cinquième de moins que le prix. 50 : moitié en plus. −100 : gratuit.',
+  group_percent_wrong: 'Un pourcentage d’au moins −100',
+  group_preview: 'Les 7 derniers jours auraient coûté {change} au total : {after} au lieu de {before}.',
+  group_rename_hint: 'Les utilisateurs, canaux et clés suivent le nouveau nom.',
+  group_says: 'Le groupe d’un utilisateur détermine l’écart au prix et les canaux qui répondent.',
+  group_unknown: 'jamais déclaré',
+}

@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: 'グループ {name} を削除しますか？',
+  group_delete_hint: '所属するユーザーはいません。過去の請求にはこの名前が残ります。',
+  group_edit: 'グループ {name}',
+  group_limits_each: '所属する各ユーザーの制限',
+  group_limits_total: 'グループ全体の制限',
+  group_new: '新しいグループ',
+  group_pays: '価格からの増減',
+  group_percent: '価格からの増減率（%）',
+  group_percent_hint: '−20: 価格の 2 割引。50: 価格の 5 割増。−100: 無料。',
+  group_percent_wrong: '−100 以上の割合を入力してください',
+  group_preview: '直近 7 日間の費用は合計で {change} 変わり、{before} ではなく {after} になっていました。',
+  group_rename_hint: '名前を変えると、ユーザー、チャネル、キーにも反映されます。',
+  group_says: 'ユーザーのグループによって、価格からの増減と、応答するチャネルが決まります。',
+  group_unknown: '未定義',
+}

@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: '{name} 그룹을 삭제할까요?',
+  group_delete_hint: '이 그룹에는 아무도 없습니다. 지난 청구에는 이름이 남습니다.',
+  group_edit: '그룹 {name}',
+  group_limits_each: '그룹 내 사용자별 제한',
+  group_limits_total: '그룹 전체 제한',
+  group_new: '새 그룹',
+  group_pays: '가격 대비',
+  group_percent: '가격 대비 증감률(%)',
+  group_percent_hint: '−20: 가격보다 20% 낮음. 50: 가격보다 50% 높음. −100: 무료.',
+  group_percent_wrong: '−100 이상의 비율을 입력하세요',
+  group_preview: '지난 7일의 총비용이 {change} 달라졌을 것입니다: {before} → {after}.',
+  group_rename_hint: '이름을 바꾸면 사용자, 채널, 키에도 반영됩니다.',
+  group_says: '사용자의 그룹에 따라 가격 대비 증감과 응답하는 채널이 정해집니다.',
+  group_unknown: '선언되지 않음',
+}

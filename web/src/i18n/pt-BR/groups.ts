@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: 'Excluir o grupo {name}?',
+  group_delete_hint: 'Ninguém está nele. As cobranças passadas mantêm o nome.',
+  group_edit: 'Grupo {name}',
+  group_limits_each: 'Limites de cada usuário do grupo',
+  group_limits_total: 'Limites do grupo inteiro',
+  group_new: 'Novo grupo',
+  group_pays: 'Ajuste do preço',
+  group_percent: 'Ajuste do preço, em porcentagem',
+  group_percent_hint: '−20: um quinto a menos que o preço. 50: metade a mais. −100: grátis.',
+  group_percent_wrong: 'Uma porcentagem de no mínimo −100',
+  group_preview: 'Os últimos 7 dias teriam custado {change} no total: {after} em vez de {before}.',
+  group_rename_hint: 'Usuários, canais e chaves acompanham o novo nome.',
+  group_says: 'O grupo de um usuário define o ajuste do preço e quais canais respondem.',
+  group_unknown: 'nunca declarado',
+}

@@ -1,0 +1,42 @@
+export const welcome = {
+  welcome_account: 'Sua conta',
+  welcome_account_hint:
+    'A senha está definida. Um segundo fator mantém outras pessoas fora mesmo que a descubram:',
+  welcome_account_more: 'adicionar uma passkey ou um aplicativo de códigos',
+  welcome_address: 'Endereço deste site',
+  welcome_address_hint:
+    'Como pessoas e programas chegam a este servidor. Os links nos e-mails e a entrada por outros serviços levam a ele.',
+  welcome_address_local: 'Só programas nesta máquina podem usar este endereço.',
+  welcome_address_open:
+    'Sem https: senhas, chaves e prompts podem ser lidos no caminho, e as passkeys não funcionam. Coloque em breve um certificado à frente deste servidor.',
+  welcome_address_wrong: 'Um endereço começa com https:// ou http://',
+  welcome_call_failed: 'Uma requisição chegou e falhou: {why}',
+  welcome_call_stopped: 'Nada chegou em dez minutos.',
+  welcome_call_waiting: 'Aguardando a primeira requisição…',
+  welcome_call_why: 'Explicar',
+  welcome_channel: 'Primeiro canal',
+  welcome_channel_again: 'Remover e tentar de novo',
+  welcome_channel_hint:
+    'Um canal é uma conta em um provedor. Cole a chave: o provedor é reconhecido por ela, seus modelos são listados e um deles é testado.',
+  welcome_done: 'Recebido ✓ {model} respondeu à sua primeira requisição em {time}. Custou {cost}.',
+  welcome_finish: 'Ir para o início',
+  welcome_go_on: 'Salvar e continuar',
+  welcome_key: 'Primeira chave',
+  welcome_key_hint: 'Os programas a apresentam em cada chamada.',
+  welcome_key_there: 'Você tem uma chave. Ela foi exibida uma vez; crie outra para ver uma chamada com ela.',
+  welcome_key_another: 'Criar outra chave',
+  welcome_link: 'Continuar a configuração',
+  welcome_look: 'Verificar de novo',
+  welcome_none_called: 'Ninguém fez uma chamada ainda.',
+  welcome_open: 'Abrir esta etapa',
+  welcome_request: 'Primeira requisição',
+  welcome_request_hint:
+    'Execute a chamada acima ou pressione “Experimentar”. Ela aparece aqui em até dois segundos.',
+  welcome_says: '{done} de {all} etapas {done|concluída|concluídas}. Qualquer uma pode ser pulada.',
+  welcome_skip: 'Pular',
+  welcome_step_done: 'concluída',
+  welcome_step_now: 'agora',
+  welcome_step_open: 'a fazer',
+  welcome_step_skipped: 'pulada',
+  welcome_title: 'Configurar {name}',
+}

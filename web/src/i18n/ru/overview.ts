@@ -1,0 +1,21 @@
+export const overview = {
+  overview_as_table: 'То же в виде таблицы',
+  overview_bars: 'Вызовы по 5 минут; красная часть — ошибки',
+  overview_calls: 'Вызовы',
+  overview_cost: 'Начислено',
+  overview_failed: 'Ошибки',
+  overview_failing: '{failing|Сбоит|Сбоят|Сбоят} {failing} из {total} {total|канала|каналов|каналов}.',
+  overview_failing_channels: 'Сбойные каналы',
+  overview_fine: 'Сбойных каналов нет, всего: {total}.',
+  overview_more: 'И ещё {count}',
+  overview_no_channel: 'Каналов пока нет: ответить на вызовы некому.',
+  overview_not_whole: 'Старый журнал ещё подсчитывается: эти числа вырастут.',
+  overview_now: 'сейчас',
+  overview_all_alerts: 'Все оповещения',
+  overview_time: 'Время',
+  overview_traffic: 'Последние {hours} ч',
+  overview_unpriced: 'Модели без цены',
+  overview_unserved:
+    'У {count} {count|модели|моделей|моделей} нет канала, который принимает вызовы: {models}.',
+  overview_unserved_one: 'У {model} нет канала, который принимает вызовы.',
+}

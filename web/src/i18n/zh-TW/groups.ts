@@ -1,0 +1,16 @@
+export const groups = {
+  group_delete: '要刪除群組 {name} 嗎？',
+  group_delete_hint: '群組中沒有成員。過去的帳單會保留其名稱。',
+  group_edit: '群組 {name}',
+  group_limits_each: '群組內每位使用者的限制',
+  group_limits_total: '整個群組的限制',
+  group_new: '新增群組',
+  group_pays: '價格加減',
+  group_percent: '價格加減百分比',
+  group_percent_hint: '−20：比價格低五分之一。50：比價格高一半。−100：免費。',
+  group_percent_wrong: '不小於 −100 的百分比',
+  group_preview: '過去 7 天的總費用會變動 {change}：{after}，原為 {before}。',
+  group_rename_hint: '改名後，使用者、管道與金鑰會一併更新。',
+  group_says: '使用者的群組決定價格的加減，以及由哪些管道回應。',
+  group_unknown: '未曾宣告',
+}
