@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
+use std::io::Read;
 
 #[cfg(feature = "dashboard")]
 #[derive(rust_embed::Embed)]
@@ -42,6 +43,15 @@ fn media_type(name: &str) -> Option<&'static str> {
     })
 }
 
+/// A file as it is: of scripts and styles only the compressed forms are embedded.
+fn plain(name: &str) -> Option<Cow<'static, [u8]>> {
+    file(name).or_else(|| {
+        let mut data = Vec::new();
+        flate2::read::GzDecoder::new(file(&format!("{name}.gz"))?.as_ref()).read_to_end(&mut data).ok()?;
+        Some(Cow::Owned(data))
+    })
+}
+
 /// The file in the best form that the caller takes: brotli, gzip, or as it is.
 fn encoded(name: &str, accepted: &str) -> Option<(Cow<'static, [u8]>, Option<&'static str>)> {
     let takes = |coding: &str| {
@@ -55,7 +65,7 @@ fn encoded(name: &str, accepted: &str) -> Option<(Cow<'static, [u8]>, Option<&'s
         .into_iter()
         .filter(|(coding, _)| takes(coding))
         .find_map(|(coding, ending)| file(&format!("{name}.{ending}")).map(|data| (data, Some(coding))))
-        .or_else(|| file(name).map(|data| (data, None)))
+        .or_else(|| plain(name).map(|data| (data, None)))
 }
 
 /// What a page of ours may load and do (SR-28). Styles of dialogs carry the nonce.

@@ -1,6 +1,6 @@
 // What a page weighs when it is opened for the first time, as it comes over the network (dashboard.md §8).
 import { readdirSync, statSync } from 'node:fs'
-import { enter, openPage } from './harness.mjs'
+import { enter, openPage, visit } from './harness.mjs'
 
 const KB = 1024
 
@@ -22,7 +22,7 @@ export async function* overweight(browser, server) {
   const signIn = await loaded(page, '.js')
   const css = await loaded(page, '.css')
   await enter(page)
-  await page.goto(server.origin, { waitUntil: 'networkidle' })
+  await visit(page, server.origin)
   const home = await loaded(page, '.js')
   await context.close()
   const folder = new URL('../dist/assets/', import.meta.url)

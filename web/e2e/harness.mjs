@@ -49,7 +49,8 @@ export async function startVendor() {
         return answer(200, { object: 'list', data: [{ id: MODEL, object: 'model' }] })
       const usage = { prompt_tokens: 12, completion_tokens: 3, total_tokens: 15 }
       const base = { id: 'chatcmpl-1', created: 1, model: MODEL }
-      if (!JSON.parse(text || '{}').stream) {
+      const asked = JSON.parse(text || '{}')
+      if (!asked.stream) {
         const message = { role: 'assistant', content: 'Hello there.' }
         const choices = [{ index: 0, message, finish_reason: 'stop' }]
         return answer(200, { ...base, object: 'chat.completion', choices, usage })
@@ -59,6 +60,17 @@ export async function startVendor() {
         response.write(
           `data: ${JSON.stringify({ ...base, object: 'chat.completion.chunk', choices, ...more })}\n\n`,
         )
+      // Whoever offers a tool sees it used, in two pieces.
+      if (asked.tools && asked.messages.at(-1).role === 'user') {
+        const { name } = asked.tools[0].function
+        const piece = (call) =>
+          chunk([{ index: 0, delta: { tool_calls: [{ index: 0, ...call }] }, finish_reason: null }])
+        piece({ id: 'call_1', type: 'function', function: { name, arguments: '{"city":' } })
+        piece({ function: { arguments: '"Rome"}' } })
+        chunk([{ index: 0, delta: {}, finish_reason: 'tool_calls' }])
+        chunk([], { usage })
+        return response.end('data: [DONE]\n\n')
+      }
       for (const word of ['Hello', ' there.'])
         chunk([{ index: 0, delta: { content: word }, finish_reason: null }])
       chunk([{ index: 0, delta: {}, finish_reason: 'stop' }])
@@ -71,7 +83,7 @@ export async function startVendor() {
 }
 
 /** The binary on an empty database. Without `password` it is a first start. */
-export async function startServer(binary, { password = PASSWORD } = {}) {
+export async function startServer(binary, { password = PASSWORD, env: more = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'magic-e2e-'))
   const port = await freePort()
   // More pages than a person opens in three minutes.
@@ -80,6 +92,7 @@ export async function startServer(binary, { password = PASSWORD } = {}) {
     PORT: String(port),
     GLOBAL_API_RATE_LIMIT: '0',
     ...(password ? { INITIAL_ROOT_PASSWORD: password } : {}),
+    ...more,
   }
   const child = spawn(binary, [], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
@@ -156,6 +169,27 @@ export const startBrowser = () =>
     ],
   })
 
+/** What each page still waits for; the stream of events never ends. */
+const pending = new WeakMap()
+const isStream = (request) => request.url().endsWith('/api/events')
+
+/** Waits until a page has all that it asked for, and has asked for nothing for a while. */
+export async function settled(page) {
+  const end = Date.now() + 30_000
+  for (let quiet = 0; quiet < 5; ) {
+    if (Date.now() > end)
+      throw new Error(`still waiting: ${[...pending.get(page)].map((request) => request.url()).join(' ')}`)
+    await page.waitForTimeout(60)
+    quiet = pending.get(page).size === 0 ? quiet + 1 : 0
+  }
+}
+
+/** Opens an address and waits until the page has all of it. */
+export async function visit(page, url) {
+  await page.goto(url)
+  await settled(page)
+}
+
 /** A page whose clicks, reports of the content policy, errors and refused calls are counted. */
 export async function openPage(
   browser,
@@ -181,6 +215,10 @@ export async function openPage(
     )
   })
   const page = await context.newPage()
+  pending.set(page, new Set())
+  page.on('request', (request) => !isStream(request) && pending.get(page).add(request))
+  for (const over of ['requestfinished', 'requestfailed'])
+    page.on(over, (request) => pending.get(page).delete(request))
   // A loaded machine hashes passwords slowly.
   page.setDefaultTimeout(30_000)
   page.on('pageerror', (error) => counted.errors.push(String(error)))

@@ -1,5 +1,5 @@
 // Every page in each theme, width and language: axe finds nothing, nothing is wider than the screen, no text is missing.
-import { axe, enter, openPage } from './harness.mjs'
+import { axe, enter, openPage, visit } from './harness.mjs'
 
 export const PAGES = [
   '/',
@@ -11,6 +11,7 @@ export const PAGES = [
   '/billing',
   '/account',
   '/overview',
+  '/alerts',
   '/channels',
   '/prices',
   '/prompts',
@@ -41,7 +42,7 @@ async function* everywhere(page, origin, paths, width, shots) {
       )
       for (const path of paths) {
         const where = `${path} ${theme} ${width} ${language}`
-        await page.goto(origin + path, { waitUntil: 'networkidle' })
+        await visit(page, origin + path)
         await page.locator('h1').first().waitFor()
         const found = await axe(page)
         if (found.length > 0) yield `${where}: ${found.join('\n')}`

@@ -12,7 +12,10 @@ import {
   startServer,
   startVendor,
 } from './harness.mjs'
+import { unfit } from './languages.mjs'
+import { overlaid } from './overlays.mjs'
 import { faults } from './pages.mjs'
+import { untabbed } from './tabs.mjs'
 
 const binary = binaryFrom(process.argv[2])
 const only = process.argv.slice(3)
@@ -70,7 +73,14 @@ if (only.length === 0 || only.includes('pages')) {
     else passed += 1
   }
   count(await drift(server.origin))
-  for (const check of [faults(browser, server, shots), overweight(browser, server)]) {
+  const checks = [
+    faults(browser, server, shots),
+    overlaid(browser, server, shots),
+    unfit(browser, server, shots),
+    untabbed(browser, server),
+    overweight(browser, server),
+  ]
+  for (const check of checks) {
     let faulty = 0
     for await (const fault of check) {
       faulty += 1

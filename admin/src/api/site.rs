@@ -15,6 +15,9 @@ pub struct SiteStatus {
     start_time: i64,
     /// Whether anybody may make an account with a password.
     registration: bool,
+    /// Whether strangers see the models with their prices, and how they fare.
+    catalogue: bool,
+    status_page: bool,
     email_verification: bool,
     github_oauth: bool,
     github_client_id: String,
@@ -47,6 +50,8 @@ pub async fn status(request: HttpRequest, deps: web::Data<Deps>) -> Result<Answe
         version: format!("v{}", deps.version),
         start_time: deps.started,
         registration: options.bool("RegisterEnabled") && options.bool("PasswordRegisterEnabled"),
+        catalogue: options.bool("CatalogueEnabled"),
+        status_page: options.bool("StatusPageEnabled"),
         email_verification: options.bool("EmailVerificationEnabled"),
         github_oauth: options.bool("GitHubOAuthEnabled"),
         github_client_id: options.text("GitHubClientId").to_owned(),

@@ -18,9 +18,10 @@ use utoipa::ToSchema;
 const VISITORS: &str = "default";
 /// Models whose calls are looked at.
 const MODELS_MAX: i64 = 500;
-/// A model with so many calls of late, of which one in so many failed, is degraded.
+/// A model is degraded with so many calls of late, of which one in so many failed, or fewer that all failed.
 const ENOUGH: i64 = 10;
 const ONE_IN: i64 = 10;
+const FEW: i64 = 3;
 
 /// The group that a caller sees the models of; `None`: it is a visitor, and they are shown nothing.
 async fn group_of(request: &HttpRequest, options: &Options, switch: &str) -> Result<Option<String>> {
@@ -95,8 +96,9 @@ fn state(offer: &Offer, hours: &[(i64, Sums)], now: i64) -> &'static str {
     }
     let late = hours.iter().filter(|(time, _)| *time >= now - 2 * HOUR);
     let (calls, failed) = late.fold((0, 0), |(c, f), (_, sums)| (c + sums.calls, f + sums.failed));
+    let failing = (calls >= ENOUGH && failed * ONE_IN > calls) || (calls >= FEW && failed == calls);
     match () {
-        () if offer.resting > 0 || (calls >= ENOUGH && failed * ONE_IN > calls) => "degraded",
+        () if offer.resting > 0 || failing => "degraded",
         () if hours.is_empty() => "idle",
         () => "up",
     }
@@ -187,6 +189,7 @@ mod tests {
         assert_eq!(state(&offer(1, 1), &[hour(now, 5, 0)], now), "degraded");
         assert_eq!(state(&offer(1, 0), &[hour(now, 20, 3)], now), "degraded");
         assert_eq!(state(&offer(1, 0), &[hour(now, 20, 2)], now), "up");
+        assert_eq!(state(&offer(1, 0), &[hour(now, 3, 3)], now), "degraded");
         // Too few to tell, and too long ago.
         assert_eq!(state(&offer(1, 0), &[hour(now, 5, 3)], now), "up");
         assert_eq!(state(&offer(1, 0), &[hour(now - 3 * HOUR, 50, 50)], now), "up");

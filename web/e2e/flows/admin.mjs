@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { assert, axe, chat, enter, flow, MODEL, openPage, PASSWORD } from '../harness.mjs'
+import { assert, axe, chat, enter, flow, MODEL, openPage, PASSWORD, settled } from '../harness.mjs'
 
 const go = (page, name) => page.getByRole('link', { name, exact: true }).first().click()
 
@@ -146,7 +146,7 @@ export const flows = [
     for (const name of ['Overview', 'Channels', 'Models and prices', 'Users', 'Groups', 'Vouchers']) {
       await go(other.page, name)
       await other.page.getByRole('heading', { level: 1, name, exact: true }).waitFor()
-      await other.page.waitForLoadState('networkidle')
+      await settled(other.page)
     }
     assert.equal(await other.page.getByRole('link', { name: 'Settings' }).count(), 0)
     await go(other.page, 'Users')

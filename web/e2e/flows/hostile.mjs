@@ -1,4 +1,4 @@
-import { assert, chat, flow } from '../harness.mjs'
+import { assert, chat, flow, visit } from '../harness.mjs'
 import { PAGES, VISITORS } from '../pages.mjs'
 
 const PAYLOADS = [
@@ -52,14 +52,14 @@ export const flows = [
             value: key === 'SystemName' ? text.slice(0, 60) : text,
           })
         for (const path of VISITORS) {
-          await page.goto(server.origin + path, { waitUntil: 'networkidle' })
+          await visit(page, server.origin + path)
           await page.locator('h1').first().waitFor()
           assert.equal(new URL(page.url()).pathname, path)
           await hostile(`${path}: ${text}`)
         }
       }
       await server.call('PUT', '/api/option', { key: 'HomePageContent', value: OPERATORS[1] })
-      await page.goto(server.origin, { waitUntil: 'networkidle' })
+      await visit(page, server.origin)
       await page.frameLocator('iframe').getByText('press').click()
       await page.frameLocator('iframe').getByRole('button', { name: 'send' }).click()
       await hostile('after a press')
@@ -109,7 +109,7 @@ export const flows = [
           await server.call('PUT', '/api/option', { key, value: text }).catch(() => {})
         if (at < PAYLOADS.length - 1 && at > 0) continue
         for (const path of PAGES) {
-          await page.goto(server.origin + path, { waitUntil: 'networkidle' })
+          await visit(page, server.origin + path)
           await page.locator('h1').first().waitFor()
           assert.equal(await page.evaluate(() => window.hostile), undefined, path)
           const links = await page.$$eval('a[href]', (all) => all.map((link) => link.protocol))
@@ -117,7 +117,7 @@ export const flows = [
         }
       }
       for (const path of ['/prompts?prompt=prompt0', '/sign-in']) {
-        await page.goto(server.origin + path, { waitUntil: 'networkidle' })
+        await visit(page, server.origin + path)
         assert.equal(await page.evaluate(() => window.hostile), undefined, path)
       }
     },

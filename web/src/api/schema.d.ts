@@ -3030,6 +3030,8 @@ export interface components {
         };
         /** @description What a page needs before anybody is signed in. */
         SiteStatus: {
+            /** @description Whether strangers see the models with their prices, and how they fare. */
+            catalogue: boolean;
             chat_link: string;
             display_in_currency: boolean;
             email_verification: boolean;
@@ -3053,6 +3055,7 @@ export interface components {
             server_address: string;
             /** Format: int64 */
             start_time: number;
+            status_page: boolean;
             system_name: string;
             top_up_link: string;
             turnstile_check: boolean;

@@ -24,6 +24,11 @@ describe.each(Object.entries(LANGUAGES))('%s', (_, { load }) => {
     })
     expect(wrong.map(([key]) => key)).toEqual([])
   })
+
+  test('puts no value into the forms of another', async () => {
+    const wrong = Object.entries(await load()).filter(([, text]) => /\{[^}]*\{/.test(text))
+    expect(wrong.map(([key]) => key)).toEqual([])
+  })
 })
 
 test('no text is without use', () => {

@@ -8,8 +8,9 @@ import { Button } from '../ui/button'
 import { Failure } from '../ui/errors'
 import { Input, TextArea } from '../ui/field'
 import { Card, Code } from '../ui/show'
-import { Pane, type Side } from './playground/pane'
-import { request, type Settings, talk } from './playground/talk'
+import { openCalls, Pane, type Side } from './playground/pane'
+import { Pictures } from './playground/pictures'
+import { request, type Settings, type Turn, talk, toolsOf } from './playground/talk'
 
 const SIDES = 4
 const NAME = 'playground'
@@ -46,7 +47,13 @@ export function Playground() {
     retry: false,
   })
   const [sides, setSides] = useState<Side[]>([])
-  const [settings, setSettings] = useState<Settings>({ system: '', temperature: '', maxTokens: '' })
+  const [settings, setSettings] = useState<Settings>({
+    system: '',
+    temperature: '',
+    maxTokens: '',
+    tools: '',
+  })
+  const [pictures, setPictures] = useState<string[]>([])
   const [text, setText] = useState('')
   const [code, setCode] = useState(false)
   const running = useRef<AbortController | null>(null)
@@ -63,25 +70,22 @@ export function Playground() {
   const shown = sides.length > 0 ? sides : models[0] ? [{ ...fresh(models[0]), id: 0 }] : []
   const busy = shown.some((side) => side.busy)
 
-  const send = async (event: FormEvent) => {
-    event.preventDefault()
+  const faulty = toolsOf(settings.tools) === null
+  // A model that waits for a tool's result can be told nothing else.
+  const waits = shown.some((side) => openCalls(side.turns).length > 0)
+
+  /** Lets the models of these sides go on; the others stay. */
+  const run = async (asked: Side[]) => {
     const key = opened.data?.key
-    if (!key || busy || !text.trim()) return
-    const asked = shown.map((side) => ({
-      ...side,
-      turns: [...side.turns, { role: 'user' as const, content: text }],
-      busy: true,
-      error: '',
-      spent: null,
-    }))
+    if (!key) return
     const change = (id: number, how: (side: Side) => Side) =>
       setSides((all) => all.map((side) => (side.id === id ? how(side) : side)))
-    setSides(asked)
-    setText('')
+    const going = asked.map((side) => ({ ...side, busy: true, error: '', spent: null }))
+    setSides(shown.map((side) => going.find((one) => one.id === side.id) ?? side))
     const abort = new AbortController()
     running.current = abort
     await Promise.all(
-      asked.map(async (side) => {
+      going.map(async (side) => {
         const say = (piece: string) =>
           change(side.id, (now) => {
             const last = now.turns.at(-1)
@@ -90,7 +94,15 @@ export function Playground() {
             return { ...now, turns: [...before, { role: 'assistant', content }] }
           })
         try {
-          const spent = await talk(key, request(side.model, settings, side.turns), say, abort.signal)
+          const asking = request(side.model, settings, side.turns)
+          const { spent, calls } = await talk(key, asking, say, abort.signal)
+          if (calls.length > 0) {
+            say('')
+            change(side.id, (now) => {
+              const last = now.turns.at(-1)
+              return last ? { ...now, turns: [...now.turns.slice(0, -1), { ...last, calls }] } : now
+            })
+          }
           change(side.id, (now) => ({ ...now, busy: false, spent }))
         } catch (error) {
           const stopped = abort.signal.aborted
@@ -99,6 +111,20 @@ export function Playground() {
         }
       }),
     )
+  }
+  const send = (event: FormEvent) => {
+    event.preventDefault()
+    if (busy || waits || faulty || !(text.trim() || pictures.length > 0)) return
+    const turn: Turn = { role: 'user', content: text, ...(pictures.length > 0 ? { pictures } : {}) }
+    setText('')
+    setPictures([])
+    void run(shown.map((side) => ({ ...side, turns: [...side.turns, turn] })))
+  }
+  /** A tool's result; when all are there, the model goes on. */
+  const answer = (side: Side, call: string, content: string) => {
+    const told = { ...side, turns: [...side.turns, { role: 'tool' as const, content, call }] }
+    if (openCalls(told.turns).length === 0) void run([told])
+    else setSides(shown.map((one) => (one.id === side.id ? told : one)))
   }
   const setting = (name: keyof Settings) => (event: { target: { value: string } }) =>
     setSettings((before) => ({ ...before, [name]: event.target.value }))
@@ -152,6 +178,18 @@ export function Playground() {
             value={settings.maxTokens}
             onChange={setting('maxTokens')}
           />
+          <div className="md:col-span-3">
+            <TextArea
+              label={t('play_tools')}
+              hint={t('play_tools_hint')}
+              error={faulty ? t('play_tools_wrong') : undefined}
+              rows={4}
+              className="font-mono"
+              spellCheck={false}
+              value={settings.tools}
+              onChange={setting('tools')}
+            />
+          </div>
         </div>
       </details>
       <div className="flex flex-1 flex-wrap gap-3">
@@ -161,6 +199,7 @@ export function Playground() {
             side={side}
             number={at + 1}
             models={models}
+            answer={(call, content) => answer(side, call, content)}
             choose={(model) => setSides(shown.map((one) => (one.id === side.id ? { ...one, model } : one)))}
             remove={
               shown.length > 1 && !busy ? () => setSides(shown.filter((_, place) => place !== at)) : undefined
@@ -168,6 +207,7 @@ export function Playground() {
           />
         ))}
       </div>
+      <Pictures pictures={pictures} change={setPictures} />
       <form onSubmit={send} className="flex items-end gap-2">
         <div className="flex-1">
           <TextArea
@@ -190,7 +230,7 @@ export function Playground() {
           <Button
             type="submit"
             look="main"
-            disabled={!text.trim() || shown.length === 0}
+            disabled={!(text.trim() || pictures.length > 0) || shown.length === 0 || waits || faulty}
             icon={<Send className="size-4" aria-hidden />}
           >
             {t('play_send')}

@@ -128,11 +128,11 @@ function Twin({ told, models }: { told: Health; models: Uptime[] }) {
         <caption className="sr-only">{t('uptime_table')}</caption>
         <thead className="text-xs text-soft">
           <tr>
-            <th scope="col" className="px-3 py-1.5 text-left font-medium">
+            <th scope="col" className="px-3 py-1.5 text-start font-medium">
               {t('uptime_hour')}
             </th>
             {rows.map(({ model }) => (
-              <th key={model} scope="col" className="px-3 py-1.5 text-right font-mono font-medium">
+              <th key={model} scope="col" className="px-3 py-1.5 text-end font-mono font-medium">
                 {model}
               </th>
             ))}
@@ -141,13 +141,13 @@ function Twin({ told, models }: { told: Health; models: Uptime[] }) {
         <tbody>
           {slots.map((slot, at) => (
             <tr key={slot.time} className="border-t border-line">
-              <th scope="row" className="px-3 py-1.5 text-left font-normal whitespace-nowrap">
+              <th scope="row" className="px-3 py-1.5 text-start font-normal whitespace-nowrap">
                 {named(slot)}
               </th>
               {rows.map(({ model, all }) => {
                 const failed = all[at]?.failed_percent
                 return (
-                  <td key={model} className="px-3 py-1.5 text-right whitespace-nowrap tabular-nums">
+                  <td key={model} className="px-3 py-1.5 text-end whitespace-nowrap tabular-nums">
                     {failed === undefined ? '–' : share(failed)}
                   </td>
                 )

@@ -1,7 +1,7 @@
 // The frame of every page for those who are signed in.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
-import { Languages, LogOut, Menu, Search, SunMoon } from 'lucide-react'
+import { Languages, Menu as Lines, LogOut, Search, SunMoon } from 'lucide-react'
 import { DropdownMenu } from 'radix-ui'
 import { Suspense, useEffect, useState } from 'react'
 import { api, data } from '../api/client'
@@ -10,11 +10,10 @@ import { CHOICES, type Language, useSpeech } from '../i18n'
 import { useLive } from '../lib/live'
 import { Button, IconButton } from '../ui/button'
 import { Dialog } from '../ui/dialog'
+import { MENU_ITEM, Menu } from '../ui/menu'
 import { pagesOf } from './nav'
 import { Palette } from './palette'
 import { setTheme, THEMES, type Theme } from './theme'
-
-const ITEM = 'flex min-h-9 w-full items-center gap-2 rounded px-2 outline-none data-highlighted:bg-raised'
 
 function Rail({ onGo }: { onGo?: () => void }) {
   const { t } = useSpeech()
@@ -42,52 +41,40 @@ function Rail({ onGo }: { onGo?: () => void }) {
 function ThemeMenu() {
   const { t } = useSpeech()
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger asChild>
+    <Menu
+      button={
         <IconButton label={t('theme')}>
           <SunMoon className="size-4" aria-hidden />
         </IconButton>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          className="z-50 min-w-40 rounded-md border border-line bg-card p-1 shadow-lg"
-        >
-          {THEMES.map((theme: Theme) => (
-            <DropdownMenu.Item key={theme} className={ITEM} onSelect={() => setTheme(theme)}>
-              {t(`theme_${theme}`)}
-            </DropdownMenu.Item>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+      }
+    >
+      {THEMES.map((theme: Theme) => (
+        <DropdownMenu.Item key={theme} className={MENU_ITEM} onSelect={() => setTheme(theme)}>
+          {t(`theme_${theme}`)}
+        </DropdownMenu.Item>
+      ))}
+    </Menu>
   )
 }
 
 function LanguageMenu() {
   const { t, choose, language } = useSpeech()
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger asChild>
+    <Menu
+      button={
         <IconButton label={t('language')}>
           <Languages className="size-4" aria-hidden />
         </IconButton>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          className="z-50 min-w-40 rounded-md border border-line bg-card p-1 shadow-lg"
-        >
-          <DropdownMenu.RadioGroup value={language} onValueChange={(value) => choose(value as Language)}>
-            {CHOICES.map(({ code, name }) => (
-              <DropdownMenu.RadioItem key={code} value={code} className={ITEM} lang={code}>
-                {name}
-              </DropdownMenu.RadioItem>
-            ))}
-          </DropdownMenu.RadioGroup>
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+      }
+    >
+      <DropdownMenu.RadioGroup value={language} onValueChange={(value) => choose(value as Language)}>
+        {CHOICES.map(({ code, name }) => (
+          <DropdownMenu.RadioItem key={code} value={code} className={MENU_ITEM} lang={code}>
+            {name}
+          </DropdownMenu.RadioItem>
+        ))}
+      </DropdownMenu.RadioGroup>
+    </Menu>
   )
 }
 
@@ -157,7 +144,7 @@ export function Shell() {
       <div className="flex min-w-0 flex-1 flex-col">
         <header className="sticky top-0 z-30 flex h-12 items-center gap-1 border-b border-line bg-card px-3">
           <IconButton label={t('menu')} className="md:hidden" onClick={() => setMenu(true)}>
-            <Menu className="size-4" aria-hidden />
+            <Lines className="size-4" aria-hidden />
           </IconButton>
           <Button onClick={() => setPalette(true)} icon={<Search className="size-4" aria-hidden />}>
             {t('find')}

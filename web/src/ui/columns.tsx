@@ -4,6 +4,7 @@ import { DropdownMenu } from 'radix-ui'
 import { useState } from 'react'
 import { useSpeech } from '../i18n'
 import { IconButton } from './button'
+import { MENU_ITEM, Menu } from './menu'
 
 const place = (name: string) => `magic.columns.${name}`
 
@@ -38,32 +39,26 @@ interface Props {
 export function ColumnMenu({ columns, hidden, toggle }: Props) {
   const { t } = useSpeech()
   return (
-    <DropdownMenu.Root>
-      <DropdownMenu.Trigger asChild>
+    <Menu
+      button={
         <IconButton label={t('columns')}>
           <Columns3 className="size-4" aria-hidden />
         </IconButton>
-      </DropdownMenu.Trigger>
-      <DropdownMenu.Portal>
-        <DropdownMenu.Content
-          align="end"
-          className="z-50 min-w-40 rounded-md border border-line bg-card p-1 shadow-lg"
+      }
+    >
+      {columns.map(({ key, head }) => (
+        <DropdownMenu.CheckboxItem
+          key={key}
+          checked={!hidden.has(key)}
+          onCheckedChange={() => toggle(key)}
+          // Several are chosen one after another.
+          onSelect={(event) => event.preventDefault()}
+          className={MENU_ITEM}
         >
-          {columns.map(({ key, head }) => (
-            <DropdownMenu.CheckboxItem
-              key={key}
-              checked={!hidden.has(key)}
-              onCheckedChange={() => toggle(key)}
-              // Several are chosen one after another.
-              onSelect={(event) => event.preventDefault()}
-              className="flex min-h-9 w-full items-center gap-2 rounded px-2 outline-none data-highlighted:bg-raised"
-            >
-              <Check className={`size-4 ${hidden.has(key) ? 'invisible' : ''}`} aria-hidden />
-              {head}
-            </DropdownMenu.CheckboxItem>
-          ))}
-        </DropdownMenu.Content>
-      </DropdownMenu.Portal>
-    </DropdownMenu.Root>
+          <Check className={`size-4 ${hidden.has(key) ? 'invisible' : ''}`} aria-hidden />
+          {head}
+        </DropdownMenu.CheckboxItem>
+      ))}
+    </Menu>
   )
 }

@@ -42,14 +42,14 @@ const PARTS: Components = {
   h4: ({ children }) => <h4 className="font-semibold">{children}</h4>,
   h5: ({ children }) => <h5 className="font-semibold">{children}</h5>,
   h6: ({ children }) => <h6 className="font-semibold">{children}</h6>,
-  ul: ({ children }) => <ul className="flex list-disc flex-col gap-1 pl-6">{children}</ul>,
+  ul: ({ children }) => <ul className="flex list-disc flex-col gap-1 ps-6">{children}</ul>,
   ol: ({ children, start }) => (
-    <ol start={start} className="flex list-decimal flex-col gap-1 pl-6">
+    <ol start={start} className="flex list-decimal flex-col gap-1 ps-6">
       {children}
     </ol>
   ),
   blockquote: ({ children }) => (
-    <blockquote className="flex flex-col gap-2 border-l-4 border-line pl-4 text-soft">{children}</blockquote>
+    <blockquote className="flex flex-col gap-2 border-s-4 border-line ps-4 text-soft">{children}</blockquote>
   ),
   hr: () => <hr className="border-line" />,
   pre: ({ children }) => (

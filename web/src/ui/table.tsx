@@ -142,7 +142,7 @@ export function Table<R>(props: Props<R>) {
                   key={column.key}
                   className={`h-9 px-3 max-md:flex max-md:h-auto max-md:justify-between max-md:gap-4 max-md:px-0 ${column.right ? 'text-right tabular-nums' : ''} ${column.wide ? 'max-md:hidden' : ''}`}
                 >
-                  <span className="text-soft md:hidden">{column.head}</span>
+                  <span className="min-w-fit break-keep text-soft md:hidden">{column.head}</span>
                   {at === 0 && open ? (
                     <button
                       type="button"

@@ -9,9 +9,8 @@ import { useSpeech } from '../i18n'
 import { Button } from './button'
 import { Dialog } from './dialog'
 import { Input } from './field'
+import { MENU_ITEM, Menu } from './menu'
 import { useFailed, useSay } from './toast'
-
-const ITEM = 'flex min-h-9 w-full items-center gap-2 rounded px-2 outline-none data-highlighted:bg-raised'
 
 interface Props {
   /** The page's address. */
@@ -64,45 +63,37 @@ export function Views({ page, filters }: Props) {
   const fits = name.trim().length > 0 && name.length <= 60
   return (
     <>
-      <DropdownMenu.Root>
-        <DropdownMenu.Trigger asChild>
-          <Button icon={<Bookmark className="size-4" aria-hidden />}>{now?.name ?? t('views')}</Button>
-        </DropdownMenu.Trigger>
-        <DropdownMenu.Portal>
-          <DropdownMenu.Content
-            align="end"
-            className="z-50 max-h-96 min-w-52 max-w-80 overflow-y-auto rounded-md border border-line bg-card p-1 shadow-lg"
+      <Menu
+        button={<Button icon={<Bookmark className="size-4" aria-hidden />}>{now?.name ?? t('views')}</Button>}
+      >
+        {views.map((view) => (
+          <DropdownMenu.Item
+            key={view.name}
+            className={MENU_ITEM}
+            onSelect={() =>
+              navigate({
+                to: page,
+                search: Object.fromEntries(new URLSearchParams(view.query)) as never,
+              })
+            }
           >
-            {views.map((view) => (
-              <DropdownMenu.Item
-                key={view.name}
-                className={ITEM}
-                onSelect={() =>
-                  navigate({
-                    to: page,
-                    search: Object.fromEntries(new URLSearchParams(view.query)) as never,
-                  })
-                }
-              >
-                <Check className={`size-4 ${view === now ? '' : 'invisible'}`} aria-hidden />
-                <span className="truncate">{view.name}</span>
-              </DropdownMenu.Item>
-            ))}
-            {views.length ? null : <p className="px-2 py-1.5 text-soft">{t('views_none')}</p>}
-            <DropdownMenu.Separator className="my-1 h-px bg-line" />
-            <DropdownMenu.Item className={ITEM} disabled={!query} onSelect={() => setNaming(true)}>
-              <Plus className="size-4" aria-hidden />
-              {t('view_keep')}
-            </DropdownMenu.Item>
-            {now ? (
-              <DropdownMenu.Item className={ITEM} onSelect={() => drop.mutate(now.name)}>
-                <Trash2 className="size-4" aria-hidden />
-                {t('view_drop', { name: now.name })}
-              </DropdownMenu.Item>
-            ) : null}
-          </DropdownMenu.Content>
-        </DropdownMenu.Portal>
-      </DropdownMenu.Root>
+            <Check className={`size-4 ${view === now ? '' : 'invisible'}`} aria-hidden />
+            <span className="truncate">{view.name}</span>
+          </DropdownMenu.Item>
+        ))}
+        {views.length ? null : <p className="px-2 py-1.5 text-soft">{t('views_none')}</p>}
+        <DropdownMenu.Separator className="my-1 h-px bg-line" />
+        <DropdownMenu.Item className={MENU_ITEM} disabled={!query} onSelect={() => setNaming(true)}>
+          <Plus className="size-4" aria-hidden />
+          {t('view_keep')}
+        </DropdownMenu.Item>
+        {now ? (
+          <DropdownMenu.Item className={MENU_ITEM} onSelect={() => drop.mutate(now.name)}>
+            <Trash2 className="size-4" aria-hidden />
+            {t('view_drop', { name: now.name })}
+          </DropdownMenu.Item>
+        ) : null}
+      </Menu>
       <Dialog open={naming} onOpenChange={setNaming} title={t('view_keep')} description={t('view_keep_hint')}>
         <form
           className="flex flex-col gap-4"

@@ -20,5 +20,16 @@ export const playground = {
   play_system: 'Anweisungen für das Modell',
   play_temperature: 'Temperatur',
   play_tokens: 'Tokens',
+  play_give: 'Dieses Ergebnis geben',
+  play_picture: 'Bild {number}',
+  play_picture_remove: 'Bild {number} entfernen',
+  play_pictures: 'Bilder hinzufügen',
+  play_pictures_wrong: 'Höchstens {most} Bilder, je {megabytes} MB.',
+  play_result: 'Ergebnis von {name}',
+  play_told: 'Ergebnis:',
+  play_tools: 'Tools',
+  play_tools_hint:
+    'Eine JSON-Liste, wie die API sie annimmt. Was ein Modell verlangt, wird angezeigt, und Sie geben das Ergebnis.',
+  play_tools_wrong: 'Keine JSON-Liste',
   play_side: '{number}: {model}',
 }

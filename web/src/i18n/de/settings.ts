@@ -9,8 +9,7 @@ export const settings = {
   setting_audit_who: 'Wer',
   setting_blank: '(leer)',
   setting_chain_broken: 'Eintrag {id} wurde geändert, oder ein früherer wurde entfernt',
-  setting_chain_whole:
-    '{count|Der einzige Eintrag ist|Alle {count} Einträge sind} so, wie {count|er geschrieben wurde|sie geschrieben wurden}',
+  setting_chain_whole: '{count} {count|Eintrag, unverändert|Einträge, alle unverändert} seit dem Schreiben',
   setting_config: 'Konfigurationsdatei',
   setting_config_hint:
     'Was die Datei festlegt, ist hier nur lesbar. Lassen Sie die Datei nach einer Änderung neu einlesen; eine fehlerhafte Datei ändert nichts.',
@@ -55,6 +54,8 @@ export const settings = {
   setting_HomePageContent: 'Text der Startseite',
   setting_About: 'Text über diese Website',
   setting_Footer: 'Text der Fußzeile',
+  setting_CatalogueEnabled: 'Besucher sehen Modelle und Preise',
+  setting_StatusPageEnabled: 'Besucher sehen den Zustand der Modelle',
   setting_ChatLink: 'Link zu einem Chatprogramm',
   setting_Theme: 'Design älterer Dashboards',
   setting_PasswordLoginEnabled: 'Anmeldung mit Passwort',

@@ -21,4 +21,15 @@ export const playground = {
   play_temperature: 'Temperature',
   play_tokens: 'tokens',
   play_side: '{number}: {model}',
+  play_give: 'Give this result',
+  play_picture: 'Picture {number}',
+  play_picture_remove: 'Take picture {number} away',
+  play_pictures: 'Add pictures',
+  play_pictures_wrong: 'At most {most} pictures, of {megabytes} MB each.',
+  play_result: 'Result of {name}',
+  play_told: 'Result:',
+  play_tools: 'Tools',
+  play_tools_hint:
+    'A JSON list, as the API takes it. What a model asks for is shown, and you give the result.',
+  play_tools_wrong: 'Not a JSON list',
 }

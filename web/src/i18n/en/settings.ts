@@ -53,6 +53,8 @@ export const settings = {
   setting_HomePageContent: 'Text of the home page',
   setting_About: 'Text about this site',
   setting_Footer: 'Text at the foot',
+  setting_CatalogueEnabled: 'Visitors see the models and prices',
+  setting_StatusPageEnabled: 'Visitors see how the models fare',
   setting_ChatLink: 'Link to a chat program',
   setting_Theme: 'Theme of older dashboards',
   setting_PasswordLoginEnabled: 'Sign-in with a password',

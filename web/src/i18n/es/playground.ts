@@ -21,4 +21,15 @@ export const playground = {
   play_temperature: 'Temperatura',
   play_tokens: 'tokens',
   play_side: '{number}: {model}',
+  play_give: 'Dar este resultado',
+  play_picture: 'Imagen {number}',
+  play_picture_remove: 'Quitar la imagen {number}',
+  play_pictures: 'Añadir imágenes',
+  play_pictures_wrong: '{most} imágenes como máximo, de {megabytes} MB cada una.',
+  play_result: 'Resultado de {name}',
+  play_told: 'Resultado:',
+  play_tools: 'Herramientas',
+  play_tools_hint:
+    'Una lista JSON, como la recibe la API. Lo que pide un modelo se muestra y usted da el resultado.',
+  play_tools_wrong: 'No es una lista JSON',
 }

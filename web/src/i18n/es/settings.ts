@@ -54,6 +54,8 @@ export const settings = {
   setting_HomePageContent: 'Texto de la página de inicio',
   setting_About: 'Texto sobre este sitio',
   setting_Footer: 'Texto del pie',
+  setting_CatalogueEnabled: 'Los visitantes ven los modelos y sus precios',
+  setting_StatusPageEnabled: 'Los visitantes ven el estado de los modelos',
   setting_ChatLink: 'Enlace a un programa de chat',
   setting_Theme: 'Tema de paneles antiguos',
   setting_PasswordLoginEnabled: 'Inicio de sesión con contraseña',

@@ -20,5 +20,16 @@ export const playground = {
   play_system: 'Instructions pour le modèle',
   play_temperature: 'Température',
   play_tokens: 'tokens',
+  play_give: 'Donner ce résultat',
+  play_picture: 'Image {number}',
+  play_picture_remove: 'Retirer l’image {number}',
+  play_pictures: 'Ajouter des images',
+  play_pictures_wrong: 'Au plus {most} images, de {megabytes} Mo chacune.',
+  play_result: 'Résultat de {name}',
+  play_told: 'Résultat :',
+  play_tools: 'Outils',
+  play_tools_hint:
+    'Une liste JSON, comme l’API la prend. Ce que demande un modèle s’affiche, et vous donnez le résultat.',
+  play_tools_wrong: 'Ce n’est pas une liste JSON',
   play_side: '{number} : {model}',
 }

@@ -10,7 +10,7 @@ export const settings = {
   setting_blank: '(vide)',
   setting_chain_broken: 'L’entrée {id} a été modifiée, ou une entrée précédente a été retirée',
   setting_chain_whole:
-    '{count|L’unique entrée est telle qu’elle a été écrite|Les {count} entrées sont telles qu’elles ont été écrites}',
+    '{count} {count|entrée, telle qu’elle a été écrite|entrées, toutes telles qu’elles ont été écrites}',
   setting_config: 'Fichier de configuration',
   setting_config_hint:
     'Ce que le fichier déclare est ici en lecture seule. Après l’avoir modifié, faites-le relire ; un fichier avec des erreurs ne change rien.',
@@ -55,6 +55,8 @@ export const settings = {
   setting_HomePageContent: 'Texte de la page d’accueil',
   setting_About: 'Texte sur ce site',
   setting_Footer: 'Texte de bas de page',
+  setting_CatalogueEnabled: 'Les visiteurs voient les modèles et leurs prix',
+  setting_StatusPageEnabled: 'Les visiteurs voient l’état des modèles',
   setting_ChatLink: 'Lien vers un programme de chat',
   setting_Theme: 'Thème des anciens tableaux de bord',
   setting_PasswordLoginEnabled: 'Connexion par mot de passe',

@@ -53,6 +53,8 @@ export const settings = {
   setting_HomePageContent: 'ホームページの文章',
   setting_About: 'このサイトについての文章',
   setting_Footer: 'フッターの文章',
+  setting_CatalogueEnabled: 'モデルと価格を訪問者に見せる',
+  setting_StatusPageEnabled: 'モデルの状態を訪問者に見せる',
   setting_ChatLink: 'チャットアプリへのリンク',
   setting_Theme: '旧ダッシュボードのテーマ',
   setting_PasswordLoginEnabled: 'パスワードでのサインイン',

@@ -53,6 +53,8 @@ export const settings = {
   setting_HomePageContent: '홈페이지 문구',
   setting_About: '사이트 소개 문구',
   setting_Footer: '바닥글 문구',
+  setting_CatalogueEnabled: '방문자에게 모델과 가격 공개',
+  setting_StatusPageEnabled: '방문자에게 모델 상태 공개',
   setting_ChatLink: '채팅 프로그램 링크',
   setting_Theme: '이전 대시보드의 테마',
   setting_PasswordLoginEnabled: '비밀번호 로그인',

@@ -20,5 +20,16 @@ export const playground = {
   play_system: 'Instruções para o modelo',
   play_temperature: 'Temperatura',
   play_tokens: 'tokens',
+  play_give: 'Dar este resultado',
+  play_picture: 'Imagem {number}',
+  play_picture_remove: 'Remover a imagem {number}',
+  play_pictures: 'Adicionar imagens',
+  play_pictures_wrong: 'No máximo {most} imagens, de {megabytes} MB cada.',
+  play_result: 'Resultado de {name}',
+  play_told: 'Resultado:',
+  play_tools: 'Ferramentas',
+  play_tools_hint:
+    'Uma lista JSON, como a API aceita. O que um modelo pede é exibido, e você dá o resultado.',
+  play_tools_wrong: 'Não é uma lista JSON',
   play_side: '{number}: {model}',
 }

@@ -9,8 +9,7 @@ export const settings = {
   setting_audit_who: 'Quem',
   setting_blank: '(vazio)',
   setting_chain_broken: 'A entrada {id} foi alterada, ou uma anterior foi retirada',
-  setting_chain_whole:
-    '{count|A única entrada está como foi escrita|Todas as {count} entradas estão como foram escritas}',
+  setting_chain_whole: '{count} {count|entrada, como foi escrita|entradas, todas como foram escritas}',
   setting_config: 'Arquivo de configuração',
   setting_config_hint:
     'O que o arquivo declara é somente leitura aqui. Depois de alterar o arquivo, mande relê-lo; um arquivo com erros não muda nada.',
@@ -54,6 +53,8 @@ export const settings = {
   setting_HomePageContent: 'Texto da página inicial',
   setting_About: 'Texto sobre este site',
   setting_Footer: 'Texto do rodapé',
+  setting_CatalogueEnabled: 'Visitantes veem os modelos e os preços',
+  setting_StatusPageEnabled: 'Visitantes veem o estado dos modelos',
   setting_ChatLink: 'Link para um programa de chat',
   setting_Theme: 'Tema de painéis antigos',
   setting_PasswordLoginEnabled: 'Entrada com senha',

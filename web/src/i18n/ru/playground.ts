@@ -20,5 +20,16 @@ export const playground = {
   play_system: 'Инструкции для модели',
   play_temperature: 'Температура',
   play_tokens: 'токены',
+  play_give: 'Передать этот результат',
+  play_picture: 'Изображение {number}',
+  play_picture_remove: 'Убрать изображение {number}',
+  play_pictures: 'Добавить изображения',
+  play_pictures_wrong: 'Изображений не больше {most}, каждое до {megabytes} МБ.',
+  play_result: 'Результат {name}',
+  play_told: 'Результат:',
+  play_tools: 'Инструменты',
+  play_tools_hint:
+    'Список JSON в том виде, в каком его принимает API. Запросы модели показываются, а результат даёте вы.',
+  play_tools_wrong: 'Не список JSON',
   play_side: '{number}: {model}',
 }

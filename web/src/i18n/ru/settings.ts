@@ -53,6 +53,8 @@ export const settings = {
   setting_HomePageContent: 'Текст главной страницы',
   setting_About: 'Текст о сайте',
   setting_Footer: 'Текст внизу страницы',
+  setting_CatalogueEnabled: 'Посетители видят модели и цены',
+  setting_StatusPageEnabled: 'Посетители видят состояние моделей',
   setting_ChatLink: 'Ссылка на программу для чата',
   setting_Theme: 'Тема старых панелей',
   setting_PasswordLoginEnabled: 'Вход по паролю',

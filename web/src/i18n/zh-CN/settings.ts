@@ -52,6 +52,8 @@ export const settings = {
   setting_HomePageContent: '首页内容',
   setting_About: '关于本站',
   setting_Footer: '页脚',
+  setting_CatalogueEnabled: '访客可查看模型与价格',
+  setting_StatusPageEnabled: '访客可查看模型状态',
   setting_ChatLink: '聊天程序链接',
   setting_Theme: '旧版界面主题',
   setting_PasswordLoginEnabled: '允许密码登录',

@@ -52,6 +52,8 @@ export const settings = {
   setting_HomePageContent: '首頁內容',
   setting_About: '關於本站',
   setting_Footer: '頁尾文字',
+  setting_CatalogueEnabled: '訪客可查看模型與價格',
+  setting_StatusPageEnabled: '訪客可查看模型狀態',
   setting_ChatLink: '聊天程式連結',
   setting_Theme: '舊版介面的主題',
   setting_PasswordLoginEnabled: '以密碼登入',

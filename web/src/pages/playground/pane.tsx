@@ -2,12 +2,13 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { X } from 'lucide-react'
+import { useState } from 'react'
 import { api, data } from '../../api/client'
 import { useSpeech } from '../../i18n'
-import { IconButton } from '../../ui/button'
-import { Select } from '../../ui/field'
+import { Button, IconButton } from '../../ui/button'
+import { Select, TextArea } from '../../ui/field'
 import { Count, Money } from '../../ui/show'
-import type { Spent, Turn } from './talk'
+import type { Spent, ToolCall, Turn } from './talk'
 
 export interface Side {
   id: number
@@ -31,15 +32,73 @@ function Cost({ requestId }: { requestId: string }) {
   return <Money usd={bill.data.bill.cost_usd} />
 }
 
+/** The tools that a model has asked for and has no result of. */
+export function openCalls(turns: Turn[]): ToolCall[] {
+  const answered = new Set(turns.map((turn) => turn.call))
+  return turns.flatMap((turn) => turn.calls ?? []).filter((call) => !answered.has(call.id))
+}
+
+/** One of these, and where its result is given. */
+function Wanted({ call, answer }: { call: ToolCall; answer: (content: string) => void }) {
+  const { t } = useSpeech()
+  const [text, setText] = useState('')
+  return (
+    <form
+      className="flex flex-col gap-2 rounded-md border border-line p-3"
+      onSubmit={(event) => {
+        event.preventDefault()
+        answer(text)
+      }}
+    >
+      <TextArea
+        label={t('play_result', { name: call.name })}
+        rows={2}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+      />
+      <div className="flex justify-end">
+        <Button type="submit">{t('play_give')}</Button>
+      </div>
+    </form>
+  )
+}
+
+function Said({ turn }: { turn: Turn }) {
+  const { t } = useSpeech()
+  const mine = turn.role === 'user'
+  return (
+    <div
+      className={`flex flex-col gap-2 whitespace-pre-wrap break-words ${mine ? 'self-end rounded-md bg-raised px-3 py-2' : ''}`}
+    >
+      {turn.pictures?.map((url, at) => (
+        <img key={at} src={url} alt={t('play_picture', { number: at + 1 })} className="max-h-40 rounded" />
+      ))}
+      {turn.call ? (
+        <p className="rounded-md bg-raised px-3 py-2 font-mono text-xs">
+          {t('play_told')} {turn.content}
+        </p>
+      ) : (
+        turn.content
+      )}
+      {turn.calls?.map((call) => (
+        <p key={call.id} className="rounded-md border border-line px-3 py-2 font-mono text-xs break-all">
+          {call.name}({call.arguments})
+        </p>
+      ))}
+    </div>
+  )
+}
+
 interface Props {
   side: Side
   number: number
   models: string[]
   choose: (model: string) => void
+  answer: (call: string, content: string) => void
   remove: (() => void) | undefined
 }
 
-export function Pane({ side, number, models, choose, remove }: Props) {
+export function Pane({ side, number, models, choose, answer, remove }: Props) {
   const { t } = useSpeech()
   const { spent } = side
   const speed =
@@ -70,13 +129,13 @@ export function Pane({ side, number, models, choose, remove }: Props) {
       </div>
       <div className="flex min-h-40 flex-1 flex-col gap-3 p-3" aria-live="polite" aria-busy={side.busy}>
         {side.turns.map((turn, at) => (
-          <div
-            key={at}
-            className={`whitespace-pre-wrap break-words ${turn.role === 'user' ? 'self-end rounded-md bg-raised px-3 py-2' : ''}`}
-          >
-            {turn.content}
-          </div>
+          <Said key={at} turn={turn} />
         ))}
+        {side.busy
+          ? null
+          : openCalls(side.turns).map((call) => (
+              <Wanted key={call.id} call={call} answer={(content) => answer(call.id, content)} />
+            ))}
         {side.error ? (
           <p role="alert" className="text-bad">
             {side.error}

@@ -14,6 +14,8 @@ export const SECTIONS = {
     ['HomePageContent', 'long'],
     ['About', 'long'],
     ['Footer', 'long'],
+    ['CatalogueEnabled', 'switch'],
+    ['StatusPageEnabled', 'switch'],
     ['ChatLink', 'text'],
     ['Theme', 'text'],
   ],

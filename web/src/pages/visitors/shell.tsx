@@ -49,10 +49,10 @@ export function VisitorShell() {
     document.title = name
   }, [name])
   const pages = [
-    { to: '/models', says: t('models') },
-    { to: '/status', says: t('visit_status') },
-    { to: '/about', says: t('visit_about') },
-  ]
+    { to: '/models', says: t('models'), open: site?.catalogue },
+    { to: '/status', says: t('visit_status'), open: site?.status_page },
+    { to: '/about', says: t('visit_about'), open: true },
+  ].filter(({ open }) => open)
   return (
     <div className="flex min-h-dvh flex-col">
       <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-card focus:p-2">
