@@ -15,7 +15,7 @@ import { Empty } from '../ui/show'
 import { Views } from '../ui/views'
 import { Bars, type Series, SHOWN } from './usage/bars'
 import { BYS, Choices } from './usage/choices'
-import { isoDay, type Search, span } from './usage/range'
+import { closer, isoDay, type Search, span } from './usage/range'
 import { Spend } from './usage/spend'
 import { dollars, type Line, linesOf, slotsOf, totalOf } from './usage/sums'
 
@@ -167,6 +167,7 @@ export function Usage() {
               step={step}
               series={seriesOf(lines, slots, value, named, t('usage_others'))}
               show={show}
+              zoom={(first, end) => go(closer(first, end, step))}
             />
           ))}
         </>

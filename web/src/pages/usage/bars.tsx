@@ -1,9 +1,9 @@
 // Bars in stacks, one for each slot of time, and the same as a table.
-import { useEffect, useRef, useState } from 'react'
+import { type PointerEvent, useEffect, useRef, useState } from 'react'
 import { useSpeech } from '../../i18n'
 import { Button } from '../../ui/button'
 import { Card } from '../../ui/show'
-import type { Step } from './range'
+import { STEPS, type Step } from './range'
 
 // Told apart with every kind of colour vision, and seen on light and dark; the order is that of the legend.
 const HUES = ['#0077b6', '#e08e0b', '#12936f', '#c25a9a', '#4fb0e5', '#c8501e', '#8a75c9', '#8a8f98']
@@ -22,6 +22,8 @@ interface Props {
   step: Step
   series: Series[]
   show: (value: number) => string
+  /** The slots from one time to another, which is not in it, are to be looked at. */
+  zoom: (from: number, to: number) => void
 }
 
 const HEIGHT = 220
@@ -59,17 +61,56 @@ function useRoom() {
   return { place, width }
 }
 
-function Picture({ slots, series, show, step, says }: Props & { says: string }) {
+/** What a mouse draws over: the first and the last slot. */
+function useDrag(slots: number[], wide: number, done: (first: number, last: number) => void) {
+  const [drag, setDrag] = useState<[number, number] | null>(null)
+  const slotAt = (event: PointerEvent<SVGSVGElement>) => {
+    const x = event.clientX - event.currentTarget.getBoundingClientRect().left - LEFT
+    return Math.min(Math.max(Math.floor(x / wide), 0), slots.length - 1)
+  }
+  const [first, last] = drag ? [Math.min(...drag), Math.max(...drag)] : [0, 0]
+  return {
+    drawn: drag && last > first ? { first, last } : null,
+    on: {
+      // A finger scrolls the page.
+      onPointerDown: (event: PointerEvent<SVGSVGElement>) => {
+        if (event.pointerType !== 'mouse' || event.button !== 0) return
+        event.currentTarget.setPointerCapture(event.pointerId)
+        setDrag([slotAt(event), slotAt(event)])
+      },
+      onPointerMove: (event: PointerEvent<SVGSVGElement>) => {
+        if (drag) setDrag([drag[0], slotAt(event)])
+      },
+      onPointerUp: () => {
+        setDrag(null)
+        if (last > first) done(first, last)
+      },
+      onPointerCancel: () => setDrag(null),
+    },
+  }
+}
+
+function Picture({ slots, series, show, step, says, zoom }: Props & { says: string }) {
   const named = useSlotName(step)
   const { place, width } = useRoom()
   const sums = slots.map((_, at) => series.reduce((sum, one) => sum + (one.values[at] ?? 0), 0))
   const top = ceiling(Math.max(...sums, 0))
   const wide = (width - LEFT) / Math.max(slots.length, 1)
   const y = (value: number) => (HEIGHT - BOTTOM) * (1 - value / top) + 6
+  const { drawn, on } = useDrag(slots, wide, (first, last) =>
+    zoom(slots[first] ?? 0, (slots[last] ?? 0) + STEPS[step]),
+  )
   const every = Math.ceil((slots.length * (step === 'day' ? 70 : 140)) / (width - LEFT))
   return (
     <div ref={place}>
-      <svg width={width} height={HEIGHT + 6} className="block" role="img" aria-label={says}>
+      <svg
+        width={width}
+        height={HEIGHT + 6}
+        className="block cursor-crosshair select-none"
+        role="img"
+        aria-label={says}
+        {...on}
+      >
         {[0, top / 2, top].map((value) => (
           <g key={value}>
             <line x1={LEFT} x2={width} y1={y(value)} y2={y(value)} className="stroke-line" />
@@ -108,6 +149,15 @@ function Picture({ slots, series, show, step, says }: Props & { says: string }) 
             </g>
           )
         })}
+        {drawn ? (
+          <rect
+            x={LEFT + drawn.first * wide}
+            width={(drawn.last - drawn.first + 1) * wide}
+            y={0}
+            height={HEIGHT - BOTTOM + 6}
+            className="fill-accent/20"
+          />
+        ) : null}
       </svg>
     </div>
   )

@@ -28,11 +28,26 @@ const MOST_SLOTS = 200
 const seconds = (date: Date) => Math.floor(date.getTime() / 1000)
 const month = (now: Date, by: number) =>
   seconds(new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + by)))
-const dayOf = (text: string | undefined) => {
-  const time = text && /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) / 1000 : Number.NaN
+/** A day, or a minute of one, in UTC. */
+const timeOf = (text: string | undefined) => {
+  const parts = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d))?$/.exec(text ?? '')
+  const time = parts ? Date.parse(`${parts[1]}T${parts[2] ?? '00:00'}:00Z`) / 1000 : Number.NaN
   return Number.isFinite(time) ? time : undefined
 }
 export const isoDay = (at: number) => new Date(at * 1000).toISOString().slice(0, 10)
+const isoMinute = (at: number) => new Date(at * 1000).toISOString().slice(0, 16)
+
+/** What to look at to see the slots from one time to another, which is not in it, as large as can be. */
+export function closer(from: number, to: number, step: Step): Search {
+  const whole = from % DAY === 0 && to % DAY === 0
+  return {
+    range: 'custom',
+    from: whole ? isoDay(from) : isoMinute(from),
+    // A day that is named is in it, a minute is not.
+    to: whole ? isoDay(to - 1) : isoMinute(to),
+    step: to - from <= 3 * 3_600 ? 'minute' : to - from <= 4 * DAY && step === 'day' ? 'hour' : step,
+  }
+}
 
 /** The times of a name, up to the end of the minute. */
 function bounds(name: RangeName, search: Search, now: Date): [number, number] {
@@ -50,9 +65,10 @@ function bounds(name: RangeName, search: Search, now: Date): [number, number] {
     case 'last':
       return [month(now, -1), month(now, 0)]
     case 'custom': {
-      const from = dayOf(search.from) ?? month(now, 0)
-      const to = (dayOf(search.to) ?? today) + DAY
-      return [from, Math.max(to, from + DAY)]
+      const from = timeOf(search.from) ?? month(now, 0)
+      const last = timeOf(search.to) ?? today
+      const to = search.to?.includes('T') ? last : last + DAY
+      return [from, to > from ? to : from + DAY]
     }
     default:
       return [month(now, 0), end]
