@@ -4,7 +4,7 @@ use crate::books::Books;
 use crate::cli::{self, Common};
 use crate::door::Door;
 use crate::gateway::{Gateway, Parts};
-use crate::jobs::{follow, post::Poster, recover};
+use crate::jobs::{follow, owners, post::Poster, recover};
 use crate::live::{LiveGateway, StoreArchive, StoreBank};
 use crate::logging;
 use crate::proxy::Edge;
@@ -302,6 +302,7 @@ pub fn serve(common: &Common) -> Outcome {
     let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
+    let owning = jobs.spawn(owners::run(live.clone()));
 
     let exit = Exit {
         gateway: gateway.clone(),
@@ -324,6 +325,7 @@ pub fn serve(common: &Common) -> Outcome {
     reminding.abort();
     retaining.abort();
     summing.abort();
+    owning.abort();
     Ok(())
 }
 

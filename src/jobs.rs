@@ -2,6 +2,7 @@
 
 pub mod captures;
 pub mod follow;
+pub mod owners;
 pub mod payments;
 pub mod post;
 pub mod recover;

@@ -15,6 +15,7 @@ mod groups;
 mod harness;
 mod import;
 mod keys;
+mod ledger;
 mod limits;
 mod logs;
 mod master_key;

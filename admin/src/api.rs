@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod factors;
 pub mod groups;
 pub mod keys;
+pub mod ledger;
 pub mod limits;
 pub mod logs;
 pub mod oauth;

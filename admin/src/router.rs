@@ -4,8 +4,9 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, captures, channels, conformance, factors, groups, keys, limits, logs, oauth,
-    options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users, vouchers,
+    accounts, audit, billing, captures, channels, conformance, factors, groups, keys, ledger, limits, logs,
+    oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users,
+    vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -201,6 +202,14 @@ pub fn table() -> Vec<Route> {
     table.add("DELETE", "/api/redemption/{id}", "Deletes a voucher", vouchers::delete);
     table.add("GET", "/api/audit", "The audit trail, newest first", audit::list);
     table.add("GET", "/api/audit/verify", "Whether the audit trail is whole", audit::verify);
+    table.add("GET", "/api/ledger", "Movements of everybody's money, newest first", ledger::list);
+    table.add(
+        "GET",
+        "/api/ledger/verify",
+        "The last proof of the books, and the sum of balances",
+        ledger::standing,
+    );
+    table.add("POST", "/api/ledger/verify", "Proves the books", ledger::verify);
     table.add(
         "GET",
         "/dashboard/billing/subscription",
@@ -420,6 +429,7 @@ pub struct Memory {
     limiter: Arc<Limiter>,
     lockout: Arc<Lockout>,
     mailroom: Arc<Mailroom>,
+    proving: Arc<ledger::Proving>,
     document: web::Data<Document>,
 }
 
@@ -427,7 +437,7 @@ impl Memory {
     pub fn new(deps: &Deps) -> Self {
         let mailroom = Arc::new(Mailroom::new(deps.store.clone()));
         let document = web::Data::new(Document(crate::openapi::text(&table(), deps.version).into()));
-        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, document }
+        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, proving: Arc::default(), document }
     }
 }
 
@@ -457,6 +467,7 @@ pub fn app(
         .app_data(web::Data::new(memory.limiter))
         .app_data(web::Data::new(memory.lockout))
         .app_data(web::Data::new(memory.mailroom))
+        .app_data(web::Data::new(memory.proving))
         .app_data(memory.document)
         .app_data(web::PayloadConfig::new(BODY_MAX))
         // An id that is no number names nothing.

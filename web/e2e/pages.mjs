@@ -16,6 +16,7 @@ export const PAGES = [
   '/users',
   '/groups',
   '/vouchers',
+  '/ledger',
   '/settings',
 ]
 const THEMES = ['light', 'dark', 'contrast']

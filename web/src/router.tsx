@@ -102,6 +102,7 @@ const tree = root.addChildren([
     page('/users', () => import('./pages/users'), 'Users'),
     page('/groups', () => import('./pages/groups'), 'Groups'),
     page('/vouchers', () => import('./pages/vouchers'), 'Vouchers'),
+    page('/ledger', () => import('./pages/ledger'), 'Ledger'),
     page('/settings', () => import('./pages/settings'), 'Settings'),
   ]),
 ])

@@ -24,6 +24,7 @@ pub mod keys;
 pub mod ledger;
 pub mod load;
 pub mod logs;
+pub mod movements;
 pub mod orders;
 pub mod owned;
 pub mod passkeys;

@@ -4,6 +4,7 @@ import { channels } from './en/channels'
 import { groups } from './en/groups'
 import { home } from './en/home'
 import { keys } from './en/keys'
+import { ledger } from './en/ledger'
 import { logs } from './en/logs'
 import { outside } from './en/outside'
 import { overview } from './en/overview'
@@ -32,4 +33,5 @@ export const en = {
   ...vouchers,
   ...prompts,
   ...settings,
+  ...ledger,
 }

@@ -7,6 +7,7 @@ import { errors } from './zh-CN/errors'
 import { groups } from './zh-CN/groups'
 import { home } from './zh-CN/home'
 import { keys } from './zh-CN/keys'
+import { ledger } from './zh-CN/ledger'
 import { logs } from './zh-CN/logs'
 import { overview } from './zh-CN/overview'
 import { playground } from './zh-CN/playground'
@@ -37,4 +38,5 @@ export const zhCN: Texts = {
   ...vouchers,
   ...prompts,
   ...settings,
+  ...ledger,
 }

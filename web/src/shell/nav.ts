@@ -1,5 +1,6 @@
 // The pages of each role, in the order of the rail.
 import {
+  BookCheck,
   ChartColumn,
   CircleDollarSign,
   FileText,
@@ -44,5 +45,6 @@ export const PAGES: Page[] = [
   { to: '/users', name: 'users', icon: Users, role: ROLES.admin, letter: 's' },
   { to: '/groups', name: 'groups', icon: Tags, role: ROLES.admin },
   { to: '/vouchers', name: 'vouchers', icon: TicketPercent, role: ROLES.admin, letter: 'v' },
+  { to: '/ledger', name: 'ledger', icon: BookCheck, role: ROLES.root },
   { to: '/settings', name: 'settings', icon: Settings, role: ROLES.root },
 ]
