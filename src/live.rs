@@ -24,7 +24,7 @@ use magic_store::ledger::LeaseScope;
 use magic_store::responses::KeptResponse;
 use magic_store::{Store, StoreError};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// The database as the bank of the wallets.
@@ -96,6 +96,8 @@ pub struct LiveGateway {
     common: Common,
     settings: arc_swap::ArcSwap<Settings>,
     builds: AtomicU64,
+    /// The number of the newest change of the database that is in force here.
+    in_force: AtomicI64,
     /// Builds take turns, so that an older one can't replace a newer one.
     building: tokio::sync::Mutex<()>,
     rounds: Rounds,
@@ -122,6 +124,7 @@ impl LiveGateway {
             common,
             settings: arc_swap::ArcSwap::from_pointee(settings),
             builds: AtomicU64::new(0),
+            in_force: AtomicI64::new(0),
             building: tokio::sync::Mutex::new(()),
             rounds,
             runtime,
@@ -135,6 +138,15 @@ impl LiveGateway {
 
     pub fn runtime(&self) -> &tokio::runtime::Handle {
         &self.runtime
+    }
+
+    /// The number of the newest change of the database that is in force here.
+    pub fn in_force(&self) -> i64 {
+        self.in_force.load(Ordering::Relaxed)
+    }
+
+    pub fn put_in_force(&self, version: i64) {
+        self.in_force.store(version, Ordering::Relaxed);
     }
 
     fn start_round(&self, round: Round) -> bool {

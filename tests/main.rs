@@ -21,6 +21,7 @@ mod logs;
 mod master_key;
 mod matrix;
 mod money;
+mod nodes;
 mod oneapi;
 mod passkeys;
 mod payments;

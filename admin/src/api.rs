@@ -12,6 +12,7 @@ pub mod keys;
 pub mod ledger;
 pub mod limits;
 pub mod logs;
+pub mod nodes;
 pub mod oauth;
 pub mod options;
 pub mod passkeys;

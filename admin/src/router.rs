@@ -5,8 +5,8 @@
 use crate::Deps;
 use crate::api::{
     accounts, audit, billing, captures, channels, conformance, factors, groups, keys, ledger, limits, logs,
-    oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users,
-    vouchers,
+    nodes, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep,
+    users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -210,6 +210,7 @@ pub fn table() -> Vec<Route> {
         ledger::standing,
     );
     table.add("POST", "/api/ledger/verify", "Proves the books", ledger::verify);
+    table.add("GET", "/api/node", "The processes of this installation", nodes::list);
     table.add(
         "GET",
         "/dashboard/billing/subscription",

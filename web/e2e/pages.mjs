@@ -17,6 +17,7 @@ export const PAGES = [
   '/groups',
   '/vouchers',
   '/ledger',
+  '/nodes',
   '/settings',
 ]
 const THEMES = ['light', 'dark', 'contrast']

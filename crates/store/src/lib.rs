@@ -25,6 +25,7 @@ pub mod ledger;
 pub mod load;
 pub mod logs;
 pub mod movements;
+pub mod nodes;
 pub mod orders;
 pub mod owned;
 pub mod passkeys;

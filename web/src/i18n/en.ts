@@ -6,6 +6,7 @@ import { home } from './en/home'
 import { keys } from './en/keys'
 import { ledger } from './en/ledger'
 import { logs } from './en/logs'
+import { nodes } from './en/nodes'
 import { outside } from './en/outside'
 import { overview } from './en/overview'
 import { playground } from './en/playground'
@@ -34,4 +35,5 @@ export const en = {
   ...prompts,
   ...settings,
   ...ledger,
+  ...nodes,
 }

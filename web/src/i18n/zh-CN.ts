@@ -9,6 +9,7 @@ import { home } from './zh-CN/home'
 import { keys } from './zh-CN/keys'
 import { ledger } from './zh-CN/ledger'
 import { logs } from './zh-CN/logs'
+import { nodes } from './zh-CN/nodes'
 import { overview } from './zh-CN/overview'
 import { playground } from './zh-CN/playground'
 import { prices } from './zh-CN/prices'
@@ -39,4 +40,5 @@ export const zhCN: Texts = {
   ...prompts,
   ...settings,
   ...ledger,
+  ...nodes,
 }

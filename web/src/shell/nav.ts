@@ -11,6 +11,7 @@ import {
   MessagesSquare,
   Network,
   ScrollText,
+  Server,
   Settings,
   Tags,
   TicketPercent,
@@ -46,5 +47,6 @@ export const PAGES: Page[] = [
   { to: '/groups', name: 'groups', icon: Tags, role: ROLES.admin },
   { to: '/vouchers', name: 'vouchers', icon: TicketPercent, role: ROLES.admin, letter: 'v' },
   { to: '/ledger', name: 'ledger', icon: BookCheck, role: ROLES.root },
+  { to: '/nodes', name: 'nodes', icon: Server, role: ROLES.admin },
   { to: '/settings', name: 'settings', icon: Settings, role: ROLES.root },
 ]
