@@ -379,6 +379,14 @@ impl Live for LiveGateway {
         crate::outward::call(&self.gateway, call).await
     }
 
+    async fn export(&self) -> Result<String, StoreError> {
+        Ok(crate::export::toml(&self.store.load().await?))
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.settings.load().data_dir.clone()
+    }
+
     fn standing(&self, scope: Scope, limits: &Limits) -> Standing {
         let (gateway, day) = (&self.gateway, calendar::today());
         let meter = match &scope {

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admin;
+mod backup;
 mod captures;
 mod cli;
 mod conformance;

@@ -106,6 +106,27 @@ pub async fn refusal(
     keep(deps, entry).await;
 }
 
+/// Notes that somebody reads what is not theirs, or everything. Before it is read: without an entry, nobody does.
+pub async fn reading(
+    request: &HttpRequest,
+    deps: &Deps,
+    user: &UserRow,
+    detail: &Value,
+) -> crate::error::Result<()> {
+    let entry = Entry {
+        at_ms: chrono::Utc::now().timestamp_millis(),
+        user_id: user.id.0,
+        username: user.username.clone(),
+        ip: client(request),
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        request_id: request_id(request.headers()),
+        status: 200,
+        detail: detail.to_string(),
+    };
+    Ok(deps.store.audit(entry).await?)
+}
+
 async fn keep(deps: &Deps, entry: Entry) {
     if let Err(error) = deps.store.audit(entry).await {
         log::error!("an entry of the audit trail could not be written: {error}");

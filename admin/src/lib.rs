@@ -31,7 +31,7 @@ use magic_domain::limits::{Limits, Scope, Standing};
 use magic_domain::principal::{Token, User};
 use magic_domain::prompt::Spec;
 use magic_store::Store;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use router::routes;
@@ -90,6 +90,10 @@ pub trait Live: Send + Sync {
     fn limited(&self, kind: &str) -> Vec<(Scope, Limits)>;
     /// The limits of an object. `None`: there is no such object, or it can't be told from one without limits.
     fn limits_of(&self, scope: &Scope) -> Option<Limits>;
+    /// Channels, models, groups, prompts and options as a configuration file.
+    async fn export(&self) -> Result<String, magic_store::StoreError>;
+    /// Where this process may leave files.
+    fn data_dir(&self) -> PathBuf;
     /// Calls a service outside that root has configured (or that we know), within ten seconds.
     async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
 }

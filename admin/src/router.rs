@@ -4,8 +4,8 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, billing, captures, channels, conformance, factors, groups, keys, ledger, limits, logs,
-    nodes, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep,
+    accounts, audit, backup, billing, captures, channels, conformance, factors, groups, keys, ledger, limits,
+    logs, nodes, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep,
     users, vouchers,
 };
 use crate::describe::{Describe, Draft};
@@ -210,6 +210,19 @@ pub fn table() -> Vec<Route> {
         ledger::standing,
     );
     table.add("POST", "/api/ledger/verify", "Proves the books", ledger::verify);
+    table.add("GET", "/api/backup", "What can be taken along, and where the master key is", backup::offer);
+    table.add(
+        "GET",
+        "/api/backup/config",
+        "What is here as a configuration file; the reading is on record",
+        backup::config,
+    );
+    table.add(
+        "GET",
+        "/api/backup/database",
+        "SQLite's database as it is now; the reading is on record",
+        backup::database,
+    );
     table.add("GET", "/api/node", "The processes of this installation", nodes::list);
     table.add(
         "GET",
@@ -431,6 +444,7 @@ pub struct Memory {
     lockout: Arc<Lockout>,
     mailroom: Arc<Mailroom>,
     proving: Arc<ledger::Proving>,
+    copying: Arc<backup::Copying>,
     document: web::Data<Document>,
 }
 
@@ -438,7 +452,14 @@ impl Memory {
     pub fn new(deps: &Deps) -> Self {
         let mailroom = Arc::new(Mailroom::new(deps.store.clone()));
         let document = web::Data::new(Document(crate::openapi::text(&table(), deps.version).into()));
-        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, proving: Arc::default(), document }
+        Self {
+            limiter: Arc::default(),
+            lockout: Arc::default(),
+            mailroom,
+            proving: Arc::default(),
+            copying: Arc::default(),
+            document,
+        }
     }
 }
 
@@ -469,6 +490,7 @@ pub fn app(
         .app_data(web::Data::new(memory.lockout))
         .app_data(web::Data::new(memory.mailroom))
         .app_data(web::Data::new(memory.proving))
+        .app_data(web::Data::new(memory.copying))
         .app_data(memory.document)
         .app_data(web::PayloadConfig::new(BODY_MAX))
         // An id that is no number names nothing.

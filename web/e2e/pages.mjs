@@ -18,6 +18,7 @@ export const PAGES = [
   '/vouchers',
   '/ledger',
   '/nodes',
+  '/backup',
   '/settings',
 ]
 const THEMES = ['light', 'dark', 'contrast']

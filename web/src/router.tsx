@@ -103,6 +103,7 @@ const tree = root.addChildren([
     page('/groups', () => import('./pages/groups'), 'Groups'),
     page('/vouchers', () => import('./pages/vouchers'), 'Vouchers'),
     page('/ledger', () => import('./pages/ledger'), 'Ledger'),
+    page('/backup', () => import('./pages/backup'), 'Backup'),
     page('/nodes', () => import('./pages/nodes'), 'Nodes'),
     page('/settings', () => import('./pages/settings'), 'Settings'),
   ]),

@@ -1,4 +1,5 @@
 import { account } from './en/account'
+import { backup } from './en/backup'
 import { billing } from './en/billing'
 import { channels } from './en/channels'
 import { groups } from './en/groups'
@@ -36,4 +37,5 @@ export const en = {
   ...settings,
   ...ledger,
   ...nodes,
+  ...backup,
 }

@@ -1,5 +1,6 @@
 import type { Texts } from './languages'
 import { account } from './zh-CN/account'
+import { backup } from './zh-CN/backup'
 import { billing } from './zh-CN/billing'
 import { channels } from './zh-CN/channels'
 import { common } from './zh-CN/common'
@@ -41,4 +42,5 @@ export const zhCN: Texts = {
   ...settings,
   ...ledger,
   ...nodes,
+  ...backup,
 }

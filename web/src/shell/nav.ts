@@ -1,5 +1,6 @@
 // The pages of each role, in the order of the rail.
 import {
+  Archive,
   BookCheck,
   ChartColumn,
   CircleDollarSign,
@@ -48,5 +49,6 @@ export const PAGES: Page[] = [
   { to: '/vouchers', name: 'vouchers', icon: TicketPercent, role: ROLES.admin, letter: 'v' },
   { to: '/ledger', name: 'ledger', icon: BookCheck, role: ROLES.root },
   { to: '/nodes', name: 'nodes', icon: Server, role: ROLES.admin },
+  { to: '/backup', name: 'backup', icon: Archive, role: ROLES.root },
   { to: '/settings', name: 'settings', icon: Settings, role: ROLES.root },
 ]
