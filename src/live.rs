@@ -3,6 +3,7 @@
 use crate::catalogue;
 use crate::cli::Common;
 use crate::gateway::Gateway;
+use crate::importing::{self, Importing};
 use crate::jobs::rounds::{self, Round, Rounds};
 use crate::limits::{Meter, calendar};
 use crate::prompts::Prompts;
@@ -11,7 +12,7 @@ use crate::settings::{self, Settings};
 use crate::wallet::{Bank, BankAway, Owner};
 use crate::{conformance, probe, settings::Faults};
 use async_trait::async_trait;
-use magic_admin::{Checked, Live, TestOutcome};
+use magic_admin::{Checked, ImportState, Live, TestOutcome};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
@@ -20,6 +21,7 @@ use magic_domain::money::Nano;
 use magic_domain::principal::{Token, User};
 use magic_domain::prompt::Spec;
 use magic_domain::table::Table;
+use magic_store::import::Plan;
 use magic_store::ledger::LeaseScope;
 use magic_store::responses::KeptResponse;
 use magic_store::{Store, StoreError};
@@ -101,6 +103,7 @@ pub struct LiveGateway {
     /// Builds take turns, so that an older one can't replace a newer one.
     building: tokio::sync::Mutex<()>,
     rounds: Rounds,
+    importing: Importing,
     /// Where background work runs.
     runtime: tokio::runtime::Handle,
     /// Itself, for work that outlives the call that began it.
@@ -127,6 +130,7 @@ impl LiveGateway {
             in_force: AtomicI64::new(0),
             building: tokio::sync::Mutex::new(()),
             rounds,
+            importing: Importing::default(),
             runtime,
             me: me.clone(),
         })
@@ -134,6 +138,10 @@ impl LiveGateway {
 
     pub fn rounds(&self) -> &Rounds {
         &self.rounds
+    }
+
+    pub fn importing(&self) -> &Importing {
+        &self.importing
     }
 
     pub fn runtime(&self) -> &tokio::runtime::Handle {
@@ -385,6 +393,14 @@ impl Live for LiveGateway {
 
     fn data_dir(&self) -> PathBuf {
         self.settings.load().data_dir.clone()
+    }
+
+    fn start_import(&self, plan: Plan) -> bool {
+        self.me.upgrade().is_some_and(|me| importing::start(me, plan))
+    }
+
+    fn import_state(&self) -> ImportState {
+        self.importing.state()
     }
 
     fn standing(&self, scope: Scope, limits: &Limits) -> Standing {

@@ -9,6 +9,7 @@ pub mod channels;
 pub mod conformance;
 pub mod factors;
 pub mod groups;
+pub mod import;
 pub mod keys;
 pub mod ledger;
 pub mod limits;

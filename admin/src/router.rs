@@ -4,9 +4,9 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, audit, backup, billing, captures, channels, conformance, factors, groups, keys, ledger, limits,
-    logs, nodes, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep,
-    users, vouchers,
+    accounts, audit, backup, billing, captures, channels, conformance, factors, groups, import, keys, ledger,
+    limits, logs, nodes, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp,
+    upkeep, users, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -223,6 +223,8 @@ pub fn table() -> Vec<Route> {
         "SQLite's database as it is now; the reading is on record",
         backup::database,
     );
+    table.add("GET", "/api/import", "How the import of a one-api installation stands", import::state);
+    table.add("POST", "/api/import", "Begins to take a one-api installation over", import::begin);
     table.add("GET", "/api/node", "The processes of this installation", nodes::list);
     table.add(
         "GET",

@@ -1,6 +1,7 @@
 // What root takes along, and what comes from elsewhere.
 import { ROLES, useMe } from '../api/session'
 import { useSpeech } from '../i18n'
+import { Bring } from './backup/import'
 import { Take } from './backup/take'
 
 export function Backup() {
@@ -12,6 +13,7 @@ export function Backup() {
       <h1 className="text-xl font-semibold">{t('backup')}</h1>
       <p className="text-soft">{t('backup_says')}</p>
       <Take />
+      <Bring />
     </>
   )
 }
