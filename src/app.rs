@@ -4,7 +4,7 @@ use crate::books::Books;
 use crate::cli::{self, Common};
 use crate::door::Door;
 use crate::gateway::{Gateway, Parts};
-use crate::jobs::{follow, post::Poster, recover};
+use crate::jobs::{follow, nodes, owners, post::Poster, recover};
 use crate::live::{LiveGateway, StoreArchive, StoreBank};
 use crate::logging;
 use crate::proxy::Edge;
@@ -307,6 +307,21 @@ pub fn serve(common: &Common) -> Outcome {
     let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
+    let owning = jobs.spawn(owners::run(live.clone()));
+    let pulse = nodes::Pulse::new(nodes::Node {
+        id: epoch.clone(),
+        version: VERSION,
+        certificates: settings
+            .listen
+            .iter()
+            .filter_map(|listen| listen.tls.clone())
+            .map(|tls| tls.0)
+            .collect(),
+        journal: journal.clone(),
+        poster: poster.clone(),
+        live: live.clone(),
+    });
+    jobs.spawn(nodes::run(pulse.clone()));
 
     let exit = Exit {
         gateway: gateway.clone(),
@@ -318,6 +333,7 @@ pub fn serve(common: &Common) -> Outcome {
         sockets: [socket, bridge_socket],
         drain: settings.drain,
         epoch,
+        pulse,
     };
     announce(&settings.listen);
     run_server(&settings, gateway, exit)?;
@@ -329,6 +345,7 @@ pub fn serve(common: &Common) -> Outcome {
     reminding.abort();
     retaining.abort();
     summing.abort();
+    owning.abort();
     Ok(())
 }
 
@@ -436,6 +453,7 @@ struct Exit {
     sockets: [PathBuf; 2],
     drain: Duration,
     epoch: String,
+    pulse: Arc<nodes::Pulse>,
 }
 
 #[async_trait]
@@ -477,6 +495,7 @@ impl BackgroundService for Exit {
             let _ = self.store.release_epoch(&self.epoch).await;
             self.journal.remove_posted();
         }
+        self.pulse.stop().await;
         self.store.close().await;
         log::info!("ended");
         std::process::exit(0);

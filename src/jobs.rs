@@ -2,6 +2,8 @@
 
 pub mod captures;
 pub mod follow;
+pub mod nodes;
+pub mod owners;
 pub mod payments;
 pub mod post;
 pub mod recover;

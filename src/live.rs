@@ -3,6 +3,7 @@
 use crate::catalogue;
 use crate::cli::Common;
 use crate::gateway::Gateway;
+use crate::importing::{self, Importing};
 use crate::jobs::rounds::{self, Round, Rounds};
 use crate::limits::{Meter, calendar};
 use crate::prompts::Prompts;
@@ -12,7 +13,7 @@ use crate::wallet::{Bank, BankAway, Owner};
 use crate::{conformance, probe, settings::Faults};
 use async_trait::async_trait;
 use magic_admin::events::Event;
-use magic_admin::{Checked, Live, Offer, TestOutcome};
+use magic_admin::{Checked, ImportState, Live, Offer, TestOutcome};
 use magic_domain::channel::{Channel, ChannelStatus};
 use magic_domain::health::Verdict;
 use magic_domain::ids::{ChannelId, TokenId, UserId};
@@ -21,11 +22,12 @@ use magic_domain::money::Nano;
 use magic_domain::principal::{Token, User};
 use magic_domain::prompt::Spec;
 use magic_domain::table::Table;
+use magic_store::import::Plan;
 use magic_store::ledger::LeaseScope;
 use magic_store::responses::KeptResponse;
 use magic_store::{Store, StoreError};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// The database as the bank of the wallets.
@@ -97,9 +99,12 @@ pub struct LiveGateway {
     common: Common,
     settings: arc_swap::ArcSwap<Settings>,
     builds: AtomicU64,
+    /// The number of the newest change of the database that is in force here.
+    in_force: AtomicI64,
     /// Builds take turns, so that an older one can't replace a newer one.
     building: tokio::sync::Mutex<()>,
     rounds: Rounds,
+    importing: Importing,
     /// Where background work runs.
     runtime: tokio::runtime::Handle,
     /// Itself, for work that outlives the call that began it.
@@ -123,8 +128,10 @@ impl LiveGateway {
             common,
             settings: arc_swap::ArcSwap::from_pointee(settings),
             builds: AtomicU64::new(0),
+            in_force: AtomicI64::new(0),
             building: tokio::sync::Mutex::new(()),
             rounds,
+            importing: Importing::default(),
             runtime,
             me: me.clone(),
         })
@@ -134,8 +141,21 @@ impl LiveGateway {
         &self.rounds
     }
 
+    pub fn importing(&self) -> &Importing {
+        &self.importing
+    }
+
     pub fn runtime(&self) -> &tokio::runtime::Handle {
         &self.runtime
+    }
+
+    /// The number of the newest change of the database that is in force here.
+    pub fn in_force(&self) -> i64 {
+        self.in_force.load(Ordering::Relaxed)
+    }
+
+    pub fn put_in_force(&self, version: i64) {
+        self.in_force.store(version, Ordering::Relaxed);
     }
 
     fn start_round(&self, round: Round) -> bool {
@@ -411,6 +431,22 @@ impl Live for LiveGateway {
 
     async fn outward(&self, call: magic_admin::Outward) -> Result<magic_admin::OutwardAnswer, String> {
         crate::outward::call(&self.gateway, call).await
+    }
+
+    async fn export(&self) -> Result<String, StoreError> {
+        Ok(crate::export::toml(&self.store.load().await?))
+    }
+
+    fn data_dir(&self) -> PathBuf {
+        self.settings.load().data_dir.clone()
+    }
+
+    fn start_import(&self, plan: Plan) -> bool {
+        self.me.upgrade().is_some_and(|me| importing::start(me, plan))
+    }
+
+    fn import_state(&self) -> ImportState {
+        self.importing.state()
     }
 
     fn standing(&self, scope: Scope, limits: &Limits) -> Standing {

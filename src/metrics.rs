@@ -2,6 +2,7 @@
 
 use magic_wire::chat::{Dialect, Loss, LossKind};
 use prometheus::{Encoder, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Names of members that are told apart; a caller's own inventions beyond this share one.
 const MEMBERS_MAX: usize = 500;
@@ -17,6 +18,8 @@ pub struct Metrics {
     captures: IntCounterVec,
     /// `magic_requests_in_flight`.
     in_flight: IntGauge,
+    /// All of `requests`.
+    answered: AtomicU64,
     seen: parking_lot::Mutex<std::collections::HashSet<String>>,
 }
 
@@ -39,11 +42,25 @@ impl Metrics {
         let captures = vec("magic_captures_total", "Calls whose bodies were to be kept.", &["outcome"])?;
         let in_flight = IntGauge::new("magic_requests_in_flight", "Requests under way.")?;
         registry.register(Box::new(in_flight.clone()))?;
-        Ok(Metrics { registry, requests, losses, captures, in_flight, seen: Default::default() })
+        Ok(Metrics {
+            registry,
+            requests,
+            losses,
+            captures,
+            in_flight,
+            answered: AtomicU64::new(0),
+            seen: Default::default(),
+        })
     }
 
     pub fn request(&self, endpoint: &str, status: u16) {
         self.requests.with_label_values(&[endpoint, &status.to_string()]).inc();
+        self.answered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many calls have been answered, of all endpoints.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Counts a capture that is kept, or dropped.

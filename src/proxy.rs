@@ -87,10 +87,10 @@ impl ProxyHttp for Edge {
         }
     }
 
-    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         ctx.passing = true;
         if ctx.call.is_none() {
-            return admin_peer(&self.0);
+            return admin_peer(&self.0, session.req_header().uri.path());
         }
         match attempt::next(ctx).await {
             Ok(peer) => Ok(peer),
@@ -407,11 +407,15 @@ impl Edge {
     }
 }
 
-fn admin_peer(gateway: &Gateway) -> Result<Box<HttpPeer>> {
+/// What takes long before its first byte: a copy of the whole database is made first.
+const SLOW: &str = "/api/backup/database";
+
+fn admin_peer(gateway: &Gateway, path: &str) -> Result<Box<HttpPeer>> {
     let socket = gateway.admin_socket.to_string_lossy();
     let mut peer = HttpPeer::new_uds(&socket, false, String::new())?;
     peer.options.connection_timeout = Some(Duration::from_secs(2));
-    peer.options.read_timeout = Some(Duration::from_secs(60));
+    let patience = if path.starts_with(SLOW) { 960 } else { 60 };
+    peer.options.read_timeout = Some(Duration::from_secs(patience));
     peer.options.write_timeout = Some(Duration::from_secs(30));
     peer.options.idle_timeout = Some(Duration::from_secs(10));
     Ok(Box::new(peer))

@@ -1,11 +1,13 @@
 //! A one-api database moves in: passwords, keys, channels, vouchers, balances, options and logs go on working.
 
 use crate::harness::{MODEL, World, good, request};
+use crate::oneapi::House;
 use magic_testkit::client::{Answer, h1};
-use magic_testkit::db::{Database, ENGINES, Engine, database, sql};
+use magic_testkit::db::{Database, ENGINES, Engine, database, locked, sql};
 use magic_testkit::process::run;
 use magic_testkit::vendor::{Proto, Vendor};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 const ALICE_KEY: &str = "AliceKey0000000000000000000000000000000000000001";
 const ROOT_KEY: &str = "RootKey00000000000000000000000000000000000000001";
@@ -341,4 +343,93 @@ async fn root_keeps_an_access_token_that_both_were_given() {
     let me = h1(world.gateway.address, "GET", "/api/user/self", &[("authorization", &bearer)], b"").await;
     assert_eq!((me.status, me.json()["data"]["quota"].as_i64()), (200, Some(100)), "{}", me.text());
     world.verify();
+}
+
+/// The import's state, once it is over.
+async fn over(house: &House) -> Value {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        let told = house.get(&house.root, "/api/import").await;
+        if told["state"] != "running" {
+            return told;
+        }
+        assert!(Instant::now() < end, "{told}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn count(told: &Value, kind: &str) -> Value {
+    let counts = told["report"]["counts"].as_array().unwrap();
+    counts.iter().find(|count| count["kind"] == kind).unwrap()["imported"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_moves_an_installation_in_while_everything_runs() {
+    for engine in ENGINES {
+        let vendor = good(Proto::H1);
+        let old = database(*engine);
+        sql(&old, &old_installation(*engine, &vendor)).await;
+        let house = House::with(*engine, "").await;
+        let root = house.root.clone();
+        assert_eq!(house.get(&root, "/api/import").await["state"], "idle");
+        let wish = |dry_run| json!({ "from": old.dsn, "dry_run": dry_run });
+
+        let begun = house.done(&root, "POST", "/api/import", wish(true)).await;
+        assert!(begun["state"] == "running" || begun["state"] == "done", "{begun}");
+        let looked = over(&house).await;
+        assert_eq!((&looked["state"], &looked["dry_run"]), (&json!("done"), &json!(true)), "{looked}");
+        assert_eq!(count(&looked, "log"), 2, "{looked}");
+        assert!(looked["report"]["all_findings"].as_u64().unwrap() > 5, "{looked}");
+        assert_eq!(login(&house.world, "alice", "alice password").await.status, 401, "nothing was written");
+
+        // Kept from under way by a lock: others are told so.
+        if *engine != Engine::Sqlite {
+            let lock = locked(&old, "users").await;
+            house.done(&root, "POST", "/api/import", wish(true)).await;
+            house.refused(&root, "POST", "/api/import", wish(true), (409, "conflict")).await;
+            assert_eq!(house.get(&root, "/api/import").await["state"], "running");
+            drop(lock);
+            assert_eq!(over(&house).await["state"], "done");
+        }
+
+        house.done(&root, "POST", "/api/import", wish(false)).await;
+        let done = over(&house).await;
+        assert_eq!((&done["state"], &done["dry_run"]), (&json!("done"), &json!(false)), "{done}");
+        assert_eq!(done["report"]["counts"], looked["report"]["counts"], "a look foretells");
+        assert!(done["ended"].as_i64() >= done["started"].as_i64(), "{done}");
+        // In force at once: the password, the key, the channel.
+        assert_eq!(login(&house.world, "alice", "alice password").await.status, 200);
+        let answer = house.world.chat_as(&format!("sk-{ALICE_KEY}"), &request(false)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let again = house.done(&root, "POST", "/api/import", wish(false)).await;
+        assert_eq!(again["report"], Value::Null);
+        assert_eq!(count(&over(&house).await, "user"), 0);
+        house.world.logs(2).await;
+        house.world.verify();
+    }
+}
+
+/// Whatever becomes of an import, the password of where it comes from is told to nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_of_sources_are_kept_nowhere() {
+    let old = database(Engine::MySql);
+    let house = House::with(Engine::MySql, "").await;
+    let root = house.root.clone();
+    let (_, place) = old.dsn.rsplit_once('@').unwrap();
+    let (address, name) = place.split_once('/').unwrap();
+    let from = format!("root:hunter2+@tcp({address})/{name}");
+    house.done(&root, "POST", "/api/import", json!({ "from": from, "logs_from": from })).await;
+    let failed = over(&house).await;
+    assert_eq!((&failed["state"], &failed["from"]), (&json!("failed"), &json!(format!("mysql://{place}"))));
+    assert!(failed["error"].as_str().unwrap().contains("denied"), "{failed}");
+    let trail = house.get(&root, "/api/audit?page_size=100").await;
+    let entry = trail.as_array().unwrap().iter().find(|entry| entry["path"] == "/api/import").unwrap();
+    assert_eq!(entry["status"], 200);
+    for told in [failed.to_string(), trail.to_string()] {
+        assert!(!told.contains("hunter2"), "{told}");
+    }
+    for wrong in ["nonsense", "/nowhere/one-api.db", "sqlite:/nowhere.db", "user:hunter2@tcp(db"] {
+        let answer = house.call(&root, "POST", "/api/import", json!({ "from": wrong })).await;
+        assert!(answer.status == 422 && !answer.text().contains("hunter2"), "{wrong}: {}", answer.text());
+    }
 }

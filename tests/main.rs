@@ -3,6 +3,7 @@
 
 mod accounts;
 mod admin;
+mod backup;
 mod captures;
 mod cli;
 mod conformance;
@@ -16,11 +17,13 @@ mod groups;
 mod harness;
 mod import;
 mod keys;
+mod ledger;
 mod limits;
 mod logs;
 mod master_key;
 mod matrix;
 mod money;
+mod nodes;
 mod oneapi;
 mod passkeys;
 mod payments;

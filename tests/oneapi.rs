@@ -25,7 +25,7 @@ pub struct House {
     pub world: World,
     /// Root's session.
     pub root: String,
-    _database: Database,
+    pub database: Database,
 }
 
 impl House {
@@ -41,7 +41,7 @@ impl House {
         let env = vec![("SQL_DSN", database.dsn.clone()), ("SESSION_SECRET", "a secret".to_owned())];
         let world = World::with(config, false, env);
         let root = world.cookie().await;
-        House { world, root, _database: database }
+        House { world, root, database }
     }
 
     /// A call by a session (`session=…`), an access token, a relay key, or nobody (empty).

@@ -110,6 +110,27 @@ pub async fn refusal(
     keep(deps, entry).await;
 }
 
+/// Notes that somebody reads what is not theirs, or everything. Before it is read: without an entry, nobody does.
+pub async fn reading(
+    request: &HttpRequest,
+    deps: &Deps,
+    user: &UserRow,
+    detail: &Value,
+) -> crate::error::Result<()> {
+    let entry = Entry {
+        at_ms: chrono::Utc::now().timestamp_millis(),
+        user_id: user.id.0,
+        username: user.username.clone(),
+        ip: client(request),
+        method: request.method().to_string(),
+        path: request.path().to_owned(),
+        request_id: request_id(request.headers()),
+        status: 200,
+        detail: detail.to_string(),
+    };
+    Ok(deps.store.audit(entry).await?)
+}
+
 async fn keep(deps: &Deps, entry: Entry) {
     if let Err(error) = deps.store.audit(entry).await {
         log::error!("an entry of the audit trail could not be written: {error}");
@@ -162,6 +183,10 @@ const HIDDEN: &str = "•••";
 /// Whether a member of that name may hold a secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    // `POST /api/import`: DSNs, which hold passwords.
+    if ["from", "logs_from"].contains(&name.as_str()) {
+        return true;
+    }
     let parts = [
         "password",
         "secret",
@@ -205,10 +230,10 @@ mod tests {
     fn secrets_stay_out() {
         let body = json!({
             "username": "u", "password": "p-1", "key": "sk-1\nsk-2", "headers": { "a": "h-1" }, "list": [{ "api_key": "k-1" }],
-            "proxy": "http://u:x-1@p", "max_tokens": 5,
+            "proxy": "http://u:x-1@p", "max_tokens": 5, "from": "root:d-1@tcp(h)/o", "logs_from": "mysql://r:l-1@h/o",
         });
         let text = detail("code=c-1&p=2", body.to_string().as_bytes());
-        for secret in ["p-1", "sk-1", "h-1", "k-1", "x-1", "c-1"] {
+        for secret in ["p-1", "sk-1", "h-1", "k-1", "x-1", "c-1", "d-1", "l-1"] {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
         assert!(text.contains("\"p\":\"2\"") && text.contains("\"max_tokens\":5"), "{text}");

@@ -33,9 +33,11 @@ use magic_domain::price::Price;
 use magic_domain::principal::{Token, User};
 use magic_domain::prompt::Spec;
 use magic_store::Store;
-use std::path::Path;
+use magic_store::import::Plan;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use api::import::{ImportPhase, ImportState};
 pub use router::routes;
 
 /// The running proxy, as far as the management API touches it.
@@ -98,6 +100,14 @@ pub trait Live: Send + Sync {
     fn limited(&self, kind: &str) -> Vec<(Scope, Limits)>;
     /// The limits of an object. `None`: there is no such object, or it can't be told from one without limits.
     fn limits_of(&self, scope: &Scope) -> Option<Limits>;
+    /// Channels, models, groups, prompts and options as a configuration file.
+    async fn export(&self) -> Result<String, magic_store::StoreError>;
+    /// Where this process may leave files.
+    fn data_dir(&self) -> PathBuf;
+    /// Begins to take a one-api database over; false: an import is under way.
+    fn start_import(&self, plan: Plan) -> bool;
+    /// How the import under way stands, or the last one of this process.
+    fn import_state(&self) -> ImportState;
     /// Calls a service outside that root has configured (or that we know), within ten seconds.
     async fn outward(&self, call: Outward) -> Result<OutwardAnswer, String>;
 }

@@ -4,9 +4,9 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, alerts, audit, billing, captures, channels, conformance, events, factors, groups, keys, limits,
-    logs, oauth, options, passkeys, pay, prices, prompts, sessions, site, stats, tokens, totp, upkeep, users,
-    views, visitors, vouchers,
+    accounts, alerts, audit, backup, billing, captures, channels, conformance, events, factors, groups,
+    import, keys, ledger, limits, logs, nodes, oauth, options, passkeys, pay, prices, prompts, sessions,
+    site, stats, tokens, totp, upkeep, users, views, visitors, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -210,6 +210,30 @@ pub fn table() -> Vec<Route> {
     table.add("DELETE", "/api/redemption/{id}", "Deletes a voucher", vouchers::delete);
     table.add("GET", "/api/audit", "The audit trail, newest first", audit::list);
     table.add("GET", "/api/audit/verify", "Whether the audit trail is whole", audit::verify);
+    table.add("GET", "/api/ledger", "Movements of everybody's money, newest first", ledger::list);
+    table.add(
+        "GET",
+        "/api/ledger/verify",
+        "The last proof of the books, and the sum of balances",
+        ledger::standing,
+    );
+    table.add("POST", "/api/ledger/verify", "Proves the books", ledger::verify);
+    table.add("GET", "/api/backup", "What can be taken along, and where the master key is", backup::offer);
+    table.add(
+        "GET",
+        "/api/backup/config",
+        "What is here as a configuration file; the reading is on record",
+        backup::config,
+    );
+    table.add(
+        "GET",
+        "/api/backup/database",
+        "SQLite's database as it is now; the reading is on record",
+        backup::database,
+    );
+    table.add("GET", "/api/import", "How the import of a one-api installation stands", import::state);
+    table.add("POST", "/api/import", "Begins to take a one-api installation over", import::begin);
+    table.add("GET", "/api/node", "The processes of this installation", nodes::list);
     table.add(
         "GET",
         "/dashboard/billing/subscription",
@@ -436,6 +460,8 @@ pub struct Memory {
     lockout: Arc<Lockout>,
     mailroom: Arc<Mailroom>,
     streams: Arc<events::Streams>,
+    proving: Arc<ledger::Proving>,
+    copying: Arc<backup::Copying>,
     document: web::Data<Document>,
 }
 
@@ -443,8 +469,15 @@ impl Memory {
     pub fn new(deps: &Deps) -> Self {
         let mailroom = Arc::new(Mailroom::new(deps.store.clone()));
         let document = web::Data::new(Document(crate::openapi::text(&table(), deps.version).into()));
-        let streams = Arc::default();
-        Self { limiter: Arc::default(), lockout: Arc::default(), mailroom, streams, document }
+        Self {
+            limiter: Arc::default(),
+            lockout: Arc::default(),
+            mailroom,
+            streams: Arc::default(),
+            proving: Arc::default(),
+            copying: Arc::default(),
+            document,
+        }
     }
 }
 
@@ -475,6 +508,8 @@ pub fn app(
         .app_data(web::Data::new(memory.lockout))
         .app_data(web::Data::new(memory.mailroom))
         .app_data(web::Data::new(memory.streams))
+        .app_data(web::Data::new(memory.proving))
+        .app_data(web::Data::new(memory.copying))
         .app_data(memory.document)
         .app_data(web::PayloadConfig::new(BODY_MAX))
         // An id that is no number names nothing.

@@ -1,10 +1,8 @@
 //! `magic import one-api`.
 
 use clap::{Args, ValueEnum};
-use magic_store::Dsn;
-use magic_store::import::{Plan, Progress, Report};
+use magic_store::import::{Plan, Progress, Report, source_dsn};
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -39,27 +37,13 @@ pub enum Format {
     Json,
 }
 
-fn dsn(text: &str) -> Result<Dsn, String> {
-    // A bare path is what people type.
-    let dsn = match Path::new(text).is_file() {
-        // No DSN has neither: somebody meant a file.
-        false if !text.contains(['@', ':']) => return Err(format!("{text} is no file")),
-        true => Dsn::Sqlite(text.into()),
-        false => Dsn::parse(text, Path::new("one-api.db")).map_err(|error| error.to_string())?,
-    };
-    match &dsn {
-        Dsn::Sqlite(path) if !path.is_file() => Err(format!("{} is no file", path.display())),
-        _ => Ok(dsn),
-    }
-}
-
 impl OneApi {
     /// # Errors
     /// A DSN that can't be read, or a file that is not there.
     pub fn plan(&self) -> Result<Plan, String> {
         Ok(Plan {
-            from: dsn(&self.from)?,
-            logs_from: self.logs_from.as_deref().map(dsn).transpose()?,
+            from: source_dsn(&self.from)?,
+            logs_from: self.logs_from.as_deref().map(source_dsn).transpose()?,
             with_logs: !self.no_logs,
             dry_run: self.dry_run,
             another: self.another,

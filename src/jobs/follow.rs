@@ -25,6 +25,7 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
     let mut modified = live.file().as_deref().and_then(changed);
     let mut spent = Spent { alone, ..Spent::default() };
     let mut seen = live.store().version().await.unwrap_or(0);
+    live.put_in_force(seen);
     loop {
         tokio::select! {
             _ = hangup.recv() => {
@@ -51,6 +52,8 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
                 if !alone && let Err(error) = live.refresh().await {
                     log::warn!("what changed on another node could not be loaded: {error}");
                     seen = 0;
+                } else {
+                    live.put_in_force(version);
                 }
             }
             _ => {}

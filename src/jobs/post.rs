@@ -65,6 +65,11 @@ impl Poster {
         *self.shared.posted.lock() >= position
     }
 
+    /// Up to where records have been posted.
+    pub fn posted(&self) -> Position {
+        *self.shared.posted.lock()
+    }
+
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Release);
     }

@@ -139,6 +139,9 @@ const tree = root.addChildren([
     page('/users', () => import('./pages/users'), 'Users'),
     page('/groups', () => import('./pages/groups'), 'Groups'),
     page('/vouchers', () => import('./pages/vouchers'), 'Vouchers'),
+    page('/ledger', () => import('./pages/ledger'), 'Ledger'),
+    page('/backup', () => import('./pages/backup'), 'Backup'),
+    page('/nodes', () => import('./pages/nodes'), 'Nodes'),
     page('/settings', () => import('./pages/settings'), 'Settings'),
   ]),
 ])

@@ -4,13 +4,13 @@
 
 use crate::Deps;
 use crate::answer::{Answer, Listed, done, list as listed, ok};
+use crate::audit;
 use crate::error::{Result, not_found};
 use crate::extract::{Query, number, page_of};
-use crate::guard::{AnyUser, Caller, client};
+use crate::guard::{AnyUser, Caller};
 use actix_web::{HttpRequest, web};
 use magic_domain::ids::{TokenId, UserId};
 use magic_domain::principal::Role;
-use magic_store::audit::Entry;
 use magic_store::captures::{self, CaptureRow};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -119,7 +119,7 @@ pub async fn one(
     let owner = reachable(&caller, &deps, &id).await?;
     if owner != caller.user.id {
         // First the entry: without one, nobody reads what is another's.
-        deps.store.audit(reading(&caller, &request, owner)).await?;
+        audit::reading(&request, &deps, &caller.user, &json!({ "read_of_user": owner })).await?;
     }
     let found = deps.store.capture(&id, owner).await?.ok_or_else(|| not_found("capture"))?;
     Ok(ok(Capture {
@@ -130,21 +130,6 @@ pub async fn one(
         request: found.request.into(),
         response: found.answer.into(),
     }))
-}
-
-fn reading(caller: &Caller<AnyUser>, request: &HttpRequest, owner: UserId) -> Entry {
-    let asked = request.headers().get("x-request-id").and_then(|value| value.to_str().ok());
-    Entry {
-        at_ms: chrono::Utc::now().timestamp_millis(),
-        user_id: caller.user.id.0,
-        username: caller.user.username.clone(),
-        ip: client(request),
-        method: request.method().to_string(),
-        path: request.path().to_owned(),
-        request_id: asked.unwrap_or_default().to_owned(),
-        status: 200,
-        detail: json!({ "read_of_user": owner }).to_string(),
-    }
 }
 
 pub async fn delete(

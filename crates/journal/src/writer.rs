@@ -208,6 +208,16 @@ impl Journal {
         self.shared.state.lock().at
     }
 
+    /// Bytes after a position that is not beyond the end. A segment that can't be measured counts as nothing.
+    pub fn bytes_after(&self, position: Position) -> u64 {
+        let end = self.position();
+        let before: u64 = (position.segment.max(1)..end.segment)
+            .filter_map(|number| fs::metadata(self.shared.config.segment(number)).ok())
+            .map(|meta| meta.len())
+            .sum();
+        before.saturating_add(end.offset).saturating_sub(position.offset)
+    }
+
     /// Blocks until everything up to `position` is on the disk. False when it never will be.
     pub fn wait_durable(&self, position: Position) -> bool {
         let mut synced = self.shared.synced.lock();

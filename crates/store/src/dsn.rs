@@ -83,6 +83,26 @@ fn encode(text: &str) -> String {
         .collect()
 }
 
+/// A part of a URL as it was before it was encoded; what is no encoding stays.
+pub fn decode(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut left = text.as_bytes();
+    while let Some((first, rest)) = left.split_first() {
+        let code = rest.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                left = rest.get(2..).unwrap_or_default();
+            }
+            None => {
+                out.push(*first);
+                left = rest;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 impl fmt::Display for Dsn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -124,6 +144,14 @@ mod tests {
             Dsn::MySql("mysql://u@localhost/d?socket=%2Frun%2Fm.sock".into())
         );
         assert_eq!(parse("nonsense"), Err(BadDsn));
+    }
+
+    #[test]
+    fn what_was_encoded_is_read_back() {
+        for text in ["p@ss/w:d%", "", "100%", "ü"] {
+            assert_eq!(decode(&encode(text)), text);
+        }
+        assert_eq!(decode("%zz%4"), "%zz%4");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
 use magic_domain::money::Nano;
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,24 @@ pub struct Plan {
     pub dry_run: bool,
     /// It is another installation than those taken over before, whatever it looks like.
     pub another: bool,
+}
+
+/// Reads how people name one-api's database: its `SQL_DSN`, or the path of its SQLite file.
+///
+/// # Errors
+/// What is wrong with it, in words that hold no password.
+pub fn source_dsn(text: &str) -> Result<Dsn, String> {
+    // A bare path is what people type.
+    let dsn = match Path::new(text).is_file() {
+        // No DSN has neither: somebody meant a file.
+        false if !text.contains(['@', ':']) => return Err(format!("{text} is no file")),
+        true => Dsn::Sqlite(text.into()),
+        false => Dsn::parse(text, Path::new("one-api.db")).map_err(|error| error.to_string())?,
+    };
+    match &dsn {
+        Dsn::Sqlite(path) if !path.is_file() => Err(format!("{} is no file", path.display())),
+        _ => Ok(dsn),
+    }
 }
 
 /// How many objects of a kind there were, and what became of them.
@@ -79,7 +98,7 @@ pub(crate) struct Run {
 }
 
 /// Kinds, in the order in which they depend on each other.
-pub(crate) const KINDS: &[&str] = &["user", "token", "channel", "voucher", "option", "log"];
+pub const KINDS: &[&str] = &["user", "token", "channel", "voucher", "option", "log"];
 /// The longest an import may take: ten million rows of logs.
 const DEADLINE: Duration = Duration::from_secs(6 * 3600);
 

@@ -256,8 +256,8 @@ pub(crate) async fn post_move(
     note: &str,
 ) -> Result<(), TxError> {
     tx.exec(
-        "INSERT INTO magic_ledger_events (request_id, phase, at_ms, price_version, detail) VALUES (?, ?, ?, 0, ?)",
-        args![id, phase, now() * 1000, serde_json::json!({ "note": note }).to_string()],
+        "INSERT INTO magic_ledger_events (request_id, phase, at_ms, price_version, detail, user_id) VALUES (?, ?, ?, 0, ?, ?)",
+        args![id, phase, now() * 1000, serde_json::json!({ "note": note }).to_string(), user],
     )
     .await?;
     tx.exec(
@@ -406,15 +406,16 @@ async fn write_events(tx: &mut Tx, fresh: &[&Settlement], logged: bool) -> Resul
                 call.closing.at_ms,
                 event.reserved.0,
                 call.closing.price_version,
-                detail
+                detail,
+                call.opening.user_id.0
             ]);
             for (account, amount) in event.entries {
                 entries.extend(args![&id, event.phase.name(), account.to_string(), amount.0]);
             }
         }
     }
-    rows(tx, "magic_ledger_events (request_id, phase, at_ms, reserved, price_version, detail)", 6, events)
-        .await?;
+    let into = "magic_ledger_events (request_id, phase, at_ms, reserved, price_version, detail, user_id)";
+    rows(tx, into, 7, events).await?;
     rows(tx, "magic_ledger_entries (request_id, phase, account, amount)", 4, entries).await
 }
 

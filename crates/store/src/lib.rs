@@ -3,6 +3,7 @@
 //! The store owns a runtime of its own; its methods run there and can be awaited from any other. Every call
 //! has a deadline. Money moves in one transaction per batch, idempotent by request and phase; see [`ledger`].
 
+mod backup;
 mod bootstrap;
 mod db;
 mod error;
@@ -24,6 +25,8 @@ pub mod keys;
 pub mod ledger;
 pub mod load;
 pub mod logs;
+pub mod movements;
+pub mod nodes;
 pub mod orders;
 pub mod owned;
 pub mod passkeys;

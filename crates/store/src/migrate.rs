@@ -23,6 +23,7 @@ const SQLITE: &[(i64, &str)] = &[
     (15, include_str!("../../../migrations/sqlite/0015_passkeys.sql")),
     (16, include_str!("../../../migrations/sqlite/0016_capture.sql")),
     (17, include_str!("../../../migrations/sqlite/0017_addresses.sql")),
+    (18, include_str!("../../../migrations/sqlite/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/sqlite/0019_views.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
@@ -43,6 +44,7 @@ const MYSQL: &[(i64, &str)] = &[
     (15, include_str!("../../../migrations/mysql/0015_passkeys.sql")),
     (16, include_str!("../../../migrations/mysql/0016_capture.sql")),
     (17, include_str!("../../../migrations/mysql/0017_addresses.sql")),
+    (18, include_str!("../../../migrations/mysql/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/mysql/0019_views.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
@@ -63,6 +65,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (15, include_str!("../../../migrations/postgres/0015_passkeys.sql")),
     (16, include_str!("../../../migrations/postgres/0016_capture.sql")),
     (17, include_str!("../../../migrations/postgres/0017_addresses.sql")),
+    (18, include_str!("../../../migrations/postgres/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/postgres/0019_views.sql")),
 ];
 

@@ -27,7 +27,7 @@ pub(crate) fn share(connections: u32) -> u32 {
 }
 
 /// What begins now is interrupted when its time is over.
-async fn limit(connection: &mut SqliteConnection, statement: Duration) -> Result<(), sqlx::Error> {
+pub(crate) async fn limit(connection: &mut SqliteConnection, statement: Duration) -> Result<(), sqlx::Error> {
     let end = Instant::now() + statement;
     connection.lock_handle().await?.set_progress_handler(STEPS, move || Instant::now() < end);
     Ok(())

@@ -32,6 +32,8 @@ pub struct KeySources {
 #[derive(Clone)]
 pub struct Vault {
     keys: Arc<[XChaCha20Poly1305]>,
+    /// Where each comes from.
+    places: Arc<[String]>,
     /// Which of them seals.
     sealing: Arc<AtomicUsize>,
     /// Which of them is the one to come.
@@ -41,13 +43,20 @@ pub struct Vault {
 const CHECK: &[u8] = b"magic vault check value";
 
 impl Vault {
-    fn of(keys: Vec<XChaCha20Poly1305>, sealing: usize, next: Option<usize>) -> Vault {
-        Vault { keys: keys.into(), sealing: Arc::new(AtomicUsize::new(sealing)), next }
+    fn of(keys: Vec<(XChaCha20Poly1305, String)>, sealing: usize, next: Option<usize>) -> Vault {
+        let (keys, places): (Vec<_>, Vec<_>) = keys.into_iter().unzip();
+        let sealing = Arc::new(AtomicUsize::new(sealing));
+        Vault { keys: keys.into(), places: places.into(), sealing, next }
+    }
+
+    /// Where the key that seals comes from: a variable's name, or a file's.
+    pub(crate) fn place(&self) -> String {
+        self.places.get(self.sealing.load(Ordering::Acquire)).cloned().unwrap_or_default()
     }
 
     #[cfg(test)]
     fn derive(secret: &[u8]) -> Result<Vault> {
-        Ok(Vault::of(vec![derive(secret)?], 0, None))
+        Ok(Vault::of(vec![(derive(secret)?, String::new())], 0, None))
     }
 
     fn key(&self) -> Result<&XChaCha20Poly1305> {
@@ -148,8 +157,8 @@ fn fits(key: &XChaCha20Poly1305, check: &str) -> bool {
     open_bytes(key, check, "check").is_ok_and(|bytes| bytes == CHECK)
 }
 
-/// The key that a variable of the environment gives: itself, or in a file.
-fn given(key: &Secret, variable: &str) -> Result<XChaCha20Poly1305> {
+/// The key that a variable of the environment gives (itself, or in a file), and where it is.
+fn given(key: &Secret, variable: &str) -> Result<(XChaCha20Poly1305, String)> {
     let path = Path::new(key.expose());
     let text = match path.is_absolute().then(|| fs::read_to_string(path)) {
         Some(Ok(text)) => Secret::new(text.trim()),
@@ -163,7 +172,11 @@ fn given(key: &Secret, variable: &str) -> Result<XChaCha20Poly1305> {
     if text.expose().len() < 16 {
         return Err(StoreError::Invalid(format!("{variable} must have 16 characters or more")));
     }
-    derive(text.expose().as_bytes())
+    let place = match path.is_absolute() {
+        true => format!("{variable}={}", path.display()),
+        false => variable.to_owned(),
+    };
+    Ok((derive(text.expose().as_bytes())?, place))
 }
 
 fn closed() -> StoreError {
@@ -180,13 +193,14 @@ pub(crate) fn unlock(sources: &KeySources, check: Option<&str>) -> Result<Vault>
         candidates.push(self::given(given, "MAGIC_MASTER_KEY")?);
     }
     if let Some(secret) = sources.session_secret.as_ref().filter(|secret| !secret.is_empty()) {
-        candidates.push(derive(secret.expose().as_bytes())?);
+        candidates.push((derive(secret.expose().as_bytes())?, "SESSION_SECRET".to_owned()));
     }
     if let Some(file) = &sources.file {
+        let place = std::path::absolute(file).unwrap_or_else(|_| file.clone()).display().to_string();
         if let Ok(text) = fs::read_to_string(file) {
-            candidates.push(derive(text.trim().as_bytes())?);
+            candidates.push((derive(text.trim().as_bytes())?, place));
         } else if candidates.is_empty() && check.is_none() {
-            candidates.push(derive(make_key_file(file)?.expose().as_bytes())?);
+            candidates.push((derive(make_key_file(file)?.expose().as_bytes())?, place));
         }
     }
     if candidates.is_empty() && check.is_none() {
@@ -198,7 +212,7 @@ pub(crate) fn unlock(sources: &KeySources, check: Option<&str>) -> Result<Vault>
         candidates.len() - 1
     });
     let fitting = match check {
-        Some(check) => candidates.iter().position(|key| fits(key, check)),
+        Some(check) => candidates.iter().position(|(key, _)| fits(key, check)),
         None => Some(0),
     };
     match fitting {

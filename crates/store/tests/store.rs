@@ -3,16 +3,14 @@
 
 mod common;
 
-use common::{config, each, page};
-use magic_domain::books::{Closing, Opening, Settlement};
+use common::{call, config, each, page};
 use magic_domain::channel::{Channel, ChannelStatus};
-use magic_domain::endpoint::Endpoint;
-use magic_domain::ids::{ChannelId, RequestId, TokenId, UserId};
+use magic_domain::ids::{ChannelId, UserId};
 use magic_domain::money::Nano;
-use magic_domain::price::{Price, Rates};
+use magic_domain::price::Price;
 use magic_domain::principal::Role;
 use magic_domain::secret::Secret;
-use magic_domain::usage::{Bucket, Mark, Usage};
+use magic_domain::usage::Mark;
 use magic_store::channels::{ChannelFilter, NewChannel};
 use magic_store::codes::Purpose;
 use magic_store::ledger::{AdjustKind, Change, LeaseScope, Posted};
@@ -27,49 +25,6 @@ use std::path::Path;
 async fn user(store: &Store, balance: i64) -> UserId {
     let new = NewUser { username: format!("u{balance}"), balance: Nano(balance), ..NewUser::default() };
     store.create_user(new).await.unwrap()
-}
-
-fn call(id: u128, user: UserId, reserved: i64, cost: i64, mark: Mark) -> Settlement {
-    let rates = Rates::default().with(Bucket::Output, 1_000_000);
-    Settlement {
-        opening: Opening {
-            id: RequestId(id),
-            at_ms: 1_700_000_000_000,
-            user_id: user,
-            username: "u".into(),
-            token_id: TokenId(1),
-            token_name: "t".into(),
-            token_limited: false,
-            group: "default".into(),
-            ratio: 1_000_000,
-            endpoint: Endpoint::Chat,
-            model: "m".into(),
-            stream: true,
-            reserved: Nano(reserved),
-            ip: String::new(),
-            prompt: String::new(),
-        },
-        closing: Closing {
-            id: RequestId(id),
-            at_ms: 1_700_000_000_500,
-            channel_id: Some(ChannelId(1)),
-            model: "m-upstream".into(),
-            mark,
-            usage: Usage::default().with(Bucket::Output, cost as u64),
-            rates,
-            price_version: 3,
-            unpriced: false,
-            cost: Nano(if mark == Mark::Void { 0 } else { cost }),
-            status: 200,
-            error: String::new(),
-            attempts: vec![],
-            timings: Default::default(),
-            system_prompt_reset: false,
-            key_id: 0,
-            budgets: vec![],
-            day: Default::default(),
-        },
-    }
 }
 
 fn named(keyword: &str) -> ChannelFilter {

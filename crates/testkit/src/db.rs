@@ -299,3 +299,27 @@ pub async fn sql(database: &Database, statements: &str) {
         }
     }
 }
+
+/// A table that nobody else reads or writes while this is there. Of a server: SQLite has no such lock.
+pub struct Locked {
+    _on: Box<dyn std::any::Any + Send>,
+}
+
+/// Locks a table against everybody else.
+pub async fn locked(database: &Database, table: &str) -> Locked {
+    let query = |text: String| sqlx::raw_sql(AssertSqlSafe(text));
+    match database.engine {
+        Engine::Sqlite => panic!("SQLite has no locks of tables"),
+        Engine::MySql => {
+            let mut on = MySqlConnection::connect(&database.dsn).await.expect("a connection");
+            query(format!("LOCK TABLES {table} WRITE")).execute(&mut on).await.expect("a lock");
+            Locked { _on: Box::new(on) }
+        }
+        Engine::Postgres => {
+            let mut on = PgConnection::connect(&database.dsn).await.expect("a connection");
+            let text = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+            query(text).execute(&mut on).await.expect("a lock");
+            Locked { _on: Box::new(on) }
+        }
+    }
+}

@@ -72,6 +72,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can be taken along, and where the master key is */
+        get: operations["get_backup"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backup/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is here as a configuration file; the reading is on record */
+        get: operations["get_backup_config"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/backup/database": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** SQLite's database as it is now; the reading is on record */
+        get: operations["get_backup_database"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/capture": {
         parameters: {
             query?: never;
@@ -540,6 +591,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the import of a one-api installation stands */
+        get: operations["get_import"];
+        put?: never;
+        /** Begins to take a one-api installation over */
+        post: operations["post_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Movements of everybody's money, newest first */
+        get: operations["get_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The last proof of the books, and the sum of balances */
+        get: operations["get_ledger_verify"];
+        put?: never;
+        /** Proves the books */
+        post: operations["post_ledger_verify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/limits": {
         parameters: {
             query?: never;
@@ -720,6 +824,23 @@ export interface paths {
         };
         /** The models that each type of channel is known to have */
         get: operations["get_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/node": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The processes of this installation */
+        get: operations["get_node"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2143,6 +2264,20 @@ export interface components {
             user_id: number;
             username: string;
         };
+        /** @description What can be taken along. */
+        BackupOffer: {
+            /**
+             * Format: int64
+             * @description Bytes of SQLite's database.
+             */
+            database_bytes?: number | null;
+            /** @description `sqlite`: the database can be downloaded. `mysql`, `postgres`: their own tools copy it. */
+            engine: string;
+            /** @description Where the master key is, which is in no backup: a variable's name, or a file's. */
+            master_key: string;
+            /** @description The logs have a database of their own, which is not in the copy. */
+            separate_logs: boolean;
+        };
         Balance: {
             /**
              * Format: double
@@ -2195,6 +2330,18 @@ export interface components {
             nano_usd_per_million: number;
             /** Format: double */
             usd: number;
+        };
+        /** @description How the books stand. */
+        Books: {
+            balances_usd: string;
+            last?: components["schemas"]["Proof"] | null;
+            /** @description They are being proved now, in the process that answers. */
+            running: boolean;
+            /**
+             * Format: int64
+             * @description How many accounts there are, and what they have together, in dollars.
+             */
+            users: number;
         };
         /** @description Prompts with all their versions and labels. */
         Bundle: {
@@ -2588,6 +2735,79 @@ export interface components {
             reason?: string | null;
             state: string;
         };
+        /** @description How an import stands. It is remembered until the process ends. */
+        Import: {
+            /**
+             * Format: int64
+             * @description Of how many; 0: not known.
+             */
+            all: number;
+            /**
+             * Format: int64
+             * @description How many of it have been looked at.
+             */
+            done: number;
+            dry_run: boolean;
+            /** Format: int64 */
+            ended: number;
+            /** @description Why it failed. What was taken over before that stays; another run goes on from there. */
+            error: string;
+            /** @description Where from, without the login. */
+            from: string;
+            /** @description What is being taken over. */
+            kind: string;
+            report?: components["schemas"]["ImportReport"] | null;
+            /**
+             * Format: int64
+             * @description Unix seconds; 0: not yet.
+             */
+            started: number;
+            /** @description `idle`, `running`, `done` or `failed`. */
+            state: string;
+        };
+        ImportBody: {
+            /** @description It is another installation than those taken over before, although it looks like one of them. */
+            another?: boolean | null;
+            /** @description Nothing is written. */
+            dry_run?: boolean | null;
+            /** @description Its `SQL_DSN`, or the path of its SQLite file on this machine. */
+            from: string;
+            /** @description Its `LOG_SQL_DSN`, where the logs have a database of their own. */
+            logs_from?: string | null;
+            /** @description The logs come along: true unless given. */
+            with_logs?: boolean | null;
+        };
+        ImportCount: {
+            /**
+             * Format: int64
+             * @description Taken over by an earlier run.
+             */
+            already: number;
+            /** Format: int64 */
+            found: number;
+            /** Format: int64 */
+            imported: number;
+            kind: string;
+            /** Format: int64 */
+            skipped: number;
+        };
+        ImportFinding: {
+            /**
+             * Format: int64
+             * @description 0: none in particular.
+             */
+            id: number;
+            kind: string;
+            name: string;
+            what: string;
+        };
+        ImportReport: {
+            /** @description How many findings there are. */
+            all_findings: number;
+            counts: components["schemas"]["ImportCount"][];
+            /** @description What somebody should know, 1,000 at most. */
+            findings: components["schemas"]["ImportFinding"][];
+        };
         ImportedPrompts: {
             /** Format: int64 */
             prompts_created: number;
@@ -2635,6 +2855,34 @@ export interface components {
             split?: components["schemas"]["SplitShare"][] | null;
             /** Format: int64 */
             version?: number | null;
+        };
+        /** @description An event of the ledger with what it moved. */
+        LedgerMovement: {
+            /** @description The account on the other side; empty where nothing was moved. */
+            against: string;
+            /** @description What the balance gained, in dollars. */
+            amount_usd: string;
+            /**
+             * Format: int64
+             * @description Unix milliseconds.
+             */
+            at_ms: number;
+            /** Format: int64 */
+            id: number;
+            /** @description `settle`, `void`, `overrun`: a call. `opening`, `adjust`, `topup`, `gift`, `voucher`: by hand. */
+            kind: string;
+            /** @description What was noted with a move by hand. */
+            note: string;
+            /** @description The call's, or one of its own. */
+            request_id: string;
+            /** @description What was set aside for a call, in dollars. */
+            reserved_usd: string;
+            /**
+             * Format: int64
+             * @description 0: nobody's.
+             */
+            user_id: number;
+            username: string;
         };
         /** @description An object with its limits and what is used of them on this node. */
         LimitedObject: {
@@ -2939,6 +3187,24 @@ export interface components {
             variables?: Record<string, never> | null;
             /** Format: int64 */
             version: number;
+        };
+        Proof: {
+            checks: components["schemas"]["ProofCheck"][];
+            /**
+             * Format: int64
+             * @description Unix seconds.
+             */
+            ended_at: number;
+            /** @description Every invariant holds. */
+            ok: boolean;
+        };
+        /** @description One invariant. */
+        ProofCheck: {
+            /** @description The first few places where it does not hold. */
+            detail: string;
+            name: string;
+            ok: boolean;
+            what: string;
         };
         /**
          * @description What a caller shows before the ways to sign in change: a second factor of an account that has one, else its
@@ -3487,6 +3753,97 @@ export interface operations {
                         message: string;
                         success: boolean;
                     };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["BackupOffer"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_backup_config: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_backup_database: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
             /** @description An error; its status says of what kind */
@@ -4960,6 +5317,184 @@ export interface operations {
             };
         };
     };
+    get_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Import"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportBody"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Import"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_ledger: {
+        parameters: {
+            query?: {
+                user_id?: number | null;
+                kind?: string | null;
+                request_id?: string | null;
+                /** @description The id of the last movement that was seen. */
+                cursor?: number | null;
+                /** @description Rows of a page: 50 unless given, 100 at most. */
+                page_size?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        cursor?: null | number;
+                        data: components["schemas"]["LedgerMovement"][];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_ledger_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Books"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_ledger_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Books"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     get_limits: {
         parameters: {
             query?: {
@@ -5483,6 +6018,86 @@ export interface operations {
                         data: {
                             [key: string]: string[];
                         };
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_node: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: {
+                            /**
+                             * Format: int64
+                             * @description When the first of the certificates that it listens with ends, in Unix seconds.
+                             */
+                            certificate_until?: number | null;
+                            /** @description It takes no new calls: it ends. */
+                            ending: boolean;
+                            /** @description The life of the process: another after a restart. */
+                            id: string;
+                            /**
+                             * Format: int64
+                             * @description Requests that are open, the API's own among them.
+                             */
+                            in_flight: number;
+                            /**
+                             * Format: int64
+                             * @description The number of the newest change that is in force there: the higher, the newer.
+                             */
+                            in_force: number;
+                            /**
+                             * Format: int64
+                             * @description Bytes of its journal that are not in the database yet.
+                             */
+                            journal_lag_bytes: number;
+                            /** @description It was seen within the last 20 seconds. */
+                            live: boolean;
+                            /** @description The machine's name. */
+                            name: string;
+                            /**
+                             * Format: double
+                             * @description Calls answered per second, over about ten seconds.
+                             */
+                            requests_per_second: number;
+                            /**
+                             * Format: int64
+                             * @description Memory in use; 0: not known.
+                             */
+                            rss_bytes: number;
+                            /** Format: int64 */
+                            seen_at: number;
+                            /**
+                             * Format: int64
+                             * @description Unix seconds.
+                             */
+                            started: number;
+                            version: string;
+                        }[];
                         message: string;
                         success: boolean;
                     };

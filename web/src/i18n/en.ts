@@ -1,12 +1,15 @@
 import { account } from './en/account'
 import { alerts } from './en/alerts'
+import { backup } from './en/backup'
 import { billing } from './en/billing'
 import { channels } from './en/channels'
 import { groups } from './en/groups'
 import { home } from './en/home'
 import { keys } from './en/keys'
+import { ledger } from './en/ledger'
 import { lists } from './en/lists'
 import { logs } from './en/logs'
+import { nodes } from './en/nodes'
 import { outside } from './en/outside'
 import { overview } from './en/overview'
 import { playground } from './en/playground'
@@ -40,4 +43,7 @@ export const en = {
   ...welcome,
   ...prompts,
   ...settings,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

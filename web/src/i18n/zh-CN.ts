@@ -1,6 +1,7 @@
 import type { Texts } from './languages'
 import { account } from './zh-CN/account'
 import { alerts } from './zh-CN/alerts'
+import { backup } from './zh-CN/backup'
 import { billing } from './zh-CN/billing'
 import { channels } from './zh-CN/channels'
 import { common } from './zh-CN/common'
@@ -8,8 +9,10 @@ import { errors } from './zh-CN/errors'
 import { groups } from './zh-CN/groups'
 import { home } from './zh-CN/home'
 import { keys } from './zh-CN/keys'
+import { ledger } from './zh-CN/ledger'
 import { lists } from './zh-CN/lists'
 import { logs } from './zh-CN/logs'
+import { nodes } from './zh-CN/nodes'
 import { overview } from './zh-CN/overview'
 import { playground } from './zh-CN/playground'
 import { prices } from './zh-CN/prices'
@@ -45,4 +48,7 @@ export const zhCN: Texts = {
   ...welcome,
   ...prompts,
   ...settings,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

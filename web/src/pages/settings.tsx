@@ -1,6 +1,6 @@
 // Everything that can be set while the service runs, on one page that can be searched.
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, data } from '../api/client'
 import { ROLES, useMe } from '../api/session'
@@ -8,7 +8,7 @@ import { useSpeech } from '../i18n'
 import { Failure } from '../ui/errors'
 import { Input } from '../ui/field'
 import { Card } from '../ui/show'
-import { Audit, Configuration } from './settings/audit'
+import { Configuration } from './settings/configuration'
 import { OptionField, useOptionName } from './settings/field'
 import { known, SECTIONS, type Section } from './settings/options'
 import { type Change, Unsaved } from './settings/save'
@@ -62,7 +62,7 @@ function Options({ wanted }: { wanted: string }) {
   )
 }
 
-const TABS = ['options', 'config', 'audit'] as const
+const TABS = ['options', 'config'] as const
 
 export function Settings() {
   const { t } = useSpeech()
@@ -101,13 +101,19 @@ export function Settings() {
             {t(`setting_tab_${one}`)}
           </button>
         ))}
+        <Link
+          to="/ledger"
+          search={{ tab: 'audit' }}
+          className="inline-flex min-h-8 items-center rounded-md border border-transparent px-3 underline decoration-line underline-offset-4 hover:bg-raised max-md:min-h-11"
+        >
+          {t('setting_tab_audit')}
+        </Link>
       </nav>
       {/* What was typed stays while another part is looked at. */}
       <div className={tab === 'options' ? 'flex flex-col gap-4' : 'hidden'}>
         <Options wanted={search.q ?? ''} />
       </div>
       {tab === 'config' ? <Configuration /> : null}
-      {tab === 'audit' ? <Audit /> : null}
     </>
   )
 }

@@ -1,5 +1,7 @@
 // The pages of each role, in the order of the rail.
 import {
+  Archive,
+  BookCheck,
   Boxes,
   ChartColumn,
   CircleDollarSign,
@@ -11,6 +13,7 @@ import {
   MessagesSquare,
   Network,
   ScrollText,
+  Server,
   Settings,
   Tags,
   TicketPercent,
@@ -50,6 +53,9 @@ const PAGES: Page[] = [
   { to: '/users', name: 'users', icon: Users, role: ROLES.admin, letter: 's' },
   { to: '/groups', name: 'groups', icon: Tags, role: ROLES.admin },
   { to: '/vouchers', name: 'vouchers', icon: TicketPercent, role: ROLES.admin, letter: 'v' },
+  { to: '/ledger', name: 'ledger', icon: BookCheck, role: ROLES.root },
+  { to: '/nodes', name: 'nodes', icon: Server, role: ROLES.admin },
+  { to: '/backup', name: 'backup', icon: Archive, role: ROLES.root },
   { to: '/settings', name: 'settings', icon: Settings, role: ROLES.root },
 ]
 

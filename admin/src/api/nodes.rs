@@ -1,0 +1,65 @@
+//! Who is running.
+
+use crate::Deps;
+use crate::answer::{Answer, ok};
+use crate::error::Result;
+use crate::guard::{Admin, Caller};
+use actix_web::web;
+use magic_store::nodes::{ALIVE, NodeRow};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A process of this installation. Times are those of the database's clock.
+#[derive(Serialize, ToSchema)]
+pub struct Node {
+    /// The life of the process: another after a restart.
+    id: String,
+    /// The machine's name.
+    name: String,
+    version: String,
+    /// Unix seconds.
+    started: i64,
+    seen_at: i64,
+    /// It was seen within the last 20 seconds.
+    live: bool,
+    /// Calls answered per second, over about ten seconds.
+    requests_per_second: f64,
+    /// Requests that are open, the API's own among them.
+    in_flight: u64,
+    /// Bytes of its journal that are not in the database yet.
+    journal_lag_bytes: u64,
+    /// Memory in use; 0: not known.
+    rss_bytes: u64,
+    /// When the first of the certificates that it listens with ends, in Unix seconds.
+    certificate_until: Option<i64>,
+    /// The number of the newest change that is in force there: the higher, the newer.
+    in_force: i64,
+    /// It takes no new calls: it ends.
+    ending: bool,
+}
+
+impl From<NodeRow> for Node {
+    fn from(row: NodeRow) -> Self {
+        Node {
+            live: row.silent <= ALIVE,
+            id: row.id,
+            name: row.name,
+            version: row.version,
+            started: row.started,
+            seen_at: row.seen_at,
+            requests_per_second: row.data.requests_per_second,
+            in_flight: row.data.in_flight,
+            journal_lag_bytes: row.data.journal_lag_bytes,
+            rss_bytes: row.data.rss_bytes,
+            certificate_until: row.data.certificate_until,
+            in_force: row.data.in_force,
+            ending: row.data.ending,
+        }
+    }
+}
+
+/// All that were seen within a day, the oldest first. One that ended in order is not among them.
+pub async fn list(_caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer<Vec<Node>>> {
+    let rows = deps.store.nodes().await?;
+    Ok(ok(rows.into_iter().map(Node::from).collect()))
+}
