@@ -18,37 +18,35 @@ const cut = (page) =>
       .map((element) => element.textContent?.slice(0, 60)),
   )
 
-export async function* unfit(browser, server, shots) {
-  for (const width of [1440, 360]) {
-    const { page, context } = await openPage(browser, server.origin, { width })
-    for (const [paths, within] of [
-      [VISITORS, false],
-      [PAGES, true],
-    ]) {
-      if (within) {
-        await page.evaluate(() => localStorage.clear())
-        await page.goto(`${server.origin}/sign-in`)
-        await enter(page)
-      }
-      for (const language of LANGUAGES) {
-        await page.evaluate((language) => localStorage.setItem('magic.language', language), language)
-        for (const path of paths) {
-          const where = `${path} ${width} ${language}`
-          await visit(page, server.origin + path)
-          await page.locator('h1').first().waitFor()
-          const spoken = await page.evaluate(() => document.documentElement.lang)
-          if (spoken !== language) yield `${where}: ${spoken} is spoken`
-          const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-          if (over > 0) yield `${where}: ${over} px wider than the screen`
-          const texts = await cut(page)
-          if (texts.length > 0) yield `${where}: cut off: ${texts.join(' | ')}`
-          if (shots && within && ['ja', 'de', 'en-XA'].includes(language))
-            await page.screenshot({
-              path: `${shots}/language${path.replaceAll('/', '-')}-${language}-${width}.png`,
-            })
-        }
+export async function* unfit(browser, server, width, shots) {
+  const { page, context } = await openPage(browser, server.origin, { width })
+  for (const [paths, within] of [
+    [VISITORS, false],
+    [PAGES, true],
+  ]) {
+    if (within) {
+      await page.evaluate(() => localStorage.clear())
+      await page.goto(`${server.origin}/sign-in`)
+      await enter(page)
+    }
+    for (const language of LANGUAGES) {
+      await page.evaluate((language) => localStorage.setItem('magic.language', language), language)
+      for (const path of paths) {
+        const where = `${path} ${width} ${language}`
+        await visit(page, server.origin + path)
+        await page.locator('h1').first().waitFor()
+        const spoken = await page.evaluate(() => document.documentElement.lang)
+        if (spoken !== language) yield `${where}: ${spoken} is spoken`
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        if (over > 0) yield `${where}: ${over} px wider than the screen`
+        const texts = await cut(page)
+        if (texts.length > 0) yield `${where}: cut off: ${texts.join(' | ')}`
+        if (shots && within && ['ja', 'de', 'en-XA'].includes(language))
+          await page.screenshot({
+            path: `${shots}/language${path.replaceAll('/', '-')}-${language}-${width}.png`,
+          })
       }
     }
-    await context.close()
   }
+  await context.close()
 }

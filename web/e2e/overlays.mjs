@@ -2,11 +2,10 @@
 import { axe, chat, enter, MODEL, openPage, settled, visit } from './harness.mjs'
 
 const THEMES = ['light', 'dark', 'contrast']
-const WIDTHS = [1440, 768, 360]
 const LANGUAGES = ['en', 'zh-CN']
 
 /** Something to open details of; their addresses. */
-async function furnish(server) {
+export async function furnish(server) {
   const { data: token } = await server.call('POST', '/api/token', { name: 'one', unlimited_quota: true })
   const answer = await chat(server, token.key)
   await answer.text()
@@ -83,67 +82,64 @@ async function* looked(page, where) {
   if (over > 0) yield `${where}: ${over} px wider than the screen`
 }
 
-/** Yields what is wrong. */
-export async function* overlaid(browser, server, shots) {
-  const opened = await furnish(server)
-  for (const width of WIDTHS) {
-    const { page, context, counted } = await openPage(browser, server.origin, { width })
-    await enter(page)
-    const shot = async (name, theme, language) =>
-      shots && language === 'en' && width !== 768 && theme !== 'contrast'
-        ? page.screenshot({ path: `${shots}/over-${name.replaceAll(/\W+/g, '-')}-${theme}-${width}.png` })
-        : undefined
-    for (const language of LANGUAGES) {
-      for (const theme of THEMES) {
-        const where = (what) => `${what} ${theme} ${width} ${language}`
-        await page.evaluate(
-          ([theme, language]) => {
-            localStorage.setItem('magic.theme', theme)
-            localStorage.setItem('magic.language', language)
-          },
-          [theme, language],
-        )
-        for (const path of opened) {
-          await visit(page, server.origin + path)
-          await page.getByRole('dialog').waitFor()
-          yield* looked(page, where(path))
-          await shot(path.split('=')[0], theme, language)
-        }
-        for (const [path, name, press, least = 0, most = 9999] of PRESSED) {
-          if (width < least || width > most) continue
-          await visit(page, server.origin + path)
-          await press(page)
-          await page.locator('[role=dialog], [role=menu], [role=alertdialog]').first().waitFor()
-          await settled(page)
-          yield* looked(page, where(`${path}, ${name}`))
-          await shot(`${path} ${name}`, theme, language)
-        }
-        // The API says no: what stands there instead is looked at as well.
-        await page.route(/\/api\/(?!user\/self|status|events)/, (route) =>
-          route.fulfill({
-            // Not 503, which is asked again for some seconds.
-            status: 409,
-            headers: { 'x-request-id': '0123456789abcdef' },
-            json: { success: false, code: 'conflict', message: 'not now' },
-          }),
-        )
-        for (const path of FAILING) {
-          await page.goto(server.origin + path)
-          try {
-            await page.getByRole('alert').first().waitFor()
-          } catch {
-            yield where(`${path} does not say that it was refused`)
-            continue
-          }
-          yield* looked(page, where(`${path}, refused`))
-          await shot(`${path} refused`, theme, language)
-        }
-        await page.unrouteAll()
+/** Yields what is wrong at a width. */
+export async function* overlaid(browser, server, width, opened, shots) {
+  const { page, context, counted } = await openPage(browser, server.origin, { width })
+  await enter(page)
+  const shot = async (name, theme, language) =>
+    shots && language === 'en' && width !== 768 && theme !== 'contrast'
+      ? page.screenshot({ path: `${shots}/over-${name.replaceAll(/\W+/g, '-')}-${theme}-${width}.png` })
+      : undefined
+  for (const language of LANGUAGES) {
+    for (const theme of THEMES) {
+      const where = (what) => `${what} ${theme} ${width} ${language}`
+      await page.evaluate(
+        ([theme, language]) => {
+          localStorage.setItem('magic.theme', theme)
+          localStorage.setItem('magic.language', language)
+        },
+        [theme, language],
+      )
+      for (const path of opened) {
+        await visit(page, server.origin + path)
+        await page.getByRole('dialog').waitFor()
+        yield* looked(page, where(path))
+        await shot(path.split('=')[0], theme, language)
       }
+      for (const [path, name, press, least = 0, most = 9999] of PRESSED) {
+        if (width < least || width > most) continue
+        await visit(page, server.origin + path)
+        await press(page)
+        await page.locator('[role=dialog], [role=menu], [role=alertdialog]').first().waitFor()
+        await settled(page)
+        yield* looked(page, where(`${path}, ${name}`))
+        await shot(`${path} ${name}`, theme, language)
+      }
+      // The API says no: what stands there instead is looked at as well.
+      await page.route(/\/api\/(?!user\/self|status|events)/, (route) =>
+        route.fulfill({
+          // Not 503, which is asked again for some seconds.
+          status: 409,
+          headers: { 'x-request-id': '0123456789abcdef' },
+          json: { success: false, code: 'conflict', message: 'not now' },
+        }),
+      )
+      for (const path of FAILING) {
+        await page.goto(server.origin + path)
+        try {
+          await page.getByRole('alert').first().waitFor()
+        } catch {
+          yield where(`${path} does not say that it was refused`)
+          continue
+        }
+        yield* looked(page, where(`${path}, refused`))
+        await shot(`${path} refused`, theme, language)
+      }
+      await page.unrouteAll()
     }
-    for (const kind of ['reports', 'errors', 'refused']) {
-      if (counted[kind].length > 0) yield `${kind} at ${width}: ${[...new Set(counted[kind])].join('\n')}`
-    }
-    await context.close()
   }
+  for (const kind of ['reports', 'errors', 'refused']) {
+    if (counted[kind].length > 0) yield `${kind} at ${width}: ${[...new Set(counted[kind])].join('\n')}`
+  }
+  await context.close()
 }

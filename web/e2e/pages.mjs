@@ -29,7 +29,7 @@ export const PAGES = [
 /** Those that anybody may open. */
 export const VISITORS = ['/', '/models', '/status', '/about', '/sign-in', '/register']
 const THEMES = ['light', 'dark', 'contrast']
-const WIDTHS = [1440, 768, 360]
+export const WIDTHS = [1440, 768, 360]
 const LANGUAGES = ['en', 'zh-CN']
 
 /** Yields what is wrong with pages in all themes and languages, each with where it is. */
@@ -58,19 +58,17 @@ async function* everywhere(page, origin, paths, width, shots) {
   }
 }
 
-/** Yields what is wrong, signed out and signed in. */
-export async function* faults(browser, server, shots) {
-  for (const width of WIDTHS) {
-    const { page, context, counted } = await openPage(browser, server.origin, { width })
-    const { origin } = server
-    yield* everywhere(page, origin, VISITORS, width, shots && `${shots}/visitor`)
-    await page.evaluate(() => localStorage.clear())
-    await page.goto(`${origin}/sign-in`)
-    await enter(page)
-    yield* everywhere(page, origin, PAGES, width, shots && `${shots}/page`)
-    for (const kind of ['reports', 'errors', 'refused']) {
-      if (counted[kind].length > 0) yield `${kind} at ${width}: ${[...new Set(counted[kind])].join('\n')}`
-    }
-    await context.close()
+/** Yields what is wrong at a width, signed out and signed in. */
+export async function* faults(browser, server, width, shots) {
+  const { page, context, counted } = await openPage(browser, server.origin, { width })
+  const { origin } = server
+  yield* everywhere(page, origin, VISITORS, width, shots && `${shots}/visitor`)
+  await page.evaluate(() => localStorage.clear())
+  await page.goto(`${origin}/sign-in`)
+  await enter(page)
+  yield* everywhere(page, origin, PAGES, width, shots && `${shots}/page`)
+  for (const kind of ['reports', 'errors', 'refused']) {
+    if (counted[kind].length > 0) yield `${kind} at ${width}: ${[...new Set(counted[kind])].join('\n')}`
   }
+  await context.close()
 }

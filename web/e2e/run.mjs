@@ -13,8 +13,8 @@ import {
   startVendor,
 } from './harness.mjs'
 import { unfit } from './languages.mjs'
-import { overlaid } from './overlays.mjs'
-import { faults } from './pages.mjs'
+import { furnish, overlaid } from './overlays.mjs'
+import { faults, WIDTHS } from './pages.mjs'
 import { untabbed } from './tabs.mjs'
 
 const binary = binaryFrom(process.argv[2])
@@ -73,21 +73,37 @@ if (only.length === 0 || only.includes('pages')) {
     else passed += 1
   }
   count(await drift(server.origin))
+  const opened = await furnish(server)
+  // Two at a time: that is how many cores there are at least.
   const checks = [
-    faults(browser, server, shots),
-    overlaid(browser, server, shots),
-    unfit(browser, server, shots),
+    ...WIDTHS.map((width) => faults(browser, server, width, shots)),
+    ...WIDTHS.map((width) => overlaid(browser, server, width, opened, shots)),
+    ...[1440, 360].map((width) => unfit(browser, server, width, shots)),
     untabbed(browser, server),
-    overweight(browser, server),
-  ]
-  for (const check of checks) {
-    let faulty = 0
-    for await (const fault of check) {
-      faulty += 1
-      count(fault)
+  ].values()
+  const look = async () => {
+    for (const check of checks) {
+      let faulty = 0
+      try {
+        for await (const fault of check) {
+          faulty += 1
+          count(fault)
+        }
+      } catch (error) {
+        faulty += 1
+        count(error.stack ?? error)
+      }
+      if (faulty === 0) count(null)
     }
-    if (faulty === 0) count(null)
   }
+  await Promise.all([look(), look()])
+  // What is loaded is weighed with nothing beside it.
+  let heavy = 0
+  for await (const fault of overweight(browser, server)) {
+    heavy += 1
+    count(fault)
+  }
+  if (heavy === 0) count(null)
   await server.stop()
   vendor.stop()
 }

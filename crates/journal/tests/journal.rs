@@ -61,6 +61,26 @@ fn segments_rotate_and_posted_ones_go() {
 }
 
 #[test]
+fn what_is_ahead_is_measured_across_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(Config { segment_bytes: 256, ..config(dir.path(), "a") }).unwrap();
+    let mut follower = journal.follow();
+    let mut ahead = journal.bytes_after(follower.position());
+    assert_eq!(ahead, journal.bytes_after(journal.position()));
+    for n in 0..100u32 {
+        journal.append(&[n as u8; 20]).unwrap();
+    }
+    ahead = ahead.max(journal.bytes_after(follower.position()));
+    assert!((2_800..4_000).contains(&ahead), "{ahead}");
+    while let Some((position, _)) = follower.next_record().unwrap() {
+        let left = journal.bytes_after(position);
+        assert!(left + 28 <= ahead, "{left} after {ahead}");
+        ahead = left;
+    }
+    assert_eq!(ahead, 0);
+}
+
+#[test]
 fn a_follower_sees_what_other_threads_append() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(Config { segment_bytes: 4096, ..config(dir.path(), "a") }).unwrap();

@@ -18,7 +18,7 @@ export const flows = [
     assert.deepEqual(await axe(page), [])
     await page.getByRole('button', { name: 'Save', exact: true }).click()
     await page.getByText('Kept as lost calls').first().waitFor()
-    await page.getByRole('button', { name: 'Clear the filters' }).click()
+    await page.getByRole('button', { name: 'Clear filters' }).click()
     await page.getByRole('row', { name: /laptop/ }).waitFor()
     await page.getByRole('button', { name: 'Views' }).click()
     await page.getByRole('menuitem', { name: 'lost calls' }).click()

@@ -1,5 +1,6 @@
 import { account } from './de/account'
 import { alerts } from './de/alerts'
+import { backup } from './de/backup'
 import { billing } from './de/billing'
 import { channels } from './de/channels'
 import { common } from './de/common'
@@ -7,8 +8,10 @@ import { errors } from './de/errors'
 import { groups } from './de/groups'
 import { home } from './de/home'
 import { keys } from './de/keys'
+import { ledger } from './de/ledger'
 import { lists } from './de/lists'
 import { logs } from './de/logs'
+import { nodes } from './de/nodes'
 import { overview } from './de/overview'
 import { playground } from './de/playground'
 import { prices } from './de/prices'
@@ -45,4 +48,7 @@ export const de: Translated = {
   ...settings,
   ...lists,
   ...alerts,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

@@ -1,5 +1,6 @@
 import { account } from './es/account'
 import { alerts } from './es/alerts'
+import { backup } from './es/backup'
 import { billing } from './es/billing'
 import { channels } from './es/channels'
 import { common } from './es/common'
@@ -7,8 +8,10 @@ import { errors } from './es/errors'
 import { groups } from './es/groups'
 import { home } from './es/home'
 import { keys } from './es/keys'
+import { ledger } from './es/ledger'
 import { lists } from './es/lists'
 import { logs } from './es/logs'
+import { nodes } from './es/nodes'
 import { overview } from './es/overview'
 import { playground } from './es/playground'
 import { prices } from './es/prices'
@@ -45,4 +48,7 @@ export const es: Translated = {
   ...welcome,
   ...prompts,
   ...settings,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

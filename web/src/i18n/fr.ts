@@ -1,5 +1,6 @@
 import { account } from './fr/account'
 import { alerts } from './fr/alerts'
+import { backup } from './fr/backup'
 import { billing } from './fr/billing'
 import { channels } from './fr/channels'
 import { common } from './fr/common'
@@ -7,8 +8,10 @@ import { errors } from './fr/errors'
 import { groups } from './fr/groups'
 import { home } from './fr/home'
 import { keys } from './fr/keys'
+import { ledger } from './fr/ledger'
 import { lists } from './fr/lists'
 import { logs } from './fr/logs'
+import { nodes } from './fr/nodes'
 import { overview } from './fr/overview'
 import { playground } from './fr/playground'
 import { prices } from './fr/prices'
@@ -45,4 +48,7 @@ export const fr: Translated = {
   ...settings,
   ...lists,
   ...alerts,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

@@ -1,5 +1,6 @@
 import { account } from './ja/account'
 import { alerts } from './ja/alerts'
+import { backup } from './ja/backup'
 import { billing } from './ja/billing'
 import { channels } from './ja/channels'
 import { common } from './ja/common'
@@ -7,8 +8,10 @@ import { errors } from './ja/errors'
 import { groups } from './ja/groups'
 import { home } from './ja/home'
 import { keys } from './ja/keys'
+import { ledger } from './ja/ledger'
 import { lists } from './ja/lists'
 import { logs } from './ja/logs'
+import { nodes } from './ja/nodes'
 import { overview } from './ja/overview'
 import { playground } from './ja/playground'
 import { prices } from './ja/prices'
@@ -45,4 +48,7 @@ export const ja: Translated = {
   ...welcome,
   ...prompts,
   ...settings,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

@@ -1,5 +1,6 @@
 import { account } from './ko/account'
 import { alerts } from './ko/alerts'
+import { backup } from './ko/backup'
 import { billing } from './ko/billing'
 import { channels } from './ko/channels'
 import { common } from './ko/common'
@@ -7,8 +8,10 @@ import { errors } from './ko/errors'
 import { groups } from './ko/groups'
 import { home } from './ko/home'
 import { keys } from './ko/keys'
+import { ledger } from './ko/ledger'
 import { lists } from './ko/lists'
 import { logs } from './ko/logs'
+import { nodes } from './ko/nodes'
 import { overview } from './ko/overview'
 import { playground } from './ko/playground'
 import { prices } from './ko/prices'
@@ -45,4 +48,7 @@ export const ko: Translated = {
   ...welcome,
   ...prompts,
   ...settings,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

@@ -1,6 +1,7 @@
 import type { Translated } from './languages'
 import { account } from './pt-BR/account'
 import { alerts } from './pt-BR/alerts'
+import { backup } from './pt-BR/backup'
 import { billing } from './pt-BR/billing'
 import { channels } from './pt-BR/channels'
 import { common } from './pt-BR/common'
@@ -8,8 +9,10 @@ import { errors } from './pt-BR/errors'
 import { groups } from './pt-BR/groups'
 import { home } from './pt-BR/home'
 import { keys } from './pt-BR/keys'
+import { ledger } from './pt-BR/ledger'
 import { lists } from './pt-BR/lists'
 import { logs } from './pt-BR/logs'
+import { nodes } from './pt-BR/nodes'
 import { overview } from './pt-BR/overview'
 import { playground } from './pt-BR/playground'
 import { prices } from './pt-BR/prices'
@@ -45,4 +48,7 @@ export const ptBR: Translated = {
   ...settings,
   ...lists,
   ...alerts,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

@@ -1,6 +1,7 @@
 import type { Translated } from './languages'
 import { account } from './ru/account'
 import { alerts } from './ru/alerts'
+import { backup } from './ru/backup'
 import { billing } from './ru/billing'
 import { channels } from './ru/channels'
 import { common } from './ru/common'
@@ -8,8 +9,10 @@ import { errors } from './ru/errors'
 import { groups } from './ru/groups'
 import { home } from './ru/home'
 import { keys } from './ru/keys'
+import { ledger } from './ru/ledger'
 import { lists } from './ru/lists'
 import { logs } from './ru/logs'
+import { nodes } from './ru/nodes'
 import { overview } from './ru/overview'
 import { playground } from './ru/playground'
 import { prices } from './ru/prices'
@@ -45,4 +48,7 @@ export const ru: Translated = {
   ...settings,
   ...lists,
   ...alerts,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

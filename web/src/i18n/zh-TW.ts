@@ -1,6 +1,7 @@
 import type { Translated } from './languages'
 import { account } from './zh-TW/account'
 import { alerts } from './zh-TW/alerts'
+import { backup } from './zh-TW/backup'
 import { billing } from './zh-TW/billing'
 import { channels } from './zh-TW/channels'
 import { common } from './zh-TW/common'
@@ -8,8 +9,10 @@ import { errors } from './zh-TW/errors'
 import { groups } from './zh-TW/groups'
 import { home } from './zh-TW/home'
 import { keys } from './zh-TW/keys'
+import { ledger } from './zh-TW/ledger'
 import { lists } from './zh-TW/lists'
 import { logs } from './zh-TW/logs'
+import { nodes } from './zh-TW/nodes'
 import { overview } from './zh-TW/overview'
 import { playground } from './zh-TW/playground'
 import { prices } from './zh-TW/prices'
@@ -45,4 +48,7 @@ export const zhTW: Translated = {
   ...welcome,
   ...prompts,
   ...settings,
+  ...ledger,
+  ...nodes,
+  ...backup,
 }

@@ -11,7 +11,7 @@ export const common = {
   edit: 'Bearbeiten',
   explain_request: 'Diese Anfrage erklären',
   find: 'Suchen',
-  find_hint: 'Seite, Benutzer, Kanal, Schlüssel, Anfrage-ID',
+  find_hint: 'Seite, Benutzer, Kanal, Schlüssel oder Anfrage-ID',
   from_file: 'aus Konfigurationsdatei',
   language: 'Sprache',
   lost: 'Diese Seite gibt es nicht',

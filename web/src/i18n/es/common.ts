@@ -11,7 +11,7 @@ export const common = {
   edit: 'Editar',
   explain_request: 'Explicar esta solicitud',
   find: 'Buscar',
-  find_hint: 'Página, usuario, canal, clave o solicitud',
+  find_hint: 'Página, usuario, canal, clave o ID de solicitud',
   from_file: 'del archivo de configuración',
   language: 'Idioma',
   lost: 'Esta página no existe',

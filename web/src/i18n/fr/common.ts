@@ -11,7 +11,7 @@ export const common = {
   edit: 'Modifier',
   explain_request: 'Expliquer cette requête',
   find: 'Rechercher',
-  find_hint: 'Page, utilisateur, canal, clé, ID de requête',
+  find_hint: 'Page, utilisateur, canal, clé ou ID de requête',
   from_file: 'fichier de configuration',
   language: 'Langue',
   lost: 'Cette page n’existe pas',

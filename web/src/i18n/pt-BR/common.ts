@@ -11,7 +11,7 @@ export const common = {
   edit: 'Editar',
   explain_request: 'Explicar esta requisição',
   find: 'Buscar',
-  find_hint: 'Página, usuário, canal, chave, ID de requisição',
+  find_hint: 'Página, usuário, canal, chave ou ID de requisição',
   from_file: 'do arquivo de configuração',
   language: 'Idioma',
   lost: 'Esta página não existe',

@@ -8,6 +8,6 @@ test('bytes are readable', () => {
 
 test('a node is behind those that live', () => {
   const node = (in_force: number, live = true) => ({ in_force, live }) as Node
-  const [old, fresh, dead] = [node(3), node(4), node(9, false)]
-  expect([old, fresh, dead].map((one) => behind(one, [old, fresh, dead]))).toEqual([true, false, false])
+  const all = [node(3), node(4), node(9, false), node(0)]
+  expect(all.map((one) => behind(one, all))).toEqual([true, false, false, false])
 })

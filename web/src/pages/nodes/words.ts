@@ -16,6 +16,6 @@ export function bytes(count: number, locale?: string): string {
   }).format(size / 1000 ** power)
 }
 
-/** Nodes that do not serve yet what another one does. */
+/** Nodes that do not serve yet what another one does. One that has just begun has not said. */
 export const behind = (node: Node, all: Node[]) =>
-  node.live && all.some((other) => other.live && other.in_force > node.in_force)
+  node.live && node.in_force > 0 && all.some((other) => other.live && other.in_force > node.in_force)
