@@ -13,7 +13,8 @@ const cut = (page) =>
         const { overflowX, textOverflow } = getComputedStyle(element)
         // What ends in an ellipsis on purpose tells the whole by its title.
         if (overflowX === 'visible' || (textOverflow === 'ellipsis' && element.title)) return false
-        return element.clientWidth > 0 && element.scrollWidth > element.clientWidth + 1
+        // A label for those who hear the page is one pixel wide.
+        return element.clientWidth > 1 && element.scrollWidth > element.clientWidth + 1
       })
       .map((element) => element.textContent?.slice(0, 60)),
   )
