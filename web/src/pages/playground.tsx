@@ -135,7 +135,7 @@ export function Playground() {
     <>
       <div className="flex flex-wrap items-end justify-between gap-3">
         <h1 className="text-xl font-semibold">{t('playground')}</h1>
-        <div className="flex gap-2">
+        <div className="flex flex-wrap gap-2">
           <Button onClick={() => setCode(!code)} aria-expanded={code}>
             {t('play_code')}
           </Button>

@@ -20,8 +20,12 @@ function Rail({ onGo }: { onGo?: () => void }) {
   const user = useMe()
   return (
     <ul className="flex flex-col gap-0.5">
-      {pagesOf(user.role).map((page) => (
-        <li key={page.to}>
+      {pagesOf(user.role).map((page, at, all) => (
+        // What is one's own, what is run, what is root's.
+        <li
+          key={page.to}
+          className={page.role !== (all[at - 1]?.role ?? page.role) ? 'mt-2 border-t border-line pt-2' : ''}
+        >
           <Link
             to={page.to}
             onClick={onGo}

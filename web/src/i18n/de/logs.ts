@@ -50,7 +50,7 @@ export const logs = {
   log_paid: 'Bezahlt',
   log_pause: 'Anhalten',
   log_paused: 'Angehalten. Neue Zeilen werden nicht angezeigt.',
-  log_live: 'Neue Zeilen erscheinen alle 5 Sekunden.',
+  log_live: 'Neue Zeilen erscheinen von selbst.',
   log_queue: 'Zugelassen (Warten, Limits, Guthaben)',
   log_rate: 'Preis je 1 Mio.',
   log_rate_each: 'Einzelpreis',

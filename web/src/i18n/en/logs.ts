@@ -50,7 +50,7 @@ export const logs = {
   log_paid: 'Paid',
   log_pause: 'Pause',
   log_paused: 'Paused. New rows are not shown.',
-  log_live: 'New rows appear every 5 seconds.',
+  log_live: 'New rows appear by themselves.',
   log_queue: 'Admitted (waiting, limits, balance)',
   log_rate: 'Price per 1M',
   log_rate_each: 'Price each',

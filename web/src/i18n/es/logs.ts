@@ -50,7 +50,7 @@ export const logs = {
   log_paid: 'Pagado',
   log_pause: 'Pausar',
   log_paused: 'En pausa. No se muestran filas nuevas.',
-  log_live: 'Las filas nuevas aparecen cada 5 segundos.',
+  log_live: 'Las filas nuevas aparecen solas.',
   log_queue: 'Admisión (espera, límites, saldo)',
   log_rate: 'Precio por 1 M',
   log_rate_each: 'Precio por unidad',

@@ -50,7 +50,7 @@ export const logs = {
   log_paid: 'Payé',
   log_pause: 'Pause',
   log_paused: 'En pause. Les nouvelles lignes ne s’affichent pas.',
-  log_live: 'Les nouvelles lignes apparaissent toutes les 5 secondes.',
+  log_live: 'Les nouvelles lignes apparaissent d’elles-mêmes.',
   log_queue: 'Admis (attente, limites, solde)',
   log_rate: 'Prix par million',
   log_rate_each: 'Prix unitaire',

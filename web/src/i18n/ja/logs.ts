@@ -50,7 +50,7 @@ export const logs = {
   log_paid: '支払い',
   log_pause: '一時停止',
   log_paused: '一時停止中です。新しい行は表示されません。',
-  log_live: '新しい行は 5 秒ごとに表示されます。',
+  log_live: '新しい行は自動で表示されます。',
   log_queue: '受付（待機・制限・残高の確認）',
   log_rate: '100 万あたりの価格',
   log_rate_each: '単価',

@@ -50,7 +50,7 @@ export const logs = {
   log_paid: '지불액',
   log_pause: '일시 중지',
   log_paused: '일시 중지되었습니다. 새 행이 표시되지 않습니다.',
-  log_live: '새 행이 5초마다 표시됩니다.',
+  log_live: '새 행이 자동으로 표시됩니다.',
   log_queue: '접수(대기, 제한, 잔액 확인)',
   log_rate: '100만당 가격',
   log_rate_each: '단가',

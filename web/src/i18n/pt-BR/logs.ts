@@ -50,7 +50,7 @@ export const logs = {
   log_paid: 'Pago',
   log_pause: 'Pausar',
   log_paused: 'Pausado. Linhas novas não são exibidas.',
-  log_live: 'Linhas novas aparecem a cada 5 segundos.',
+  log_live: 'Linhas novas aparecem sozinhas.',
   log_queue: 'Admitida (espera, limites, saldo)',
   log_rate: 'Preço por 1 mi',
   log_rate_each: 'Preço unitário',

@@ -49,7 +49,7 @@ export const logs = {
   log_paid: '已支付',
   log_pause: '暂停',
   log_paused: '已暂停，不显示新记录。',
-  log_live: '每 5 秒显示新记录。',
+  log_live: '新记录自动显示。',
   log_queue: '已受理（排队、限额、余额）',
   log_rate: '每百万价格',
   log_rate_each: '单价',

@@ -49,7 +49,7 @@ export const logs = {
   log_paid: '已支付',
   log_pause: '暫停',
   log_paused: '已暫停，不顯示新紀錄。',
-  log_live: '每 5 秒顯示新紀錄。',
+  log_live: '新紀錄自動顯示。',
   log_queue: '已受理（排隊、限制、餘額）',
   log_rate: '每 100 萬單位價格',
   log_rate_each: '單價',
