@@ -53,8 +53,8 @@ const PAGES: Page[] = [
   { to: '/users', name: 'users', icon: Users, role: ROLES.admin, letter: 's' },
   { to: '/groups', name: 'groups', icon: Tags, role: ROLES.admin },
   { to: '/vouchers', name: 'vouchers', icon: TicketPercent, role: ROLES.admin, letter: 'v' },
-  { to: '/ledger', name: 'ledger', icon: BookCheck, role: ROLES.root },
   { to: '/nodes', name: 'nodes', icon: Server, role: ROLES.admin },
+  { to: '/ledger', name: 'ledger', icon: BookCheck, role: ROLES.root },
   { to: '/backup', name: 'backup', icon: Archive, role: ROLES.root },
   { to: '/settings', name: 'settings', icon: Settings, role: ROLES.root },
 ]
