@@ -13,8 +13,10 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[property=csp-nonce]'
 Object.assign(globalThis, { __webpack_nonce__: nonce })
 
 const root = document.getElementById('root')
-if (root) {
-  await begin()
+
+// Not by an await of the module itself: other files may import this one, and would wait for it while it waits for them.
+begin().then(() => {
+  if (!root) return
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
@@ -26,4 +28,4 @@ if (root) {
       </QueryClientProvider>
     </StrictMode>,
   )
-}
+})
