@@ -19,10 +19,25 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       output: {
-        // What pages share would be a file for each set of pages that share it: sixty of them on Home. Small ones are put together.
+        // What pages share would be a file for each set of pages that share it: sixty of them on Home. Icons and our own
+        // small parts are put together; libraries stay apart, so that signing in loads none of the menus.
         codeSplitting: {
           groups: [
-            { name: 'shared', minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 40_000 },
+            {
+              name: 'icons',
+              test: /node_modules\/lucide-react\//,
+              minShareCount: 2,
+              entriesAware: true,
+              entriesAwareMergeThreshold: 4_000,
+            },
+            {
+              name: 'inside',
+              test: /\/src\/(ui|lib|pages)\//,
+              minShareCount: 2,
+              includeDependenciesRecursively: false,
+              entriesAware: true,
+              entriesAwareMergeThreshold: 12_000,
+            },
           ],
         },
       },
