@@ -11,6 +11,7 @@ import {
 import { ApiError } from './api/client'
 import { me } from './api/session'
 import { ready } from './i18n/store'
+import { noteInside, wasInside } from './lib/inside'
 import './lib/opened'
 import { Broken, Lost } from './pages/lost'
 
@@ -73,6 +74,15 @@ const fronts = {
   visitor: lazyRouteComponent(() => import('./pages/visitors/landing'), 'Landing'),
 }
 
+// Whoever was inside when the page was last open probably is: all of it at once, and not one after the other.
+const early = wasInside()
+if (early) {
+  void queries.prefetchQuery(me)
+  void shells.user.preload?.()
+  // What does not arrive is asked for again by the route, which tells.
+  ready().catch(() => {})
+}
+
 const inside = createRoute({
   getParentRoute: () => root,
   id: 'inside',
@@ -83,6 +93,7 @@ const inside = createRoute({
     if (user?.must_change_password) throw redirect({ to: '/sign-in', search: { new: '1' } })
     // Who came, until the next page is opened: a session that ends meanwhile changes no frame.
     const who: keyof typeof shells = user ? 'user' : 'visitor'
+    noteInside(who === 'user')
     await shells[who].preload?.()
     return { who }
   },
@@ -104,13 +115,11 @@ const front = createRoute({
   },
 })
 
-const page = <P extends string>(path: P, load: () => Promise<Record<string, unknown>>, name: string) =>
-  createRoute({
-    getParentRoute: () => inside,
-    path,
-    validateSearch: filters,
-    component: lazyRouteComponent(load as never, name as never),
-  })
+const page = <P extends string>(path: P, load: () => Promise<Record<string, unknown>>, name: string) => {
+  const component = lazyRouteComponent(load as never, name as never)
+  if (early && location.pathname === path) void component.preload?.()
+  return createRoute({ getParentRoute: () => inside, path, validateSearch: filters, component })
+}
 
 const tree = root.addChildren([
   signIn,
