@@ -454,6 +454,8 @@ impl Store {
 
     /// Deletes rows older than a time, in steps, so that nobody waits for long; how many.
     pub async fn delete_logs(&self, before: i64) -> Result<u64> {
+        // What is still to come has not been cleared.
+        let before = before.min(now() + 1);
         self.run_for(Duration::from_secs(120), move |inner| async move {
             let known =
                 inner.logs.one("SELECT value FROM magic_state WHERE name = 'logs_since'", vec![]).await?;

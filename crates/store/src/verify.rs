@@ -124,7 +124,7 @@ impl Store {
                         r#"SELECT r.request_id FROM magic_ledger_events r WHERE r.phase IN ('settle', 'void') AND r.at_ms >= ?
                          AND r.detail NOT LIKE '%"unlogged":true%' AND NOT EXISTS
                          (SELECT 1 FROM magic_logs l WHERE l.request_id = r.request_id)"#,
-                        crate::db::args![since * 1000],
+                        crate::db::args![since.saturating_mul(1000)],
                     )
                     .await?;
                 faults.extend(rows.iter().map(|row| row.text(0)).collect::<Result<Vec<_>>>()?);

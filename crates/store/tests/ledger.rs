@@ -9,6 +9,7 @@ use magic_domain::money::Nano;
 use magic_domain::usage::Mark;
 use magic_store::Store;
 use magic_store::ledger::{AdjustKind, Change};
+use magic_store::logs::LogFilter;
 use magic_store::movements::{Movement, MovementFilter};
 use magic_store::users::NewUser;
 use magic_testkit::db::sql;
@@ -111,6 +112,20 @@ async fn a_proof_is_remembered() {
         assert_eq!(broken, ["L2"]);
         assert_eq!(store.last_verified().await.unwrap(), Some(bad));
         sql(database, &format!("UPDATE magic_users SET balance = balance - 1 WHERE id = {}", alice.0)).await;
+    })
+    .await;
+}
+
+/// Whoever clears the log up to the end of time clears what there is; the books are read as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_cleared_up_to_the_end_of_time_goes_on() {
+    each(async |store, _| {
+        let user = user(&store, "u").await;
+        assert!(store.delete_logs(i64::MAX).await.unwrap() > 0);
+        assert!(store.verify().await.unwrap().iter().all(|check| check.ok));
+        store.adjust(user, Change::By(Nano(1)), AdjustKind::TopUp, "after that").await.unwrap();
+        let rows = store.logs(LogFilter::default(), 0, 10).await.unwrap().0;
+        assert_eq!(rows.len(), 1, "what came later stays");
     })
     .await;
 }
