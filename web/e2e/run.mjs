@@ -76,13 +76,16 @@ if (only.length === 0 || only.includes('pages')) {
   const opened = await furnish(server)
   // Two at a time: that is how many cores there are at least.
   const checks = [
-    ...WIDTHS.map((width) => faults(browser, server, width, shots)),
-    ...WIDTHS.map((width) => overlaid(browser, server, width, opened, shots)),
-    ...[1440, 360].map((width) => unfit(browser, server, width, shots)),
-    untabbed(browser, server),
+    ...WIDTHS.map((width) => [`pages at ${width}`, faults(browser, server, width, shots)]),
+    ...WIDTHS.map((width) => [
+      `what lies over them at ${width}`,
+      overlaid(browser, server, width, opened, shots),
+    ]),
+    ...[1440, 360].map((width) => [`other languages at ${width}`, unfit(browser, server, width, shots)]),
+    ['the way by Tab', untabbed(browser, server)],
   ].values()
   const look = async () => {
-    for (const check of checks) {
+    for (const [name, check] of checks) {
       let faulty = 0
       try {
         for await (const fault of check) {
@@ -93,7 +96,10 @@ if (only.length === 0 || only.includes('pages')) {
         faulty += 1
         count(error.stack ?? error)
       }
-      if (faulty === 0) count(null)
+      if (faulty === 0) {
+        count(null)
+        console.log(`ok   ${name}`)
+      }
     }
   }
   await Promise.all([look(), look()])
