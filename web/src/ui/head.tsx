@@ -10,7 +10,7 @@ interface Props {
 }
 
 /** Somebody who types asks once, when they pause. */
-const PAUSE = 250
+const PAUSE = 150
 
 export function ListHead({ title, search, children }: Props) {
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
