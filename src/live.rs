@@ -388,18 +388,20 @@ impl Live for LiveGateway {
     fn offers(&self, group: &str) -> (i64, Vec<Offer>) {
         let snapshot = self.gateway.routing.load();
         let table = &snapshot.table;
+        // Once for all models: a channel is looked at under a lock, and offers many.
+        let set_aside: std::collections::HashSet<ChannelId> = self.resting().into_iter().collect();
         let offer = |model: &str| {
             let enabled = table.offers(group, model).iter().filter(|c| c.status == ChannelStatus::Enabled);
             let (mut ready, mut resting, mut first) = (0, 0, None);
             for channel in enabled {
                 first = first.or(Some(channel));
-                match self.health(channel.id).0 {
-                    "resting" => resting += 1,
-                    _ => ready += 1,
+                match set_aside.contains(&channel.id) {
+                    true => resting += 1,
+                    false => ready += 1,
                 }
             }
             let price = first.and_then(|c| table.catalogue.price(c.upstream_model(model), c.kind));
-            let vendor = first.and_then(|c| magic_wire::vendors::VENDORS.iter().find(|v| v.kind == c.kind));
+            let vendor = first.and_then(|c| magic_wire::vendors::vendor(c.kind));
             Offer {
                 model: model.to_owned(),
                 price: price.map(|price| price.as_ref().clone()),

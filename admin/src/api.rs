@@ -7,6 +7,7 @@ pub mod backup;
 pub mod billing;
 pub mod captures;
 pub mod channels;
+pub mod choice;
 pub mod conformance;
 pub mod events;
 pub mod factors;

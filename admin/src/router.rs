@@ -4,9 +4,9 @@
 
 use crate::Deps;
 use crate::api::{
-    accounts, alerts, audit, backup, billing, captures, channels, conformance, events, factors, groups,
-    import, keys, ledger, limits, logs, nodes, oauth, options, passkeys, pay, prices, prompts, sessions,
-    site, stats, tokens, totp, upkeep, users, views, visitors, vouchers,
+    accounts, alerts, audit, backup, billing, captures, channels, choice, conformance, events, factors,
+    groups, import, keys, ledger, limits, logs, nodes, oauth, options, passkeys, pay, prices, prompts,
+    sessions, site, stats, tokens, totp, upkeep, users, views, visitors, vouchers,
 };
 use crate::describe::{Describe, Draft};
 use crate::error::{ApiError, not_found};
@@ -278,7 +278,7 @@ pub fn table() -> Vec<Route> {
         "Every known model, as OpenAI lists them",
         channels::openai_models,
     );
-    table.add("GET", "/api/channel/facets", "Values that channels can be chosen by", channels::facets);
+    table.add("GET", "/api/channel/facets", "Values that channels can be chosen by", choice::facets);
     table.add("GET", "/api/channel/types", "The types of channels", channels::types);
     table.add("GET", "/api/channel/test", "Begins to test channels", upkeep::test_all);
     table.add("GET", "/api/channel/update_balance", "Begins to ask vendors for balances", upkeep::balances);

@@ -184,6 +184,16 @@ export async function settled(page) {
   }
 }
 
+/** From the next address on a page has this theme and language. */
+export const dress = (page, theme, language) =>
+  page.evaluate(
+    ([theme, language]) => {
+      localStorage.setItem('magic.theme', theme)
+      localStorage.setItem('magic.language', language)
+    },
+    [theme, language],
+  )
+
 /** Opens an address and waits until the page has all of it. */
 export async function visit(page, url) {
   await page.goto(url)

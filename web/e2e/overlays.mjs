@@ -1,8 +1,6 @@
 // What lies over pages (dialogs, drawers, menus, notes, errors), in each theme, width and language: axe finds nothing.
-import { axe, chat, enter, MODEL, openPage, settled, visit } from './harness.mjs'
-
-const THEMES = ['light', 'dark', 'contrast']
-const LANGUAGES = ['en', 'zh-CN']
+import { axe, chat, dress, enter, MODEL, openPage, settled, visit } from './harness.mjs'
+import { LANGUAGES, THEMES } from './pages.mjs'
 
 /** Something to open details of; their addresses. */
 export async function furnish(server) {
@@ -93,13 +91,7 @@ export async function* overlaid(browser, server, width, opened, shots) {
   for (const language of LANGUAGES) {
     for (const theme of THEMES) {
       const where = (what) => `${what} ${theme} ${width} ${language}`
-      await page.evaluate(
-        ([theme, language]) => {
-          localStorage.setItem('magic.theme', theme)
-          localStorage.setItem('magic.language', language)
-        },
-        [theme, language],
-      )
+      await dress(page, theme, language)
       for (const path of opened) {
         await visit(page, server.origin + path)
         await page.getByRole('dialog').waitFor()

@@ -1,5 +1,5 @@
 // Every page in each theme, width and language: axe finds nothing, nothing is wider than the screen, no text is missing.
-import { axe, enter, openPage, visit } from './harness.mjs'
+import { axe, dress, enter, openPage, visit } from './harness.mjs'
 
 export const PAGES = [
   '/',
@@ -28,21 +28,15 @@ export const PAGES = [
 ]
 /** Those that anybody may open. */
 export const VISITORS = ['/', '/models', '/status', '/about', '/sign-in', '/register']
-const THEMES = ['light', 'dark', 'contrast']
+export const THEMES = ['light', 'dark', 'contrast']
 export const WIDTHS = [1440, 768, 360]
-const LANGUAGES = ['en', 'zh-CN']
+export const LANGUAGES = ['en', 'zh-CN']
 
 /** Yields what is wrong with pages in all themes and languages, each with where it is. */
 async function* everywhere(page, origin, paths, width, shots) {
   for (const language of LANGUAGES) {
     for (const theme of THEMES) {
-      await page.evaluate(
-        ([theme, language]) => {
-          localStorage.setItem('magic.theme', theme)
-          localStorage.setItem('magic.language', language)
-        },
-        [theme, language],
-      )
+      await dress(page, theme, language)
       for (const path of paths) {
         const where = `${path} ${theme} ${width} ${language}`
         await visit(page, origin + path)

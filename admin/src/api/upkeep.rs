@@ -2,7 +2,8 @@
 
 use crate::Deps;
 use crate::answer::{Answer, Bare, bare, done, ok};
-use crate::api::channels::{ChannelBody, ChannelChoice, apply, find, shown};
+use crate::api::channels::{ChannelBody, apply, find, shown};
+use crate::api::choice::ChannelChoice;
 use crate::error::{self, ApiError, Result, bad_request, conflict, invalid, not_found};
 use crate::extract::{Body, Query, typed};
 use crate::guard::{Admin, Caller};

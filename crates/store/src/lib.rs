@@ -16,6 +16,7 @@ pub mod audit;
 pub mod capabilities;
 pub mod captures;
 pub mod channels;
+pub mod choice;
 pub mod codes;
 pub mod dsn;
 pub mod enrol;
