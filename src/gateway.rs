@@ -45,11 +45,14 @@ pub struct Gateway {
     pub database_up: Arc<AtomicBool>,
     pub draining: AtomicBool,
     pub in_flight: AtomicU64,
+    /// The connections that are open.
+    pub places: Arc<crate::edge::places::Places>,
     /// Asks a background task to disable a channel, or one of its keys.
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub meters: Meters,
     /// Tells open pages of the dashboard what has changed.
     pub events: Events,
+    pub certificates: Arc<crate::edge::certificates::Certificates>,
     /// Bodies on their way to be kept.
     pub captures: crate::proxy::capture::Queue,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
@@ -83,6 +86,7 @@ pub struct Parts {
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub captures: crate::proxy::capture::Queue,
     pub events: Events,
+    pub certificates: Arc<crate::edge::certificates::Certificates>,
 }
 
 impl Gateway {
@@ -106,10 +110,12 @@ impl Gateway {
             database_up: parts.database_up,
             draining: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
+            places: Arc::default(),
             disable: parts.disable,
             meters: Meters::default(),
             captures: parts.captures,
             events: parts.events,
+            certificates: parts.certificates,
             tls_roots: Mutex::default(),
         }
     }

@@ -1,6 +1,7 @@
 //! What runs in the background.
 
 pub mod captures;
+pub mod certificates;
 pub mod follow;
 pub mod nodes;
 pub mod owners;

@@ -1,8 +1,8 @@
 //! `magic`: reads the command line, runs the command, and turns errors into one clear line and an exit code.
 
 use clap::Parser;
-use magic::app;
 use magic::cli::{Cli, Command, ExportFormat, ImportCommand, LedgerCommand};
+use magic::{app, serve};
 use std::process::ExitCode;
 
 #[cfg(feature = "jemalloc")]
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let _ = dotenvy::dotenv();
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => app::serve(&cli.common),
+        Command::Serve => serve::serve(&cli.common),
         Command::CheckConfig => app::check_config(&cli.common),
         Command::Conformance(args) => app::conformance(&args),
         Command::ResetRootPassword => app::reset_root_password(&cli.common),

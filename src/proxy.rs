@@ -27,7 +27,7 @@ pub mod settle;
 pub mod verdict;
 pub mod way;
 
-use crate::door;
+use crate::edge::door;
 use crate::faults;
 use crate::gateway::Gateway;
 use admit::Caller;

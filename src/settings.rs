@@ -1,10 +1,12 @@
 //! The configuration: flags over environment over file over defaults, checked as a whole. Every fault is
 //! reported at once, with its key and line.
 
+mod listen;
 mod owned;
 mod prompts;
 mod reader;
 
+pub use listen::{Listen, Pair, Tls};
 pub use owned::PRICES;
 pub use owned::check_base as check_base_url;
 pub use reader::Faults;
@@ -22,20 +24,18 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// An address to listen on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
-    pub address: SocketAddr,
-    /// Certificate chain and key, as PEM files.
-    pub tls: Option<(PathBuf, PathBuf)>,
-}
-
 /// Everything the process is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub listen: Vec<Listen>,
+    /// Certificates that are shown by name.
+    pub certificates: Vec<Pair>,
+    /// Connections that may be open at once; by the machine where nothing is said.
+    pub connections: Option<usize>,
     pub threads: usize,
     pub drain: Duration,
+    /// How long connections are still accepted after the signal to end.
+    pub drain_delay: Duration,
     pub data_dir: PathBuf,
     pub log_dir: Option<PathBuf>,
     pub tuning: Tuning,
@@ -105,11 +105,18 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     };
     let trusted_proxies = server.list("trusted_proxies", network);
     let egress_allow = server.list("egress_allow", network);
-    let mut listen = owned::listen(&server);
+    let mut listen = listen::listen(&server);
+    let certificates = listen::certificates(&server);
+    let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
+    let drain_delay = Duration::from_secs(server.int("drain_delay_seconds", 0, 600).unwrap_or(0));
+    let connections = server.table("limits").int("connections", 16, 1 << 20).map(|most| most as usize);
     server.only(&[
         "listen",
+        "certificates",
+        "hsts_seconds",
         "threads",
         "drain_seconds",
+        "drain_delay_seconds",
         "trusted_proxies",
         "egress_allow",
         "data_dir",
@@ -120,12 +127,13 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     // Flags beat the environment, which beats the file.
     let port = common.port.or_else(|| number("PORT").and_then(|port| u16::try_from(port).ok()));
     if let Some(port) = port {
-        listen = vec![Listen { address: SocketAddr::from(([0, 0, 0, 0], port)), tls: None }];
+        listen = vec![Listen::plain(SocketAddr::from(([0, 0, 0, 0], port)))];
     }
     if listen.is_empty() {
-        listen.push(Listen { address: SocketAddr::from(([0, 0, 0, 0], 3000)), tls: None });
+        listen.push(Listen::plain(SocketAddr::from(([0, 0, 0, 0], 3000))));
     }
 
+    let https_port = listen.iter().find(|listen| listen.tls.is_some()).map_or(443, |l| l.address.port());
     let tuning = tuning(
         &server,
         Networks { trusted_proxies, egress_allow },
@@ -205,10 +213,13 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     ]);
     Settings {
         listen,
+        certificates,
+        connections,
         threads: threads as usize,
         drain,
+        drain_delay,
         log_dir,
-        tuning: Tuning { fsync, ..tuning },
+        tuning: Tuning { fsync, hsts_seconds, https_port, ..tuning },
         dsn: main,
         log_dsn,
         max_connections: max_connections as u32,
@@ -268,9 +279,13 @@ fn tuning(server: &reader::Node<'_>, networks: Networks, relay_timeout: Option<u
             .map_or(default.abandoned_max, |n| n as usize),
         trusted_proxies: networks.trusted_proxies,
         egress_allow: networks.egress_allow,
+        connections_per_address: limits.int("connections_per_address", 0, 1 << 20).map(|most| most as usize),
         fsync: false,
+        ..default
     };
     limits.only(&[
+        "connections",
+        "connections_per_address",
         "head_bytes",
         "head_fields",
         "line_bytes",

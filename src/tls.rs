@@ -20,13 +20,6 @@ pub fn roots(pem: &str) -> Option<Arc<CaType>> {
     (!roots.is_empty()).then(|| Arc::from(roots))
 }
 
-/// When the first certificate of a PEM text (the server's own) ends, in Unix seconds.
-pub fn ends(pem: &[u8]) -> Option<i64> {
-    let first = CertificateDer::pem_slice_iter(pem).next()?.ok()?;
-    let (_, certificate) = x509_parser::certificate::X509Certificate::from_der(&first).ok()?;
-    Some(certificate.validity().not_after.timestamp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,8 +28,7 @@ mod tests {
     fn a_certificate_is_read_and_rubbish_is_not() {
         let key = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         assert_eq!(roots(&key.cert.pem()).unwrap().len(), 1);
-        assert!(ends(key.cert.pem().as_bytes()).unwrap() > chrono::Utc::now().timestamp());
-        assert!(ends(b"rubbish").is_none() && roots("").is_none());
+        assert!(roots("").is_none());
         assert!(roots("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_none());
     }
 }

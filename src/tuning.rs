@@ -27,10 +27,16 @@ pub struct Tuning {
     pub abandoned: Duration,
     pub abandoned_max: usize,
     pub trusted_proxies: Vec<IpNet>,
+    /// Connections that one address may have; `None`: [`crate::edge::places::PER_ADDRESS`], but for neighbours.
+    pub connections_per_address: Option<usize>,
     /// Networks besides the public internet that pictures may be fetched from, at any port.
     pub egress_allow: Vec<IpNet>,
     /// Whether the last bytes of an answer wait for the disk.
     pub fsync: bool,
+    /// How long browsers shall ask over HTTPS only; 0: that is not said.
+    pub hsts_seconds: u64,
+    /// Where plain requests are sent by listeners that redirect.
+    pub https_port: u16,
 }
 
 impl Default for Tuning {
@@ -52,8 +58,11 @@ impl Default for Tuning {
             abandoned: Duration::from_secs(30),
             abandoned_max: 200,
             trusted_proxies: Vec::new(),
+            connections_per_address: None,
             egress_allow: Vec::new(),
             fsync: false,
+            hsts_seconds: 0,
+            https_port: 443,
         }
     }
 }

@@ -13,6 +13,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often meters are looked through.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// The longest pause between two looks at what other nodes spend of budgets.
+const SPENT_PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// What a node of a fleet has set aside and not used for so long goes back.
 const UNUSED: Duration = Duration::from_secs(10);
 
@@ -77,8 +80,10 @@ impl Spent {
             self.swept = Some(Instant::now());
             live.gateway().meters.sweep(live.gateway().routing.now_ms(), calendar::today());
         }
-        // The database is busy with this for a twentieth of the time at most.
-        if self.alone || self.read.is_some_and(|at| at.elapsed() < self.took * 20) {
+        // The database is busy with this for a twentieth of the time at most, unless it has become so slow that
+        // nodes would lose sight of each other.
+        let pause = (self.took * 20).min(SPENT_PAUSE_MAX);
+        if self.alone || self.read.is_some_and(|at| at.elapsed() < pause) {
             return;
         }
         let began = Instant::now();

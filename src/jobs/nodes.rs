@@ -5,7 +5,6 @@ use crate::live::LiveGateway;
 use magic_journal::Journal;
 use magic_store::nodes::{Beat, NodeState};
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,8 +20,6 @@ pub struct Node {
     /// The life of the process.
     pub id: String,
     pub version: &'static str,
-    /// The certificate chains it listens with.
-    pub certificates: Vec<PathBuf>,
     pub journal: Arc<Journal>,
     pub poster: Poster,
     pub live: Arc<LiveGateway>,
@@ -33,18 +30,14 @@ pub struct Pulse {
     node: Node,
     name: String,
     began: Instant,
-    certificate_until: Option<i64>,
     /// What was counted when; `None` once it is stopped. Held while a beat is written, so that none comes after the end.
     samples: Mutex<Option<VecDeque<(Instant, u64)>>>,
 }
 
 impl Pulse {
-    /// Certificates are read here, once: a listener goes on with those that it was started with.
     pub fn new(node: Node) -> Arc<Pulse> {
-        let ends = node.certificates.iter().filter_map(|path| std::fs::read(path).ok());
-        let certificate_until = ends.filter_map(|pem| crate::tls::ends(&pem)).min();
         let (name, began) = (host_name(), Instant::now());
-        Arc::new(Pulse { node, name, began, certificate_until, samples: Mutex::new(Some(VecDeque::new())) })
+        Arc::new(Pulse { node, name, began, samples: Mutex::new(Some(VecDeque::new())) })
     }
 
     /// Takes the node's row away; nothing is written after it.
@@ -71,7 +64,7 @@ impl Pulse {
                 in_flight: gateway.in_flight.load(Ordering::Relaxed),
                 journal_lag_bytes: self.node.journal.bytes_after(self.node.poster.posted()),
                 rss_bytes: resident(),
-                certificate_until: self.certificate_until,
+                certificate_until: gateway.certificates.until(),
                 in_force: self.node.live.in_force(),
                 ending: gateway.draining.load(Ordering::Relaxed),
             },

@@ -1,7 +1,7 @@
 //! The objects a file declares: channels, users, tokens, prices, groups, options.
 
+use super::Options;
 use super::reader::{Node, Walk};
-use super::{Listen, Options};
 use magic_domain::channel::{Channel, ChannelKey, ChannelStatus, Limits, Timeouts};
 use magic_domain::ids::ChannelId;
 use magic_domain::limits::{Budgets, GroupLimits, SECONDS_MAX, WINDOWS_MAX, WindowLimit};
@@ -16,48 +16,6 @@ use magic_store::owned::{Owned, OwnedToken, OwnedUser};
 use magic_store::tokens::NewToken;
 use magic_wire::vendors;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
-
-/// `listen`: addresses, or tables with `address` and `tls`.
-pub fn listen(server: &Node<'_>) -> Vec<Listen> {
-    let parse =
-        |text: &str| text.parse::<SocketAddr>().map_err(|_| format!("{text:?} is no address (0.0.0.0:3000)"));
-    let mut listen = Vec::new();
-    let tables = server.json("listen").and_then(|value| value.as_array().cloned()).unwrap_or_default();
-    if tables.iter().any(serde_json::Value::is_string) || tables.is_empty() {
-        return server
-            .list("listen", parse)
-            .into_iter()
-            .map(|address| Listen { address, tls: None })
-            .collect();
-    }
-    for node in server.tables("listen") {
-        let address = node.text("address").unwrap_or_default();
-        let tls = node.table("tls");
-        let files = match (tls.path("cert"), tls.path("key")) {
-            (Some(cert), Some(key)) => {
-                for (name, path) in [("cert", &cert), ("key", &key)] {
-                    if let Err(error) = std::fs::File::open(path) {
-                        tls.fault(name, format!("{} can't be read: {error}", path.display()));
-                    }
-                }
-                Some((cert, key))
-            }
-            (None, None) => None,
-            _ => {
-                node.fault("tls", "needs both cert and key");
-                None
-            }
-        };
-        tls.only(&["cert", "key"]);
-        node.only(&["address", "tls"]);
-        match parse(&address) {
-            Ok(address) => listen.push(Listen { address, tls: files }),
-            Err(what) => node.fault("address", what),
-        }
-    }
-    listen
-}
 
 /// Everything the file owns.
 pub fn read(_walk: &Walk<'_>, root: &Node<'_>) -> Owned {

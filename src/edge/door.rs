@@ -2,10 +2,11 @@
 //!
 //! Pingora's timer for the head of a request starts anew with every read, so a caller who drips one byte at a
 //! time holds a connection for ever (SR-03). The door keeps one deadline for the whole head. Which bytes are a
-//! head only the filters know; they tell the connection's clock through the digest that Pingora hands on.
+//! head only the filters know; they tell the connection through the digest that Pingora hands on.
 
 use crate::gateway::Gateway;
 use crate::proxy::Edge;
+use crate::settings::Listen;
 use async_trait::async_trait;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::raw_connect::ProxyDigest;
@@ -20,7 +21,7 @@ use pingora_proxy::{HttpProxy, Session};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,49 +32,82 @@ pub struct Door {
     pub gateway: Arc<Gateway>,
 }
 
-#[async_trait]
-impl ServerApp for Door {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+impl Door {
+    /// Serves a connection to its end. When the process ends, one that is idle is closed after a while; one at work
+    /// is told in its next answer.
+    pub async fn serve(&self, stream: Stream, listen: &Listen, shutdown: ShutdownWatch) {
         if matches!(stream.selected_alpn_proto(), Some(ALPN::H2)) {
             // HTTP/2 has limits of its own: frames of all streams share the connection.
-            return self.proxy.process_new(stream, shutdown).await;
+            return self.requests(stream, &shutdown).await;
         }
-        let stream = Watched::wrap(stream, self.gateway.tuning.load().head_deadline);
-        self.proxy.process_new(stream, shutdown).await
+        let conn = Arc::new(Conn { redirect: listen.redirect_https, ..Conn::default() });
+        let stream = Watched::wrap(stream, self.gateway.tuning.load().head_deadline, conn.clone());
+        tokio::select! {
+            () = self.requests(stream, &shutdown) => {}
+            () = conn.idle_at_the_end(shutdown.clone()) => {}
+        }
     }
 
-    async fn cleanup(&self) {
-        self.proxy.cleanup().await;
+    async fn requests(&self, stream: Stream, shutdown: &ShutdownWatch) {
+        let mut next = Some(stream);
+        while let Some(stream) = next {
+            next = self.proxy.process_new(stream, shutdown).await;
+        }
     }
 }
 
-/// What the filters tell a connection.
+/// What the filters and a connection know of each other.
 #[derive(Debug, Default)]
-pub struct Clock(AtomicU8);
+pub struct Conn {
+    at: AtomicU8,
+    /// Heads that have begun.
+    heads: AtomicU32,
+    /// Browsers are sent to HTTPS.
+    pub redirect: bool,
+}
 
 const BETWEEN: u8 = 0;
 const IN_HEAD: u8 = 1;
 const BEYOND: u8 = 2;
 
-impl Clock {
-    /// The clock of a request's connection, where it has one.
-    fn of(session: &Session) -> Option<&Clock> {
+/// How long a connection has to be silent before the end of the process closes it.
+const IDLE: Duration = Duration::from_secs(1);
+
+impl Conn {
+    /// The connection of an HTTP/1 request.
+    pub fn of(session: &Session) -> Option<&Conn> {
         let digest = session.digest()?.proxy_digest.as_ref()?;
-        digest.user_data.as_ref()?.downcast_ref::<Arc<Clock>>().map(Arc::as_ref)
+        digest.user_data.as_ref()?.downcast_ref::<Arc<Conn>>().map(Arc::as_ref)
+    }
+
+    /// Waits until the process ends and the connection has been between two requests for a while: who sends one just
+    /// now would lose it.
+    async fn idle_at_the_end(&self, mut shutdown: ShutdownWatch) {
+        if shutdown.wait_for(|ending| *ending).await.is_err() {
+            return std::future::pending().await;
+        }
+        loop {
+            let heads = self.heads.load(Ordering::Relaxed);
+            tokio::time::sleep(IDLE).await;
+            let silent = heads == self.heads.load(Ordering::Relaxed);
+            if silent && self.at.load(Ordering::Relaxed) == BETWEEN {
+                return;
+            }
+        }
     }
 }
 
 /// The head is complete: its deadline no longer counts.
 pub fn head_complete(session: &Session) {
-    if let Some(clock) = Clock::of(session) {
-        clock.0.store(BEYOND, Ordering::Relaxed);
+    if let Some(conn) = Conn::of(session) {
+        conn.at.store(BEYOND, Ordering::Relaxed);
     }
 }
 
 /// The request is over: the next byte begins another head.
 pub fn request_over(session: &Session) {
-    if let Some(clock) = Clock::of(session) {
-        clock.0.store(BETWEEN, Ordering::Relaxed);
+    if let Some(conn) = Conn::of(session) {
+        conn.at.store(BETWEEN, Ordering::Relaxed);
     }
 }
 
@@ -82,7 +116,7 @@ type Alarm = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 /// A connection with a deadline for heads.
 struct Watched {
     inner: Stream,
-    clock: Arc<Clock>,
+    conn: Arc<Conn>,
     digest: Arc<ProxyDigest>,
     allowed: Duration,
     /// When the head under way began. Set only once a read has to wait in it: a head that arrives at once
@@ -92,17 +126,16 @@ struct Watched {
 }
 
 impl Watched {
-    fn wrap(inner: Stream, allowed: Duration) -> Stream {
-        let clock = Arc::new(Clock::default());
-        // There is no proxy between: the digest only carries our clock.
+    fn wrap(inner: Stream, allowed: Duration, conn: Arc<Conn>) -> Stream {
+        // There is no proxy between: the digest only carries what we know.
         let Ok(response) = ResponseHeader::build_no_case(200, Some(0)) else { return inner };
-        let digest = Arc::new(ProxyDigest::new(Box::new(response), Some(Box::new(clock.clone()))));
-        Box::new(Self { inner, clock, digest, allowed, begun: None, alarm: None })
+        let digest = Arc::new(ProxyDigest::new(Box::new(response), Some(Box::new(conn.clone()))));
+        Box::new(Self { inner, conn, digest, allowed, begun: None, alarm: None })
     }
 
     /// Called when a read has to wait: an error once the head has taken too long.
     fn waiting(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.clock.0.load(Ordering::Relaxed) != IN_HEAD {
+        if self.conn.at.load(Ordering::Relaxed) != IN_HEAD {
             (self.begun, self.alarm) = (None, None);
             return Poll::Pending;
         }
@@ -133,8 +166,10 @@ impl AsyncRead for Watched {
             Poll::Pending => self.waiting(cx),
             Poll::Ready(done) => {
                 if buf.filled().len() > before {
-                    let between = (BETWEEN, IN_HEAD, Ordering::Relaxed, Ordering::Relaxed);
-                    let _ = self.clock.0.compare_exchange(between.0, between.1, between.2, between.3);
+                    let (at, relaxed) = (&self.conn.at, Ordering::Relaxed);
+                    if at.compare_exchange(BETWEEN, IN_HEAD, relaxed, relaxed).is_ok() {
+                        self.conn.heads.fetch_add(1, relaxed);
+                    }
                 }
                 Poll::Ready(done)
             }

@@ -1,0 +1,134 @@
+//! The end of the process: signals, the drain, and what is settled before it leaves.
+
+use crate::gateway::Gateway;
+use crate::jobs::{nodes, post::Poster};
+use async_trait::async_trait;
+use magic_journal::Journal;
+use magic_store::Store;
+use pingora_core::server::{ShutdownSignal, ShutdownSignalWatch};
+use pingora_core::services::background::BackgroundService;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// What asks the process to end: SIGTERM and SIGINT. Heard from the start on, so that one which comes early is not lost.
+#[derive(Clone)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub fn listen(runtime: &Handle) -> Stop {
+        let (tell, asked) = watch::channel(false);
+        for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+            let _runtime = runtime.enter();
+            match signal(kind) {
+                Ok(mut signal) => {
+                    let tell = tell.clone();
+                    runtime.spawn(async move {
+                        signal.recv().await;
+                        tell.send_replace(true);
+                    });
+                }
+                Err(error) => log::error!("a signal can't be awaited: {error}"),
+            }
+        }
+        Stop(asked)
+    }
+
+    async fn asked(&self) {
+        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Begins an orderly end when it is asked for.
+pub(super) struct Signals {
+    pub gateway: Arc<Gateway>,
+    pub stop: Stop,
+    /// How long balancers get to notice that no more should come.
+    pub delay: Duration,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for Signals {
+    async fn recv(&self) -> ShutdownSignal {
+        self.stop.asked().await;
+        self.gateway.draining.store(true, Ordering::Release);
+        tokio::time::sleep(self.delay).await;
+        self.gateway.events.close();
+        log::info!("ending: {} calls are still open", self.gateway.in_flight.load(Ordering::Acquire));
+        ShutdownSignal::GracefulTerminate
+    }
+}
+
+/// How long idle connections get to close once no call is left.
+const LINGER: Duration = Duration::from_millis(1500);
+
+/// Waits until nothing is in flight, settles the books, and ends the process.
+pub(super) struct Exit {
+    pub gateway: Arc<Gateway>,
+    pub poster: Poster,
+    pub journal: Arc<Journal>,
+    pub store: Store,
+    pub admin: tokio::sync::Mutex<Option<magic_admin::Running>>,
+    pub bridge: tokio::sync::Mutex<Option<crate::bridge::Running>>,
+    pub sockets: [PathBuf; 2],
+    pub drain: Duration,
+    pub epoch: String,
+    pub pulse: Arc<nodes::Pulse>,
+}
+
+#[async_trait]
+impl BackgroundService for Exit {
+    async fn start(&self, mut shutdown: pingora_core::server::ShutdownWatch) {
+        if shutdown.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        let deadline = Instant::now() + self.drain;
+        while self.gateway.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let open = self.gateway.in_flight.load(Ordering::Acquire);
+        // Idle connections close by themselves; who sends a request just now is still answered.
+        let patience = (Instant::now() + LINGER).min(deadline);
+        while self.gateway.places.open() > 0 && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        if open > 0 {
+            log::warn!("{open} calls are cut off: the drain deadline has passed");
+        }
+        if let Some(admin) = self.admin.lock().await.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(6), admin.stop()).await;
+        }
+        if let Some(bridge) = self.bridge.lock().await.take() {
+            let _ = tokio::time::timeout(Duration::from_secs(2), bridge.stop()).await;
+        }
+        for socket in &self.sockets {
+            let _ = std::fs::remove_file(socket);
+        }
+        let end = self.journal.position();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while !self.poster.has_posted(end) && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let patience = Instant::now() + Duration::from_secs(5);
+        while self.gateway.captures.waiting() > 0 && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let clean = self.poster.has_posted(end) && open == 0;
+        self.poster.stop();
+        self.gateway.wallets.recall_all().await;
+        if clean {
+            let _ = self.store.release_epoch(&self.epoch).await;
+            self.journal.remove_posted();
+        }
+        self.pulse.stop().await;
+        self.store.close().await;
+        log::info!("ended");
+        std::process::exit(0);
+    }
+}
