@@ -14,6 +14,11 @@ pub fn complain(line: &str) {
     let _ = writeln!(std::io::stderr(), "magic: {line}");
 }
 
+/// Prints a line that another process has written.
+pub(crate) fn repeat(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout();
     let _ = writeln!(out, "{line}");
@@ -22,6 +27,11 @@ pub(crate) fn say(line: &str) {
 
 pub(crate) fn load(common: &Common) -> Result<Settings, String> {
     settings::load(common, &|name| std::env::var(name).ok()).map_err(|faults| faults.to_string())
+}
+
+/// `magic upgrade`.
+pub fn upgrade(common: &Common, args: &crate::handover::command::Upgrade) -> Outcome {
+    crate::handover::command::run(common, args).map(|done| say(&done))
 }
 
 /// `magic check-config`.

@@ -3,6 +3,7 @@
 pub mod conformance;
 pub mod import;
 
+use crate::handover::command::Upgrade;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -36,7 +37,9 @@ pub struct Common {
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Run the gateway (the default)
-    Serve,
+    Serve(Serve),
+    /// Start this program beside the running one, hand its sockets over, and let it finish what it has begun
+    Upgrade(Upgrade),
     /// Validate the configuration; every fault at once
     CheckConfig,
     /// Find out what a channel of a running gateway can do; exit code 1 if something does not work
@@ -61,6 +64,14 @@ pub enum Command {
         #[command(subcommand)]
         command: LedgerCommand,
     },
+}
+
+/// Flags of `magic serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Serve {
+    /// Take over from the process that runs with the same data directory, once ready within so many seconds
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    pub take_over: Option<u64>,
 }
 
 /// Forms that `magic export` writes.

@@ -43,7 +43,14 @@ pub struct Gateway {
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     /// Whether the database answers; what `/readyz` and unknown tokens are told by.
     pub database_up: Arc<AtomicBool>,
+    /// It takes no new calls: it ends.
     pub draining: AtomicBool,
+    /// Another process has taken over its addresses.
+    pub handed_over: AtomicBool,
+    /// Nobody else spends from the same balances now.
+    pub alone: Arc<AtomicBool>,
+    /// The database has one process at a time, but for the time of an upgrade.
+    pub one_writer: bool,
     pub in_flight: AtomicU64,
     /// The connections that are open.
     pub places: Arc<crate::edge::places::Places>,
@@ -75,6 +82,8 @@ impl Dead {
 /// What a [`Gateway`] is made of.
 pub struct Parts {
     pub wallets: Wallets,
+    pub alone: Arc<AtomicBool>,
+    pub one_writer: bool,
     pub books: Arc<Books>,
     pub tuning: Tuning,
     pub admin_socket: PathBuf,
@@ -109,6 +118,9 @@ impl Gateway {
             metrics: parts.metrics,
             database_up: parts.database_up,
             draining: AtomicBool::new(false),
+            handed_over: AtomicBool::new(false),
+            alone: parts.alone,
+            one_writer: parts.one_writer,
             in_flight: AtomicU64::new(0),
             places: Arc::default(),
             disable: parts.disable,

@@ -18,6 +18,7 @@ pub mod export;
 pub mod faults;
 pub mod fetch;
 pub mod gateway;
+pub mod handover;
 pub mod importing;
 pub mod jobs;
 pub mod keyring;

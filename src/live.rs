@@ -27,7 +27,7 @@ use magic_store::ledger::LeaseScope;
 use magic_store::responses::KeptResponse;
 use magic_store::{Store, StoreError};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 /// The database as the bank of the wallets.
@@ -35,7 +35,7 @@ pub struct StoreBank {
     pub store: Store,
     pub epoch: String,
     /// No other node spends from the same balances.
-    pub alone: bool,
+    pub alone: Arc<AtomicBool>,
 }
 
 fn scope(owner: Owner) -> LeaseScope {
@@ -48,7 +48,7 @@ fn scope(owner: Owner) -> LeaseScope {
 #[async_trait]
 impl Bank for StoreBank {
     async fn lease(&self, owner: Owner, need: Nano, want: Nano) -> Result<Nano, BankAway> {
-        let answer = match self.alone {
+        let answer = match self.alone.load(Ordering::Acquire) {
             true => self.store.lease(scope(owner), need, want, &self.epoch).await,
             false => self.store.lease_share(scope(owner), need, want, &self.epoch).await,
         };

@@ -1,7 +1,7 @@
 //! `magic`: reads the command line, runs the command, and turns errors into one clear line and an exit code.
 
 use clap::Parser;
-use magic::cli::{Cli, Command, ExportFormat, ImportCommand, LedgerCommand};
+use magic::cli::{Cli, Command, ExportFormat, ImportCommand, LedgerCommand, Serve};
 use magic::{app, serve};
 use std::process::ExitCode;
 
@@ -13,8 +13,9 @@ fn main() -> ExitCode {
     // `.env` never wins over the real environment.
     let _ = dotenvy::dotenv();
     let cli = Cli::parse();
-    let done = match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve::serve(&cli.common),
+    let done = match cli.command.unwrap_or(Command::Serve(Serve::default())) {
+        Command::Serve(args) => serve::serve(&cli.common, &args),
+        Command::Upgrade(args) => app::upgrade(&cli.common, &args),
         Command::CheckConfig => app::check_config(&cli.common),
         Command::Conformance(args) => app::conformance(&args),
         Command::ResetRootPassword => app::reset_root_password(&cli.common),

@@ -1,43 +1,44 @@
 //! `magic serve`, the composition: settings → database → journal → routing → services.
 
+mod before;
 mod ending;
 
 use crate::app::{self, Outcome, say};
 use crate::books::Books;
-use crate::cli::Common;
+use crate::cli::{Common, Serve};
 use crate::edge;
 use crate::edge::accept::{Front, Gate, Listening};
 use crate::edge::certificates::Certificates;
 use crate::edge::door::Door;
 use crate::gateway::{Gateway, Parts};
+use crate::handover::{self, heir::Heir, keeper::Keeper};
 use crate::jobs::{follow, nodes, owners, post::Poster, recover};
 use crate::live::{LiveGateway, StoreArchive, StoreBank};
 use crate::logging;
 use crate::proxy::Edge;
 use crate::settings::{self, Listen, Settings};
 use crate::wallet::Wallets;
+use before::Before;
 use ending::{Exit, Signals, Stop};
 use magic_admin::Deps;
 use magic_admin::endpoints::Endpoints;
 use magic_admin::events::Events;
-use magic_domain::money::Nano;
 use magic_journal::Journal;
-use magic_store::Dsn;
+use magic_store::{Dsn, Store, StoreError};
 use pingora_core::apps::HttpServerOptions;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 use pingora_proxy::http_proxy;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// What a node in a fleet asks for beyond its need: enough that the database is seldom asked.
-const FLEET_SURPLUS: Nano = Nano(1_000_000_000);
 /// `magic serve`.
-pub fn serve(common: &Common) -> Outcome {
+pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let settings = app::load(common)?;
     logging::init(
         settings.log_dir.as_deref(),
@@ -46,7 +47,12 @@ pub fn serve(common: &Common) -> Outcome {
     for dir in [Some(&settings.data_dir), settings.log_dir.as_ref()].into_iter().flatten() {
         settings::prepare_dir(dir)?;
     }
-    let listening = bind(&settings)?;
+    let control = handover::control_path(&settings.data_dir);
+    let mut heir = match args.take_over {
+        Some(seconds) => Some(Heir::of(&control, Duration::from_secs(seconds))?),
+        None => None,
+    };
+    let listening = bind(&settings, heir.as_mut())?;
     let certificates = Arc::new(Certificates::default());
     certificates.configure(&settings.listen, &settings.certificates)?;
     for (name, why) in settings::WITHOUT_EFFECT {
@@ -64,16 +70,11 @@ pub fn serve(common: &Common) -> Outcome {
     if recovered > 0 {
         log::info!("{recovered} calls of a process that died have been settled");
     }
-    let alone = matches!(settings.dsn, Dsn::Sqlite(_));
-    if alone {
-        // Nobody else writes this file: leases without a journal are a dead process's.
-        jobs.block_on(async {
-            for dead in store.lease_epochs().await? {
-                store.release_epoch(&dead).await?;
-            }
-            Ok(())
-        })
-        .map_err(|error: magic_store::StoreError| error.to_string())?;
+    // A file has one process, and an upgrade two for a while.
+    let one_writer = matches!(settings.dsn, Dsn::Sqlite(_));
+    let alone = Arc::new(AtomicBool::new(one_writer && heir.is_none()));
+    if alone.load(Ordering::Acquire) {
+        jobs.block_on(release_dead(&store, &epoch)).map_err(|error| error.to_string())?;
     }
     let journal = Journal::open(magic_journal::Config {
         segment_bytes: settings.segment_bytes,
@@ -88,14 +89,16 @@ pub fn serve(common: &Common) -> Outcome {
     let poster = Poster::start(books, events.clone(), epoch.clone(), jobs.handle().clone())
         .map_err(|error| error.to_string())?;
 
-    let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone(), alone });
+    let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone(), alone: alone.clone() });
     let socket = std::env::temp_dir().join(format!("magic-admin-{epoch}.sock"));
     let bridge_socket = std::env::temp_dir().join(format!("magic-bridge-{epoch}.sock"));
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
     let (captures, captured) = crate::proxy::capture::Queue::new();
     let edge_secret = hex(32)?;
     let gateway = Arc::new(Gateway::new(Parts {
-        wallets: Wallets::new(bank, if alone { Nano::MAX } else { FLEET_SURPLUS }),
+        wallets: Wallets::new(bank, alone.clone()),
+        alone,
+        one_writer,
         books: Arc::new(Books::new(journal.clone())),
         tuning: settings.tuning.clone(),
         admin_socket: socket.clone(),
@@ -148,21 +151,23 @@ pub fn serve(common: &Common) -> Outcome {
         .map_err(|error| format!("the bridge can't be started: {error}"))?;
 
     let keeper = live.clone();
-    let disabling = jobs.spawn(async move {
+    jobs.spawn(async move {
         while let Some(dead) = to_disable.recv().await {
             crate::notices::disable(&keeper, dead).await;
         }
     });
-    let rounds =
-        jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes));
-    let retaining = jobs.spawn(crate::jobs::retention::run(live.clone()));
-    let capturing = jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
-    let paying = jobs.spawn(crate::jobs::payments::run(live.clone(), endpoints));
-    let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
-    let reminding = jobs.spawn(crate::notices::remind(live.clone()));
-    let following = jobs.spawn(follow::run(live.clone(), alone));
-    let owning = jobs.spawn(owners::run(live.clone()));
+    jobs.spawn(follow::run(live.clone()));
+    jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     jobs.spawn(crate::jobs::certificates::run(certificates));
+    // What a process that has begun to end leaves to others.
+    let ending = [
+        jobs.spawn(crate::jobs::rounds::run(live.clone(), settings.test_minutes, settings.balance_minutes)),
+        jobs.spawn(crate::jobs::retention::run(live.clone())),
+        jobs.spawn(crate::jobs::payments::run(live.clone(), endpoints)),
+        jobs.spawn(crate::jobs::stats::run(live.clone())),
+        jobs.spawn(crate::notices::remind(live.clone())),
+        jobs.spawn(owners::run(live.clone())),
+    ];
     let pulse = nodes::Pulse::new(nodes::Node {
         id: epoch.clone(),
         version: VERSION,
@@ -176,31 +181,53 @@ pub fn serve(common: &Common) -> Outcome {
         gateway: gateway.clone(),
         poster,
         journal,
-        store,
+        store: store.clone(),
         admin: tokio::sync::Mutex::new(Some(admin)),
         bridge: tokio::sync::Mutex::new(Some(bridge)),
         sockets: [socket, bridge_socket],
+        control: control.clone(),
         drain: settings.drain,
-        epoch,
+        epoch: epoch.clone(),
         pulse,
     };
+    let gate = watch::Sender::new(if heir.is_some() { Gate::Waiting } else { Gate::Open });
+    let leave = stop.clone();
+    let keeper = Keeper {
+        gateway: gateway.clone(),
+        version: VERSION,
+        sockets: copies(&listening)?,
+        gate: gate.clone(),
+        runtime: jobs.handle().clone(),
+        leave: Box::new(move || leave.ask()),
+    };
+    let before = Before { heir, keeper, control, store, epoch, journals: settings.journal_dir() };
     let (started, all_listen) = tokio::sync::oneshot::channel();
-    let first = settings.listen.first().cloned();
-    jobs.spawn(async move {
-        if let (Ok(()), Some(first)) = (all_listen.await, first) {
+    let (first, runtime) = (settings.listen.first().cloned(), jobs.handle().clone());
+    std::thread::spawn(move || {
+        if all_listen.blocking_recv().is_err() {
+            return;
+        }
+        if let Err(why) = before.follow(&runtime) {
+            app::complain(&why);
+            std::process::exit(1);
+        }
+        if let Some(first) = first {
             announce(&first);
         }
     });
-    run_server(&settings, gateway, listening, (exit, stop, started))?;
-    disabling.abort();
-    following.abort();
-    rounds.abort();
-    capturing.abort();
-    paying.abort();
-    reminding.abort();
-    retaining.abort();
-    summing.abort();
-    owning.abort();
+    let ending = ending.iter().map(|job| job.abort_handle()).collect();
+    let signals = Signals { gateway: gateway.clone(), stop, delay: settings.drain_delay, jobs: ending };
+    run_server(&settings, gateway, (listening, gate.subscribe(), started), exit, signals);
+    Ok(())
+}
+
+/// Gives back the leases of processes that are dead and left no journal.
+async fn release_dead(store: &Store, own: &str) -> Result<(), StoreError> {
+    for epoch in store.lease_epochs().await? {
+        if epoch != own {
+            store.release_epoch(&epoch).await?;
+        }
+    }
     Ok(())
 }
 
@@ -219,24 +246,37 @@ fn announce(first: &Listen) {
     say(&format!("MAGIC ready on {scheme}://{local}"));
 }
 
-/// Binds every address, before anything is begun that would have to be taken back.
-fn bind(settings: &Settings) -> Result<Vec<Listening>, String> {
+/// Binds every address that the process before does not hand over, before anything is begun that would have to be
+/// taken back.
+fn bind(settings: &Settings, mut heir: Option<&mut Heir>) -> Result<Vec<Listening>, String> {
     let listen = settings.listen.iter().enumerate();
     listen
         .map(|(at, listen)| {
-            let socket = edge::listen::bind(listen.address)
-                .map_err(|error| format!("{} can't be listened on: {error}", listen.address))?;
+            let taken = heir.as_mut().and_then(|heir| heir.socket(listen.address));
+            let socket = match taken {
+                Some(socket) => socket,
+                None => edge::listen::bind(listen.address)
+                    .map_err(|error| format!("{} can't be listened on: {error}", listen.address))?,
+            };
             Ok(Listening { listen: listen.clone(), socket, at })
         })
         .collect()
 }
 
+fn copies(listening: &[Listening]) -> Result<Vec<(SocketAddr, TcpListener)>, String> {
+    let copy = |one: &Listening| Ok((one.listen.address, one.socket.try_clone()?));
+    listening.iter().map(copy).collect::<std::io::Result<_>>().map_err(|error| error.to_string())
+}
+
+type Started = tokio::sync::oneshot::Sender<()>;
+
 fn run_server(
     settings: &Settings,
     gateway: Arc<Gateway>,
-    listening: Vec<Listening>,
-    (exit, stop, started): (Exit, Stop, tokio::sync::oneshot::Sender<()>),
-) -> Outcome {
+    (listening, gate, started): (Vec<Listening>, watch::Receiver<Gate>, Started),
+    exit: Exit,
+    signals: Signals,
+) {
     let conf = ServerConf {
         threads: settings.threads,
         // Our own watcher ends the process as soon as it is empty; this is only the fence behind it.
@@ -253,13 +293,12 @@ fn run_server(
     options.h2_idle_timeout = Some(Duration::from_secs(60));
     let mut proxy = http_proxy(&server.configuration, Edge(gateway.clone()));
     proxy.server_options = Some(options);
-    let door = Door { proxy: Arc::new(proxy), gateway: gateway.clone() };
+    let certificates = gateway.certificates.clone();
+    let door = Door { proxy: Arc::new(proxy), gateway };
     let connections = settings.connections.unwrap_or_else(edge::places::by_resources);
-    let (_gate, opened) = watch::channel(Gate::Open);
-    let front = Front::new(door, listening, gateway.certificates.clone(), connections, opened, started);
+    let front = Front::new(door, listening, certificates, connections, gate, started);
     let handle = server.add_service(background_service("exit", exit));
     let edge = server.add_service(front);
     edge.add_dependency(&handle);
-    server.run(RunArgs { shutdown_signal: Box::new(Signals { gateway, stop, delay: settings.drain_delay }) });
-    Ok(())
+    server.run(RunArgs { shutdown_signal: Box::new(signals) });
 }

@@ -10,6 +10,7 @@ use magic_domain::money::Nano;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Whose money a wallet holds.
@@ -40,6 +41,9 @@ pub enum Refused {
     /// The lease is used up and the database is away.
     BankAway,
 }
+
+/// What a node in a fleet asks for beyond its need: enough that the database is seldom asked.
+const FLEET_SURPLUS: Nano = Nano(1_000_000_000);
 
 /// How long a caller waits for the database at most.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -109,14 +113,14 @@ impl Wallet {
 /// Every wallet of this process.
 pub struct Wallets {
     bank: Arc<dyn Bank>,
-    /// How much is asked for beyond the need. `Nano::MAX`: all there is, for a process that is alone.
-    surplus: Nano,
+    /// Nobody else spends from the same balances: all there is can be set aside.
+    alone: Arc<AtomicBool>,
     wallets: RwLock<HashMap<Owner, Arc<Wallet>>>,
 }
 
 impl Wallets {
-    pub fn new(bank: Arc<dyn Bank>, surplus: Nano) -> Self {
-        Self { bank, surplus, wallets: RwLock::default() }
+    pub fn new(bank: Arc<dyn Bank>, alone: Arc<AtomicBool>) -> Self {
+        Self { bank, alone, wallets: RwLock::default() }
     }
 
     pub fn wallet(&self, owner: Owner) -> Arc<Wallet> {
@@ -144,7 +148,8 @@ impl Wallets {
             return Err(Refused::Insufficient);
         }
         let need = Nano(amount.saturating_sub(wallet.free().0.max(0)));
-        let want = need.plus(self.surplus);
+        let alone = self.alone.load(Ordering::Acquire);
+        let want = need.plus(if alone { Nano::MAX } else { FLEET_SURPLUS });
         let asked = tokio::time::timeout(PATIENCE, self.bank.lease(wallet.owner, need, want)).await;
         let granted = match asked {
             Ok(Ok(granted)) => granted,
@@ -207,7 +212,7 @@ impl Wallets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     #[derive(Default)]
     struct Fake {
@@ -237,7 +242,7 @@ mod tests {
 
     fn wallets(balance: i64) -> (Arc<Fake>, Arc<Wallets>) {
         let bank = Arc::new(Fake { balance: Mutex::new(balance), ..Fake::default() });
-        (bank.clone(), Arc::new(Wallets::new(bank, Nano::MAX)))
+        (bank.clone(), Arc::new(Wallets::new(bank, Arc::new(AtomicBool::new(true)))))
     }
 
     const OWNER: Owner = Owner::User(UserId(1));

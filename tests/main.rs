@@ -35,6 +35,7 @@ mod rules;
 mod signin;
 mod stats;
 mod streams;
+mod upgrade;
 mod upkeep;
 mod vendors;
 mod vouchers;

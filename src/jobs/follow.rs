@@ -4,6 +4,7 @@ use crate::limits::calendar;
 use crate::live::LiveGateway;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -19,14 +20,15 @@ const SPENT_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// What a node of a fleet has set aside and not used for so long goes back.
 const UNUSED: Duration = Duration::from_secs(10);
 
-/// Runs until the process ends. `alone`: nobody else writes the database.
-pub async fn run(live: Arc<LiveGateway>, alone: bool) {
+/// Runs until the process ends.
+pub async fn run(live: Arc<LiveGateway>) {
+    let alone = || live.gateway().alone.load(Ordering::Acquire);
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
         Err(error) => return log::error!("SIGHUP can't be awaited: {error}"),
     };
     let mut modified = live.file().as_deref().and_then(changed);
-    let mut spent = Spent { alone, ..Spent::default() };
+    let mut spent = Spent::default();
     let mut seen = live.store().version().await.unwrap_or(0);
     live.put_in_force(seen);
     loop {
@@ -44,15 +46,17 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
             log::info!("the configuration file has changed");
             reload(&live).await;
         }
-        spent.follow(&live).await;
-        if !alone {
+        spent.follow(&live, alone()).await;
+        if !alone() {
             live.gateway().wallets.recall_idle(UNUSED).await;
         }
         // Also the pulse that tells whether the database is there.
         match live.store().version().await {
             Ok(version) if version != seen => {
                 seen = version;
-                if !alone && let Err(error) = live.refresh().await {
+                if !alone()
+                    && let Err(error) = live.refresh().await
+                {
                     log::warn!("what changed on another node could not be loaded: {error}");
                     seen = 0;
                 } else {
@@ -67,7 +71,6 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
 /// Keeps up with what other nodes spend of budgets, and sweeps out meters that remember nothing.
 #[derive(Default)]
 struct Spent {
-    alone: bool,
     read: Option<Instant>,
     swept: Option<Instant>,
     /// How long the last reading took.
@@ -75,7 +78,7 @@ struct Spent {
 }
 
 impl Spent {
-    async fn follow(&mut self, live: &LiveGateway) {
+    async fn follow(&mut self, live: &LiveGateway, alone: bool) {
         if self.swept.is_none_or(|at| at.elapsed() > SWEEP) {
             self.swept = Some(Instant::now());
             live.gateway().meters.sweep(live.gateway().routing.now_ms(), calendar::today());
@@ -83,7 +86,7 @@ impl Spent {
         // The database is busy with this for a twentieth of the time at most, unless it has become so slow that
         // nodes would lose sight of each other.
         let pause = (self.took * 20).min(SPENT_PAUSE_MAX);
-        if self.alone || self.read.is_some_and(|at| at.elapsed() < pause) {
+        if alone || self.read.is_some_and(|at| at.elapsed() < pause) {
             return;
         }
         let began = Instant::now();

@@ -55,7 +55,8 @@ pub async fn healthz(session: &mut Session, ctx: &Ctx) -> Result<()> {
 /// `/readyz`: send traffic here? Yes also while the database is away (known tokens are served); no while
 /// draining.
 pub async fn readyz(session: &mut Session, ctx: &Ctx, gateway: &Gateway) -> Result<()> {
-    if gateway.draining.load(Ordering::Relaxed) {
+    let handed_over = gateway.handed_over.load(Ordering::Relaxed);
+    if gateway.draining.load(Ordering::Relaxed) && !handed_over {
         return json(session, ctx, 503, &json!({ "status": "draining" })).await;
     }
     let status = if gateway.database_up() { "ok" } else { "degraded" };

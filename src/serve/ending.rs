@@ -14,14 +14,16 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
-/// What asks the process to end: SIGTERM and SIGINT. Heard from the start on, so that one which comes early is not lost.
+/// What asks the process to end: SIGTERM, SIGINT, and a process that has taken over. Heard from the start on, so that
+/// what comes early is not lost.
 #[derive(Clone)]
-pub(super) struct Stop(watch::Receiver<bool>);
+pub(super) struct Stop(watch::Sender<bool>);
 
 impl Stop {
     pub fn listen(runtime: &Handle) -> Stop {
-        let (tell, asked) = watch::channel(false);
+        let tell = watch::Sender::new(false);
         for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
             let _runtime = runtime.enter();
             match signal(kind) {
@@ -35,11 +37,15 @@ impl Stop {
                 Err(error) => log::error!("a signal can't be awaited: {error}"),
             }
         }
-        Stop(asked)
+        Stop(tell)
+    }
+
+    pub fn ask(&self) {
+        self.0.send_replace(true);
     }
 
     async fn asked(&self) {
-        if self.0.clone().wait_for(|asked| *asked).await.is_err() {
+        if self.0.subscribe().wait_for(|asked| *asked).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -51,6 +57,8 @@ pub(super) struct Signals {
     pub stop: Stop,
     /// How long balancers get to notice that no more should come.
     pub delay: Duration,
+    /// Work that another process does from now on, or nobody.
+    pub jobs: Vec<AbortHandle>,
 }
 
 #[async_trait]
@@ -58,7 +66,10 @@ impl ShutdownSignalWatch for Signals {
     async fn recv(&self) -> ShutdownSignal {
         self.stop.asked().await;
         self.gateway.draining.store(true, Ordering::Release);
-        tokio::time::sleep(self.delay).await;
+        self.jobs.iter().for_each(AbortHandle::abort);
+        if !self.gateway.handed_over.load(Ordering::Acquire) {
+            tokio::time::sleep(self.delay).await;
+        }
         self.gateway.events.close();
         log::info!("ending: {} calls are still open", self.gateway.in_flight.load(Ordering::Acquire));
         ShutdownSignal::GracefulTerminate
@@ -77,6 +88,7 @@ pub(super) struct Exit {
     pub admin: tokio::sync::Mutex<Option<magic_admin::Running>>,
     pub bridge: tokio::sync::Mutex<Option<crate::bridge::Running>>,
     pub sockets: [PathBuf; 2],
+    pub control: PathBuf,
     pub drain: Duration,
     pub epoch: String,
     pub pulse: Arc<nodes::Pulse>,
@@ -109,6 +121,9 @@ impl BackgroundService for Exit {
         }
         for socket in &self.sockets {
             let _ = std::fs::remove_file(socket);
+        }
+        if !self.gateway.handed_over.load(Ordering::Acquire) {
+            let _ = std::fs::remove_file(&self.control);
         }
         let end = self.journal.position();
         let patience = Instant::now() + Duration::from_secs(10);

@@ -18,6 +18,10 @@ pub struct Gateway {
     pub tls: Option<SocketAddr>,
     pub dir: PathBuf,
     child: Child,
+    binary: String,
+    env: Vec<(&'static str, String)>,
+    /// The process that has taken over from `child`, or from the heir before.
+    heir: Option<u32>,
 }
 
 /// How a gateway is started.
@@ -52,19 +56,8 @@ impl Gateway {
             format!("{listen}{}", setup.config)
         };
         std::fs::write(setup.dir.join("magic.toml"), config).expect("a file");
-        let mut command = Command::new(setup.binary);
-        command
-            .current_dir(setup.dir)
-            .env_clear()
-            .env("PATH", std::env::var("PATH").unwrap_or_default())
-            .env("INITIAL_ROOT_TOKEN", ROOT_KEY)
-            .env("INITIAL_ROOT_PASSWORD", ROOT_PASSWORD)
-            .env("GLOBAL_API_RATE_LIMIT", "0")
-            .env("RUST_LOG", std::env::var("MAGIC_TEST_LOG").unwrap_or_else(|_| "warn".into()))
-            .envs(setup.env.iter().map(|(name, value)| (*name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+        let mut command = command(setup.binary, setup.dir, &setup.env);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = command.spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("its output");
         let (sender, receiver) = mpsc::channel();
@@ -82,21 +75,47 @@ impl Gateway {
             let _ = child.kill();
             panic!("the gateway does not become ready");
         }
-        Gateway { address, tls: setup.tls.then_some(tls_address), dir: setup.dir.to_owned(), child }
+        Gateway {
+            address,
+            tls: setup.tls.then_some(tls_address),
+            dir: setup.dir.to_owned(),
+            child,
+            binary: setup.binary.to_owned(),
+            env: setup.env.clone(),
+            heir: None,
+        }
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.heir.unwrap_or_else(|| self.child.id())
+    }
+
+    /// `magic upgrade` with more flags: exit code, standard output, standard error. What is done to the gateway later is
+    /// done to the process that serves then.
+    pub fn upgrade(&mut self, flags: &[&str]) -> (i32, String, String) {
+        let mut command = command(&self.binary, &self.dir, &self.env);
+        command.arg("upgrade").args(flags);
+        let (code, out, err) = outcome(command);
+        if let Some((_, rest)) = out.split_once("(process ") {
+            self.heir = rest.split(')').next().and_then(|pid| pid.parse().ok());
+        }
+        (code, out, err)
     }
 
     /// Sends a signal by name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status();
+        let sent = Command::new("kill").args([format!("-{name}"), self.pid().to_string()]).status();
         assert!(sent.is_ok_and(|status| status.success()), "the signal is sent");
     }
 
     /// Kills it and waits for its end.
     pub fn kill(&mut self) {
+        if let Some(heir) = self.heir.take() {
+            let _ = Command::new("kill").args(["-KILL", &heir.to_string()]).status();
+            while is_running(heir) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -117,19 +136,42 @@ impl Drop for Gateway {
     }
 }
 
+/// Whether a process lives; a dead one that nobody has asked after does not.
+pub fn is_running(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// The program in the environment of a test.
+fn command(binary: &str, dir: &Path, env: &[(&'static str, String)]) -> Command {
+    let mut command = Command::new(binary);
+    command
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap_or_default())
+        .env("INITIAL_ROOT_TOKEN", ROOT_KEY)
+        .env("INITIAL_ROOT_PASSWORD", ROOT_PASSWORD)
+        .env("GLOBAL_API_RATE_LIMIT", "0")
+        .env("RUST_LOG", std::env::var("MAGIC_TEST_LOG").unwrap_or_else(|_| "warn".into()))
+        .envs(env.iter().map(|(name, value)| (*name, value)));
+    command
+}
+
 /// Runs the program to its end: exit code, standard output, standard error.
 pub fn run(binary: &str, dir: &Path, args: &[&str], env: &[(&str, &str)]) -> (i32, String, String) {
-    let mut child = Command::new(binary)
+    let mut command = Command::new(binary);
+    command
         .current_dir(dir)
         .args(args)
         .env_clear()
         .env("PATH", std::env::var("PATH").unwrap_or_default())
-        .envs(env.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
+        .envs(env.iter().copied());
+    outcome(command)
+}
+
+fn outcome(mut command: Command) -> (i32, String, String) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
     let (mut out, mut err) = (String::new(), String::new());
     child.stdout.take().expect("output").read_to_string(&mut out).expect("text");
     child.stderr.take().expect("errors").read_to_string(&mut err).expect("text");

@@ -1,0 +1,211 @@
+//! A new process takes over from a running one: nothing is dropped, refused or paid twice; one that fails changes
+//! nothing.
+
+use crate::harness::{CUSTOMER_KEY, World, channel, chunk, customer, good, request, usage_chunk};
+use magic_testkit::client::H1;
+use magic_testkit::db::{Engine, database};
+use magic_testkit::process::is_running;
+use magic_testkit::vendor::{Gate, Proto, Script, Step, Vendor};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const BEARER: (&str, &str) = ("authorization", "Bearer sk-roottoken0123456789");
+
+/// A vendor whose streams wait in their middle, and whose other answers come at once.
+fn vendor(gate: &Gate) -> Vendor {
+    let gate = gate.clone();
+    Vendor::start(Proto::H1, move |seen| {
+        if seen.json()["stream"] != true {
+            return crate::harness::answer("hello", 10, 5);
+        }
+        let event = |text: String| Step::Send(format!("data: {text}\n\n").into());
+        let mut steps: Vec<Step> = (0..20).map(|n| event(chunk(&format!("before {n} ")))).collect();
+        steps.push(Step::Wait(gate.clone()));
+        steps.extend((0..20).map(|n| event(chunk(&format!("after {n} ")))));
+        steps.extend([event(usage_chunk(10, 5)), event("[DONE]".into())]);
+        Script::Pieces { status: 200, content_type: "text/event-stream", steps }
+    })
+}
+
+/// What every stream of it brings.
+fn whole() -> Vec<u8> {
+    let event = |text: String| format!("data: {text}\n\n");
+    let before = (0..20).map(|n| event(chunk(&format!("before {n} "))));
+    let after = (0..20).map(|n| event(chunk(&format!("after {n} "))));
+    let all: String = before.chain(after).chain([event("[DONE]".into())]).collect();
+    all.into_bytes()
+}
+
+/// Calls one after the other until told to stop, over a connection for each call or one for as many as it serves. How
+/// many there were; one that goes wrong is a panic.
+async fn caller(address: SocketAddr, keep: bool, stop: Arc<AtomicBool>) -> usize {
+    let body = request(false).to_string();
+    let (mut calls, mut client) = (0, H1::connect(address).await);
+    while !stop.load(Ordering::Relaxed) {
+        client.send("POST", "/v1/chat/completions", &[BEARER], body.as_bytes()).await;
+        let answer = client.answer().await.expect("an answer");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        calls += 1;
+        if !keep || answer.headers.get("connection").is_some_and(|value| value == "close") {
+            client = H1::connect(address).await;
+        }
+    }
+    calls
+}
+
+async fn gone(pid: u32) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while is_running(pid) {
+        assert!(Instant::now() < until, "process {pid} does not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_dropped_while_another_process_takes_over() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let database = database(engine);
+        let gate = Gate::new();
+        let vendor = vendor(&gate);
+        let env = vec![("SQL_DSN", database.dsn.clone())];
+        let mut world = World::with(channel("a", &vendor, ""), false, env);
+        let address = world.gateway.address;
+        let stop = Arc::new(AtomicBool::new(false));
+        let callers: Vec<_> =
+            (0..6).map(|n| tokio::spawn(caller(address, n % 2 == 0, stop.clone()))).collect();
+        let mut rounds = Vec::new();
+        for _ in 0..2 {
+            let mut streams = Vec::new();
+            for _ in 0..50 {
+                let mut client = H1::connect(address).await;
+                let body = request(true).to_string();
+                client.send("POST", "/v1/chat/completions", &[BEARER], body.as_bytes()).await;
+                streams.push(client);
+            }
+            for client in &mut streams {
+                assert!(client.read_until("before 19").await);
+            }
+            let old = world.gateway.pid();
+            let (code, out, err) = tokio::task::block_in_place(|| world.gateway.upgrade(&[]));
+            assert_eq!(code, 0, "{out}{err}");
+            assert_ne!(world.gateway.pid(), old);
+            assert!(is_running(old), "its streams are open");
+            rounds.push((old, streams));
+        }
+        gate.open();
+        for (old, streams) in rounds {
+            for mut client in streams {
+                let answer = client.answer().await.expect("a stream");
+                assert!(answer.body == whole(), "{}", answer.text());
+            }
+            gone(old).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+        let mut calls = 0;
+        for caller in callers {
+            calls += caller.await.unwrap();
+        }
+        assert!(calls > 20, "{calls}");
+        world.gateway.signal("TERM");
+        gone(world.gateway.pid()).await;
+        world.restart();
+        let stat = world.api("GET", "/api/log/stat", None).await.json();
+        let nano: usize = (calls + 100) * 4500;
+        let cost = format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000);
+        assert_eq!(stat["data"]["cost_usd"], cost, "{engine:?}: {calls} calls");
+        world.verify();
+    }
+}
+
+/// A process that leaves keeps of a balance what its open calls hold, and gives the rest to its heir at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_balance_moves_with_the_sockets() {
+    let gate = Gate::new();
+    let vendor = vendor(&gate);
+    let mut world = World::new([channel("a", &vendor, ""), customer(0.001)].concat());
+    assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
+    let bearer = format!("Bearer {CUSTOMER_KEY}");
+    let mut open = H1::connect(world.gateway.address).await;
+    let body = request(true).to_string();
+    let fields = [("authorization", bearer.as_str())];
+    open.send("POST", "/v1/chat/completions", &fields, body.as_bytes()).await;
+    assert!(open.read_until("before 19").await);
+    let old = world.gateway.pid();
+    let (code, out, err) = tokio::task::block_in_place(|| world.gateway.upgrade(&[]));
+    assert_eq!(code, 0, "{out}{err}");
+    for _ in 0..5 {
+        let answer = world.chat_as(CUSTOMER_KEY, &request(false)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    gate.open();
+    assert!(open.read_until("[DONE]").await);
+    gone(old).await;
+    // What the old process still held comes back: the whole balance can be spent, and no more.
+    let mut spent = 7;
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let answer = world.chat_as(CUSTOMER_KEY, &request(false)).await;
+        if answer.status == 200 {
+            spent += 1;
+            continue;
+        }
+        assert_eq!(answer.code(), "insufficient_user_quota");
+        let left = 0.001 - 0.000_004_5 * f64::from(spent);
+        // A call reserves some 63 µ$.
+        if left < 0.000_1 {
+            break;
+        }
+        assert!(Instant::now() < until, "{left} can't be spent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.logs(100).await;
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_process_that_fails_changes_nothing() {
+    let vendor = good(Proto::H1);
+    let mut world = World::new(channel("a", &vendor, ""));
+    let stop = Arc::new(AtomicBool::new(false));
+    let caller = tokio::spawn(caller(world.gateway.address, false, stop.clone()));
+    let old = world.gateway.pid();
+    let script = |name: &str, text: &str| {
+        let path = world.dir.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let crashing = script("crashing", "echo something is broken >&2; exit 3");
+    let hanging = script("hanging", "exec sleep 60");
+    let file = world.dir.path().join("magic.toml");
+    let sound = std::fs::read_to_string(&file).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let conflict = sound
+        .replace("listen = [", &format!("listen = [{{ address = \"{}\" }}, ", taken.local_addr().unwrap()));
+    for (flags, config, said) in [
+        (vec!["--binary", &crashing], &sound, "something is broken"),
+        (vec!["--binary", &hanging, "--wait", "1"], &sound, "is not ready after 1 seconds"),
+        (vec!["--binary", "/nonexistent"], &sound, "can't be started"),
+        (vec![], &sound.replace("name", "nam"), "unknown key"),
+        (vec![], &conflict, "can't be listened on"),
+    ] {
+        std::fs::write(&file, config).unwrap();
+        let (code, out, err) = tokio::task::block_in_place(|| world.gateway.upgrade(&flags));
+        assert_eq!(code, 1, "{flags:?}: {out}{err}");
+        assert!(err.contains(said), "{flags:?}: {err}");
+        assert_eq!(world.gateway.pid(), old);
+    }
+    std::fs::write(&file, &sound).unwrap();
+    stop.store(true, Ordering::Relaxed);
+    assert!(caller.await.unwrap() > 10);
+    let (code, out, err) = tokio::task::block_in_place(|| world.gateway.upgrade(&[]));
+    assert_eq!(code, 0, "{out}{err}");
+    gone(old).await;
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    world.gateway.kill();
+    let (code, _, err) = world.gateway.upgrade(&[]);
+    assert!(code == 1 && err.contains("no process of MAGIC answers"), "{err}");
+}
