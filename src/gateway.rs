@@ -60,6 +60,8 @@ pub struct Gateway {
     /// Tells open pages of the dashboard what has changed.
     pub events: Events,
     pub certificates: Arc<crate::edge::certificates::Certificates>,
+    /// What certificate authorities may ask for, by token.
+    pub proofs: ArcSwap<HashMap<String, String>>,
     /// Bodies on their way to be kept.
     pub captures: crate::proxy::capture::Queue,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
@@ -128,6 +130,7 @@ impl Gateway {
             captures: parts.captures,
             events: parts.events,
             certificates: parts.certificates,
+            proofs: ArcSwap::default(),
             tls_roots: Mutex::default(),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A request's way is told in `ARCHITECTURE.md`; the filters are in [`proxy`], in the order they run.
 
+pub mod acme;
 pub mod app;
 pub mod ask;
 pub mod books;

@@ -201,6 +201,10 @@ impl LiveGateway {
         &self.gateway
     }
 
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
     pub fn file(&self) -> Option<PathBuf> {
         self.settings.load().file.clone()
     }
@@ -225,7 +229,8 @@ impl LiveGateway {
     /// Everything anew: what another node may have changed.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         self.reload().await?;
-        self.load_principals().await
+        self.load_principals().await?;
+        crate::acme::load(self).await
     }
 
     /// Reads the file again and applies the difference; a faulty file changes nothing.
@@ -236,6 +241,10 @@ impl LiveGateway {
         self.store.apply_owned(new.owned.clone()).await.map_err(said)?;
         let old = self.settings.load_full();
         let waiting = old.restart_needed(&new).into_iter().map(str::to_owned).collect();
+        let (certificates, shown) = (self.gateway.certificates.clone(), new.clone());
+        let configured = move || certificates.configure(&shown.listen, &shown.certificates);
+        let configured = tokio::task::spawn_blocking(configured).await;
+        configured.map_err(|error| vec![error.to_string()])?.map_err(|why| vec![why])?;
         self.gateway.tuning.store(Arc::new(new.tuning.clone()));
         self.settings.store(Arc::new(new));
         self.refresh().await.map_err(said)?;

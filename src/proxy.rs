@@ -27,6 +27,7 @@ pub mod settle;
 pub mod verdict;
 pub mod way;
 
+use crate::acme;
 use crate::edge::door;
 use crate::faults;
 use crate::gateway::Gateway;
@@ -266,6 +267,12 @@ impl From<Box<Error>> for Refused {
 impl Edge {
     /// True: the request has been answered here.
     async fn dispatch(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool, Refused> {
+        if let Some(token) = session.req_header().uri.path().strip_prefix(acme::PROOFS)
+            && let Some(proof) = self.0.proofs.load().get(token).cloned()
+        {
+            answer::text(session, ctx, proof).await?;
+            return Ok(true);
+        }
         match ctx.route.clone() {
             Route::Healthz => answer::healthz(session, ctx).await?,
             Route::Readyz => answer::readyz(session, ctx, &self.0).await?,

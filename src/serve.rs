@@ -30,7 +30,9 @@ use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
 use pingora_core::services::background::background_service;
 use pingora_proxy::http_proxy;
+use sd_notify::NotifyState;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,7 +52,10 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let control = handover::control_path(&settings.data_dir);
     let mut heir = match args.take_over {
         Some(seconds) => Some(Heir::of(&control, Duration::from_secs(seconds))?),
-        None => None,
+        None => {
+            alone_here(&settings, &control)?;
+            None
+        }
     };
     let listening = bind(&settings, heir.as_mut())?;
     let certificates = Arc::new(Certificates::default());
@@ -90,8 +95,9 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         .map_err(|error| error.to_string())?;
 
     let bank = Arc::new(StoreBank { store: store.clone(), epoch: epoch.clone(), alone: alone.clone() });
-    let socket = std::env::temp_dir().join(format!("magic-admin-{epoch}.sock"));
-    let bridge_socket = std::env::temp_dir().join(format!("magic-bridge-{epoch}.sock"));
+    settings::sweep(&settings.data_dir);
+    let socket = settings::socket_path(&settings.data_dir, &format!("admin-{epoch}"));
+    let bridge_socket = settings::socket_path(&settings.data_dir, &format!("bridge-{epoch}"));
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
     let (captures, captured) = crate::proxy::capture::Queue::new();
     let edge_secret = hex(32)?;
@@ -167,6 +173,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         jobs.spawn(crate::jobs::stats::run(live.clone())),
         jobs.spawn(crate::notices::remind(live.clone())),
         jobs.spawn(owners::run(live.clone())),
+        jobs.spawn(crate::acme::run(live.clone())),
     ];
     let pulse = nodes::Pulse::new(nodes::Node {
         id: epoch.clone(),
@@ -221,6 +228,17 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     Ok(())
 }
 
+/// Two processes would spend the same balances from one SQLite file.
+fn alone_here(settings: &Settings, control: &Path) -> Outcome {
+    match handover::command::status(control) {
+        Ok(running) if matches!(settings.dsn, Dsn::Sqlite(_)) => Err(format!(
+            "process {} already serves with this data directory; `magic upgrade` takes over from it",
+            running.pid
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Gives back the leases of processes that are dead and left no journal.
 async fn release_dead(store: &Store, own: &str) -> Result<(), StoreError> {
     for epoch in store.lease_epochs().await? {
@@ -244,6 +262,12 @@ fn announce(first: &Listen) {
     }
     let scheme = if first.tls.is_some() { "https" } else { "http" };
     say(&format!("MAGIC ready on {scheme}://{local}"));
+    // Whoever started it may want to know, and which process it is now: a new one after an upgrade.
+    let pid = std::process::id();
+    let told = sd_notify::notify(&[NotifyState::Ready, NotifyState::MainPid(pid)]);
+    if let Err(error) = told {
+        log::debug!("the service manager can't be told: {error}");
+    }
 }
 
 /// Binds every address that the process before does not hand over, before anything is begun that would have to be

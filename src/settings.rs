@@ -1,15 +1,19 @@
 //! The configuration: flags over environment over file over defaults, checked as a whole. Every fault is
 //! reported at once, with its key and line.
 
+mod acme;
 mod listen;
 mod owned;
 mod prompts;
 mod reader;
+mod sockets;
 
+pub use acme::{Acme, Challenge};
 pub use listen::{Listen, Pair, Tls};
 pub use owned::PRICES;
 pub use owned::check_base as check_base_url;
 pub use reader::Faults;
+pub use sockets::{socket_path, sweep};
 
 use crate::cli::Common;
 use crate::tuning::Tuning;
@@ -30,6 +34,8 @@ pub struct Settings {
     pub listen: Vec<Listen>,
     /// Certificates that are shown by name.
     pub certificates: Vec<Pair>,
+    /// Certificates that are ordered.
+    pub acme: Option<Acme>,
     /// Connections that may be open at once; by the machine where nothing is said.
     pub connections: Option<usize>,
     pub threads: usize,
@@ -107,12 +113,14 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let egress_allow = server.list("egress_allow", network);
     let mut listen = listen::listen(&server);
     let certificates = listen::certificates(&server);
+    let acme = acme::acme(&server);
     let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
     let drain_delay = Duration::from_secs(server.int("drain_delay_seconds", 0, 600).unwrap_or(0));
     let connections = server.table("limits").int("connections", 16, 1 << 20).map(|most| most as usize);
     server.only(&[
         "listen",
         "certificates",
+        "acme",
         "hsts_seconds",
         "threads",
         "drain_seconds",
@@ -214,6 +222,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     Settings {
         listen,
         certificates,
+        acme,
         connections,
         threads: threads as usize,
         drain,

@@ -45,6 +45,7 @@ async fn the_first_password_opens_only_the_next_step() {
         dir: dir.path(),
         config: String::new(),
         tls: false,
+        listeners: String::new(),
         env: vec![("INITIAL_ROOT_PASSWORD", String::new())],
     };
     setup.env.push(("INITIAL_ROOT_TOKEN", String::new()));

@@ -15,6 +15,7 @@ pub struct World {
     pub dir: TempDir,
     config: String,
     tls: bool,
+    listeners: String,
     env: Vec<(&'static str, String)>,
 }
 
@@ -45,16 +46,25 @@ impl World {
     }
 
     pub fn with(config: impl Into<String>, tls: bool, env: Vec<(&'static str, String)>) -> World {
-        let dir = tempfile::tempdir().unwrap();
-        let config = config.into();
-        let gateway = start(&dir, &config, tls, &env);
-        World { gateway, dir, config, tls, env }
+        Self::listening(config, tls, env, "")
+    }
+
+    /// With more listeners, each with a comma in front.
+    pub fn listening(
+        config: impl Into<String>,
+        tls: bool,
+        env: Vec<(&'static str, String)>,
+        listeners: &str,
+    ) -> World {
+        let (dir, config, listeners) = (tempfile::tempdir().unwrap(), config.into(), listeners.to_owned());
+        let gateway = start(&dir, &config, (tls, &listeners), &env);
+        World { gateway, dir, config, tls, listeners, env }
     }
 
     /// Starts it again on the same data, after its end.
     pub fn restart(&mut self) {
         self.gateway.kill();
-        self.gateway = start(&self.dir, &self.config, self.tls, &self.env);
+        self.gateway = start(&self.dir, &self.config, (self.tls, &self.listeners), &self.env);
     }
 
     /// The same in another environment.
@@ -122,12 +132,18 @@ impl World {
     }
 }
 
-fn start(dir: &TempDir, config: &str, tls: bool, env: &[(&'static str, String)]) -> Gateway {
+fn start(
+    dir: &TempDir,
+    config: &str,
+    (tls, listeners): (bool, &str),
+    env: &[(&'static str, String)],
+) -> Gateway {
     Gateway::start(&Setup {
         binary: env!("CARGO_BIN_EXE_magic"),
         dir: dir.path(),
         config: config.to_owned(),
         tls,
+        listeners: listeners.to_owned(),
         env: env.to_vec(),
     })
 }

@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod accounts;
+mod acme;
 mod admin;
 mod backup;
 mod captures;
 mod cli;
 mod conformance;
+mod connections;
 mod corpus;
 mod dashboard;
 mod dialects;
@@ -35,6 +37,7 @@ mod rules;
 mod signin;
 mod stats;
 mod streams;
+mod tls;
 mod upgrade;
 mod upkeep;
 mod vendors;

@@ -24,7 +24,8 @@ pub struct Loaded {
     pub key: Arc<CertifiedKey>,
     /// The names it is good for, in lower case.
     pub names: Vec<String>,
-    /// When it ends, in Unix seconds.
+    /// From when, and until when, in Unix seconds.
+    pub since: i64,
     pub until: i64,
 }
 
@@ -38,10 +39,10 @@ impl Loaded {
         let key = PrivateKeyDer::from_pem_slice(key)
             .map_err(|error| format!("the private key can't be read: {error}"))?;
         let first = chain.first().ok_or("there is no certificate in the file")?;
-        let (names, until) = describe(first).ok_or("the certificate is malformed")?;
+        let (names, since, until) = describe(first).ok_or("the certificate is malformed")?;
         let key = CertifiedKey::from_der(chain, key, &provider())
             .map_err(|error| format!("certificate and key don't fit: {error}"))?;
-        Ok(Loaded { key: Arc::new(key), names, until })
+        Ok(Loaded { key: Arc::new(key), names, since, until })
     }
 
     fn read(pair: &Pair) -> Result<Loaded, String> {
@@ -63,8 +64,8 @@ pub fn provider() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
-/// A certificate's names and its end.
-fn describe(der: &[u8]) -> Option<(Vec<String>, i64)> {
+/// A certificate's names, its beginning and its end.
+fn describe(der: &[u8]) -> Option<(Vec<String>, i64, i64)> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let mut names: Vec<String> = Vec::new();
     if let Ok(Some(alternatives)) = certificate.subject_alternative_name() {
@@ -74,7 +75,8 @@ fn describe(der: &[u8]) -> Option<(Vec<String>, i64)> {
             }
         }
     }
-    Some((names, certificate.validity().not_after.timestamp()))
+    let validity = certificate.validity();
+    Some((names, validity.not_before.timestamp(), validity.not_after.timestamp()))
 }
 
 /// What tells whether a file has changed.
@@ -208,6 +210,13 @@ impl Certificates {
         let mut sources = self.sources.lock();
         sources.issued = issued;
         self.publish(&sources);
+    }
+
+    /// From when and until when the certificate is good that an authority has issued for a host.
+    pub fn issued_for(&self, host: &str) -> Option<(i64, i64)> {
+        let sources = self.sources.lock();
+        let found = sources.issued.iter().find(|loaded| loaded.names.iter().any(|name| name == host));
+        found.map(|loaded| (loaded.since, loaded.until))
     }
 
     /// Takes the proofs that authorities may ask for now.

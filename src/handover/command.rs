@@ -9,12 +9,16 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Between two looks at the new process.
 const LOOK: Duration = Duration::from_millis(50);
 /// What it gets beyond its own patience: it gives up by itself first, so that nobody ends one that has just taken over.
 const MARGIN: Duration = Duration::from_secs(4);
+
+/// How long a process that has ended may be listened to: what it has started itself may hold its outputs open.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Flags of `magic upgrade`.
 #[derive(Debug, Clone, Args)]
@@ -40,7 +44,7 @@ pub fn run(common: &Common, args: &Upgrade) -> Result<String, String> {
         None => std::env::current_exe().map_err(|error| error.to_string())?,
     };
     let wait = Duration::from_secs(args.wait.clamp(1, 600));
-    let mut child = start(&binary, common, wait)?;
+    let (mut child, heard) = start(&binary, common, wait)?;
     let until = Instant::now() + wait + MARGIN;
     let failed = loop {
         if let Ok(now) = status(&control)
@@ -62,11 +66,13 @@ pub fn run(common: &Common, args: &Upgrade) -> Result<String, String> {
     };
     let _ = child.kill();
     let _ = child.wait();
+    // Its last words, which say why.
+    let _ = heard.recv_timeout(LAST_WORDS);
     Err(format!("{failed}: process {} goes on", before.pid))
 }
 
 /// Starts the new process with the flags of this one. What it says before it serves is said here.
-fn start(binary: &Path, common: &Common, wait: Duration) -> Result<Child, String> {
+fn start(binary: &Path, common: &Common, wait: Duration) -> Result<(Child, mpsc::Receiver<()>), String> {
     let mut command = Command::new(binary);
     command.arg("serve").arg("--take-over").arg(wait.as_secs().to_string());
     let paths =
@@ -83,17 +89,23 @@ fn start(binary: &Path, common: &Common, wait: Duration) -> Result<Child, String
     command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let started = command.spawn();
     let mut child = started.map_err(|error| format!("{} can't be started: {error}", binary.display()))?;
+    let (told, heard) = mpsc::channel();
     if let Some(said) = child.stderr.take() {
         std::thread::spawn(move || {
             for line in BufReader::new(said).lines().map_while(Result::ok) {
                 app::repeat(&line);
             }
+            let _ = told.send(());
         });
     }
-    Ok(child)
+    Ok((child, heard))
 }
 
-fn status(control: &Path) -> Result<Status, String> {
+/// How the process of a data directory fares.
+///
+/// # Errors
+/// In words: there is none that answers.
+pub fn status(control: &Path) -> Result<Status, String> {
     let stream = heir::connect(control)?;
     match wire::ask(&stream, &Ask::Status) {
         Ok((Answer::Status(status), _)) => Ok(status),

@@ -47,6 +47,16 @@ pub async fn bytes(
     session.write_response_body(Some(body), true).await
 }
 
+/// A few words as they are.
+pub async fn text(session: &mut Session, ctx: &Ctx, text: String) -> Result<()> {
+    let mut head = ResponseHeader::build_no_case(200, Some(4))?;
+    head.insert_header("content-type", "text/plain")?;
+    head.insert_header("content-length", text.len())?;
+    identify(&mut head, &ctx.id)?;
+    session.write_response_header(Box::new(head), false).await?;
+    session.write_response_body(Some(Bytes::from(text)), true).await
+}
+
 /// `/healthz`: the process lives.
 pub async fn healthz(session: &mut Session, ctx: &Ctx) -> Result<()> {
     json(session, ctx, 200, &json!({ "status": "ok" })).await

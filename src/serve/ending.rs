@@ -68,6 +68,9 @@ impl ShutdownSignalWatch for Signals {
         self.gateway.draining.store(true, Ordering::Release);
         self.jobs.iter().for_each(AbortHandle::abort);
         if !self.gateway.handed_over.load(Ordering::Acquire) {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        }
+        if !self.gateway.handed_over.load(Ordering::Acquire) {
             tokio::time::sleep(self.delay).await;
         }
         self.gateway.events.close();

@@ -85,6 +85,7 @@ fn test(flags: &[String]) -> Result<(), String> {
         "redis-server",
         "python3",
         "openssl",
+        "pebble",
         "kill",
     ])?;
     if !quick {

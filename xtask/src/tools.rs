@@ -19,6 +19,7 @@ const TOOLS: &[(&str, &[&str], &str)] = &[
     ("node", &[], "nodejs"),
     ("npm", &[], "npm"),
     ("chromium", &[], "chromium"),
+    ("pebble", &[], "pebble"),
 ];
 
 fn found(name: &str, places: &[&str]) -> bool {

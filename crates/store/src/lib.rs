@@ -15,6 +15,7 @@ mod run;
 pub mod audit;
 pub mod capabilities;
 pub mod captures;
+pub mod certificates;
 pub mod channels;
 pub mod choice;
 pub mod codes;

@@ -25,6 +25,7 @@ const SQLITE: &[(i64, &str)] = &[
     (17, include_str!("../../../migrations/sqlite/0017_addresses.sql")),
     (18, include_str!("../../../migrations/sqlite/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/sqlite/0019_views.sql")),
+    (20, include_str!("../../../migrations/sqlite/0020_certificates.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
@@ -46,6 +47,7 @@ const MYSQL: &[(i64, &str)] = &[
     (17, include_str!("../../../migrations/mysql/0017_addresses.sql")),
     (18, include_str!("../../../migrations/mysql/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/mysql/0019_views.sql")),
+    (20, include_str!("../../../migrations/mysql/0020_certificates.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -67,6 +69,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (17, include_str!("../../../migrations/postgres/0017_addresses.sql")),
     (18, include_str!("../../../migrations/postgres/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/postgres/0019_views.sql")),
+    (20, include_str!("../../../migrations/postgres/0020_certificates.sql")),
 ];
 
 pub(crate) async fn run(db: &Db) -> Result<()> {

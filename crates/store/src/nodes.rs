@@ -57,7 +57,7 @@ pub struct NodeRow {
     pub data: NodeState,
 }
 
-fn clock(engine: Engine) -> &'static str {
+pub(crate) fn clock(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => "CAST(strftime('%s', 'now') AS INTEGER)",
         Engine::MySql => "CAST(UNIX_TIMESTAMP() AS SIGNED)",

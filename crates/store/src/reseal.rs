@@ -6,7 +6,7 @@ use crate::db::{Row, args};
 use crate::error::{Result, StoreError};
 use crate::run::{Inner, Store, bump, transaction};
 use crate::vault::Vault;
-use crate::{captures, settings, totp, vouchers};
+use crate::{captures, certificates, settings, totp, vouchers};
 use std::time::Duration;
 
 /// Rows of one piece.
@@ -74,6 +74,22 @@ const COLUMNS: &[Column] = &[
         sealed: "secret_sealed",
         select: "SELECT user_id, secret_sealed FROM magic_totp",
         place: |row| Ok(totp::place(row.int(0)?)),
+        logs: false,
+    },
+    Column {
+        table: "magic_acme_accounts",
+        id: "id",
+        sealed: "credentials_sealed",
+        select: "SELECT id, credentials_sealed, directory FROM magic_acme_accounts",
+        place: |row| Ok(certificates::account_place(&row.text(2)?)),
+        logs: false,
+    },
+    Column {
+        table: "magic_certificates",
+        id: "id",
+        sealed: "key_sealed",
+        select: "SELECT id, key_sealed, host FROM magic_certificates",
+        place: |row| Ok(certificates::key_place(&row.text(2)?)),
         logs: false,
     },
     Column {

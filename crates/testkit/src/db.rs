@@ -98,6 +98,15 @@ pub fn redis_on(port: u16) -> (String, Server) {
     (format!("redis://127.0.0.1:{port}"), Server { _guardian: guardian, _dir: dir })
 }
 
+/// Another server of the caller's own: `command` runs in a shell until the handle is dropped.
+pub fn guarded_server(prefix: &str, environment: &str, command: &str, ready: &dyn Fn() -> bool) -> Server {
+    let dir = tempfile::Builder::new().prefix(prefix).tempdir().expect("a folder");
+    let log = dir.path().join("log");
+    let guardian = guarded(dir.path(), &log, &format!("{environment} {command}"));
+    wait_until(prefix, &log, ready);
+    Server { _guardian: guardian, _dir: dir }
+}
+
 fn start(variable: &str, begin: fn() -> (String, Server)) -> (String, Option<Server>) {
     match std::env::var(variable) {
         Ok(url) if !url.is_empty() => (url, None),
@@ -303,6 +312,17 @@ pub async fn sql(database: &Database, statements: &str) {
 /// A table that nobody else reads or writes while this is there. Of a server: SQLite has no such lock.
 pub struct Locked {
     _on: Box<dyn std::any::Any + Send>,
+}
+
+/// The first column of the first row of a query on PostgreSQL, as text.
+pub async fn text(database: &Database, query: &str) -> Option<String> {
+    use sqlx::{AssertSqlSafe, Connection, Row};
+    let mut connection = sqlx::PgConnection::connect(&database.dsn).await.expect("the database");
+    let row = sqlx::query(AssertSqlSafe(query.to_owned()))
+        .fetch_optional(&mut connection)
+        .await
+        .expect("an answer");
+    row.map(|row| row.get::<String, _>(0))
 }
 
 /// Locks a table against everybody else.

@@ -5,6 +5,7 @@
     reason = "a helper of tests that can't do its work stops the test"
 )]
 
+pub mod acme;
 pub mod client;
 pub mod corpus;
 pub mod db;
@@ -13,4 +14,5 @@ pub mod passkey;
 pub mod process;
 pub mod relay;
 pub mod smtp;
+pub mod tls;
 pub mod vendor;

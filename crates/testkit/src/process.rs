@@ -32,6 +32,8 @@ pub struct Setup<'a> {
     pub config: String,
     /// Besides plain HTTP, TLS with the testkit's certificate.
     pub tls: bool,
+    /// More listeners, each with a comma in front.
+    pub listeners: String,
     pub env: Vec<(&'static str, String)>,
 }
 
@@ -49,6 +51,7 @@ impl Gateway {
                 ", {{ address = \"{tls_address}\", tls = {{ cert = {cert:?}, key = {key:?} }} }}"
             ));
         }
+        listen.push_str(&setup.listeners);
         listen.push_str("]\n");
         let config = if let Some(rest) = setup.config.strip_prefix("[server]\n") {
             format!("{listen}{rest}")
@@ -138,8 +141,11 @@ impl Drop for Gateway {
 
 /// Whether a process lives; a dead one that nobody has asked after does not.
 pub fn is_running(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let dead = stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']));
+    // The first thread can be dead while others still hold sockets.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    !dead || threads > 1
 }
 
 /// The program in the environment of a test.
