@@ -50,11 +50,28 @@ impl ServerCertVerifier for Anybody {
 /// # Errors
 /// It fails.
 pub async fn handshake(stream: TcpStream, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+    with_protocols(stream, name, &[]).await
+}
+
+/// The same, with HTTP/2 agreed on.
+///
+/// # Errors
+/// It fails.
+pub async fn handshake_h2(stream: TcpStream, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
+    with_protocols(stream, name, &[b"h2"]).await
+}
+
+async fn with_protocols(
+    stream: TcpStream,
+    name: &str,
+    protocols: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     crate::vendor::provider();
     let mut config = ClientConfig::builder()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody))
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     config.resumption = rustls::client::Resumption::disabled();
     let name = ServerName::try_from(name.to_owned()).map_err(std::io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
