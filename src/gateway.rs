@@ -52,6 +52,7 @@ pub struct Gateway {
     /// The database has one process at a time, but for the time of an upgrade.
     pub one_writer: bool,
     pub in_flight: AtomicU64,
+    pub overload: Arc<crate::overload::Overload>,
     /// The connections that are open.
     pub places: Arc<crate::edge::places::Places>,
     /// Asks a background task to disable a channel, or one of its keys.
@@ -98,6 +99,7 @@ pub struct Parts {
     pub captures: crate::proxy::capture::Queue,
     pub events: Events,
     pub certificates: Arc<crate::edge::certificates::Certificates>,
+    pub overload: Arc<crate::overload::Overload>,
 }
 
 impl Gateway {
@@ -124,6 +126,7 @@ impl Gateway {
             alone: parts.alone,
             one_writer: parts.one_writer,
             in_flight: AtomicU64::new(0),
+            overload: parts.overload,
             places: Arc::default(),
             disable: parts.disable,
             meters: Meters::default(),

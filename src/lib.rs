@@ -29,6 +29,7 @@ pub mod logging;
 pub mod metrics;
 pub mod notices;
 pub mod outward;
+pub mod overload;
 pub mod principals;
 pub mod probe;
 pub mod prompts;

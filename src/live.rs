@@ -246,6 +246,8 @@ impl LiveGateway {
         let configured = tokio::task::spawn_blocking(configured).await;
         configured.map_err(|error| vec![error.to_string()])?.map_err(|why| vec![why])?;
         self.gateway.tuning.store(Arc::new(new.tuning.clone()));
+        let (calls, memory) = new.capacity();
+        self.gateway.overload.resize(calls, memory);
         self.settings.store(Arc::new(new));
         self.refresh().await.map_err(said)?;
         Ok(waiting)

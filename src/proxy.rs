@@ -31,6 +31,7 @@ use crate::acme;
 use crate::edge::door;
 use crate::faults;
 use crate::gateway::Gateway;
+use crate::overload::{self, Level};
 use admit::Caller;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -72,6 +73,9 @@ impl ProxyHttp for Edge {
     async fn early_request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<()> {
         ctx.counted = Some(Counted::new(&self.0));
         door::head_complete(session);
+        if self.0.overload.level() >= Level::Busy {
+            session.set_keepalive(None);
+        }
         if let Err(fault) = guard::check(session, &self.0.tuning.load()) {
             return refuse(ctx, fault);
         }
@@ -330,11 +334,15 @@ impl Edge {
     async fn relay(&self, session: &mut Session, ctx: &mut Ctx, asked: Asked) -> Result<bool, Refused> {
         let gateway = &self.0;
         let endpoint = asked.endpoint;
+        gateway.overload.check_call()?;
         let (caller, presented) = self.caller(session)?;
+        let seat = gateway.overload.queue.take(caller.user.id).await;
+        ctx.seat = Some(seat.ok_or_else(overload::overloaded)?);
         if endpoint == Endpoint::Realtime {
             return self.realtime(session, ctx, &caller, presented).await;
         }
         let mut intake = intake::read(session, gateway, &asked).await?;
+        gateway.overload.check_stream(intake.peek.stream || asked.stream == Some(true))?;
         let capture = capture::begin(gateway, &caller, &intake);
         if let Some(in_path) = &asked.model {
             intake.peek.model.get_or_insert_with(|| in_path.clone());

@@ -15,6 +15,7 @@ use crate::handover::{self, heir::Heir, keeper::Keeper};
 use crate::jobs::{follow, nodes, owners, post::Poster, recover};
 use crate::live::{LiveGateway, StoreArchive, StoreBank};
 use crate::logging;
+use crate::overload::Overload;
 use crate::proxy::Edge;
 use crate::settings::{self, Listen, Settings};
 use crate::wallet::Wallets;
@@ -101,6 +102,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
     let (captures, captured) = crate::proxy::capture::Queue::new();
     let edge_secret = hex(32)?;
+    let (calls, memory) = settings.capacity();
     let gateway = Arc::new(Gateway::new(Parts {
         wallets: Wallets::new(bank, alone.clone()),
         alone,
@@ -117,6 +119,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         captures,
         events: events.clone(),
         certificates: certificates.clone(),
+        overload: Arc::new(Overload::new(calls, memory)),
     }));
     let live = LiveGateway::new(
         gateway.clone(),

@@ -28,6 +28,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What a call is taken to need when the memory is shared out; measured: 64 KiB for an idle stream.
+const CALL_BYTES: u64 = 128 << 10;
+
 /// Everything the process is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -38,6 +41,9 @@ pub struct Settings {
     pub acme: Option<Acme>,
     /// Connections that may be open at once; by the machine where nothing is said.
     pub connections: Option<usize>,
+    /// Calls that may be under way at once, and memory that may be used (bytes); by the machine where nothing is said.
+    pub calls: Option<usize>,
+    pub memory: Option<u64>,
     pub threads: usize,
     pub drain: Duration,
     /// How long connections are still accepted after the signal to end.
@@ -116,7 +122,10 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let acme = acme::acme(&server);
     let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
     let drain_delay = Duration::from_secs(server.int("drain_delay_seconds", 0, 600).unwrap_or(0));
-    let connections = server.table("limits").int("connections", 16, 1 << 20).map(|most| most as usize);
+    let limits = server.table("limits");
+    let connections = limits.int("connections", 16, 1 << 20).map(|most| most as usize);
+    let calls = limits.int("calls", 1, 1 << 20).map(|most| most as usize);
+    let memory = limits.int("memory_bytes", 64 << 20, 1 << 50);
     server.only(&[
         "listen",
         "certificates",
@@ -224,6 +233,8 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         certificates,
         acme,
         connections,
+        calls,
+        memory,
         threads: threads as usize,
         drain,
         drain_delay,
@@ -295,6 +306,8 @@ fn tuning(server: &reader::Node<'_>, networks: Networks, relay_timeout: Option<u
     limits.only(&[
         "connections",
         "connections_per_address",
+        "calls",
+        "memory_bytes",
         "head_bytes",
         "head_fields",
         "line_bytes",
@@ -317,6 +330,14 @@ fn tuning(server: &reader::Node<'_>, networks: Networks, relay_timeout: Option<u
 }
 
 impl Settings {
+    /// How many calls may be under way at once, and the memory that the process may use, in bytes.
+    pub fn capacity(&self) -> (usize, Option<u64>) {
+        let memory = self.memory.or_else(crate::edge::places::memory);
+        let by_memory = memory.map_or(1 << 20, |bytes| bytes / 2 / CALL_BYTES);
+        let calls = self.calls.unwrap_or_else(|| usize::try_from(by_memory.clamp(64, 1 << 20)).unwrap_or(64));
+        (calls, memory)
+    }
+
     /// What differs from `new` and can't be changed while the process runs.
     pub fn restart_needed(&self, new: &Settings) -> Vec<&'static str> {
         let mut needed = Vec::new();

@@ -28,6 +28,8 @@ mod matrix;
 mod money;
 mod nodes;
 mod oneapi;
+mod outage;
+mod overload;
 mod passkeys;
 mod payments;
 mod prices;

@@ -49,6 +49,8 @@ pub struct Front {
     shared: Arc<Shared>,
     listening: Vec<Listening>,
     gate: watch::Receiver<Gate>,
+    /// How many there may be.
+    connections: usize,
     /// Told once, when all listen.
     started: Option<oneshot::Sender<()>>,
 }
@@ -75,7 +77,14 @@ impl Front {
         let places = door.gateway.places.clone();
         let room = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
         let shared = Shared { certificates, places, room, full: AtomicBool::new(false) };
-        Front { door: Arc::new(door), shared: Arc::new(shared), listening, gate, started: Some(started) }
+        Front {
+            door: Arc::new(door),
+            shared: Arc::new(shared),
+            listening,
+            gate,
+            connections,
+            started: Some(started),
+        }
     }
 }
 
@@ -108,6 +117,8 @@ impl Service for Front {
             let lane = Arc::new(Lane { listen, tls, door: self.door.clone(), shared: self.shared.clone() });
             loops.push(tokio::spawn(lane.run(socket, self.gate.clone(), shutdown.clone())));
         }
+        let (places, room) = (self.shared.places.clone(), self.connections);
+        tokio::spawn(self.door.gateway.overload.clone().watch(move || (places.open(), room)));
         if let Some(started) = self.started.take() {
             let _ = started.send(());
         }

@@ -115,7 +115,7 @@ fn open_files() -> u64 {
 }
 
 /// The memory that the process may use, in bytes: the machine's, or its control group's.
-fn memory() -> Option<u64> {
+pub fn memory() -> Option<u64> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
         line.split_whitespace().next()?.parse::<u64>().ok()

@@ -37,6 +37,8 @@ pub struct Ctx {
     pub passing: bool,
     /// The request counts among those in flight.
     pub counted: Option<Counted>,
+    /// A call's place among those that may be under way.
+    pub seat: Option<crate::overload::queue::Seat>,
     pub gateway: Arc<Gateway>,
 }
 
@@ -225,6 +227,7 @@ impl Ctx {
             call: None,
             passing: false,
             counted: None,
+            seat: None,
             gateway,
         }
     }

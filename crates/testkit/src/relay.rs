@@ -24,6 +24,8 @@ pub struct Relay {
     pub address: SocketAddr,
     /// Cut: connections end, and new ones are closed at once.
     cut: Arc<watch::Sender<bool>>,
+    /// Stalled: connections stay, new ones come about, and nothing is said on them.
+    stalled: Arc<watch::Sender<bool>>,
     /// What was asked of a proxy: `user:password@host:port`.
     asked: Arc<Mutex<Vec<String>>>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -55,8 +57,13 @@ impl Relay {
         self.cut.send_replace(true);
     }
 
+    pub fn stall(&self) {
+        self.stalled.send_replace(true);
+    }
+
     pub fn mend(&self) {
         self.cut.send_replace(false);
+        self.stalled.send_replace(false);
     }
 
     pub fn asked(&self) -> Vec<String> {
@@ -70,7 +77,8 @@ impl Relay {
         let address = listener.local_addr().expect("an address");
         listener.set_nonblocking(true).expect("a listener that does not block");
         let (cut, asked) = (Arc::new(watch::channel(false).0), Arc::new(Mutex::new(Vec::new())));
-        let (state, record) = (cut.clone(), asked.clone());
+        let stalled = Arc::new(watch::channel(false).0);
+        let (state, record, still) = (cut.clone(), asked.clone(), stalled.clone());
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             loop {
@@ -79,15 +87,28 @@ impl Relay {
                     continue;
                 }
                 let (kind, record, mut until) = (kind.clone(), record.clone(), state.subscribe());
+                let still = still.subscribe();
                 tokio::spawn(async move {
                     tokio::select! {
                         _ = until.wait_for(|cut| *cut) => {}
-                        _ = relay(stream, kind, &record) => {}
+                        () = unless_stalled(relay(stream, kind, &record), still) => {}
                     }
                 });
             }
         });
-        Relay { address, cut, asked, runtime: Some(runtime) }
+        Relay { address, cut, stalled, asked, runtime: Some(runtime) }
+    }
+}
+
+/// Works on while nobody says that it shall not.
+async fn unless_stalled(work: impl Future<Output = std::io::Result<()>>, mut stalled: watch::Receiver<bool>) {
+    let mut work = std::pin::pin!(work);
+    loop {
+        let still = *stalled.borrow_and_update();
+        tokio::select! {
+            _ = &mut work, if !still => return,
+            changed = stalled.changed() => if changed.is_err() { return },
+        }
     }
 }
 

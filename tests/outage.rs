@@ -1,0 +1,155 @@
+//! The database is away, or says nothing, while calls go on: who is known is served, nobody is told that a good key is
+//! bad, and what was served is billed when it is back.
+
+use crate::harness::{MODEL, World, channel, good, request};
+use magic_testkit::client::{H1, h1};
+use magic_testkit::db::{Engine, database};
+use magic_testkit::relay::Relay;
+use magic_testkit::vendor::Proto;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const USERS: usize = 8;
+
+fn key(user: usize) -> String {
+    format!("sk-outagecustomer{user:04}")
+}
+
+fn customers() -> String {
+    (0..USERS)
+        .map(|n| {
+            format!(
+                "[[users]]\nname = \"u{n}\"\nbalance_usd = 100\n[[tokens]]\nname = \"t\"\nuser = \"u{n}\"\nkey = \"{}\"\nunlimited = true\n",
+                key(n)
+            )
+        })
+        .collect()
+}
+
+/// Statuses of calls, and how often each came.
+type Statuses = BTreeMap<u16, usize>;
+
+/// A customer who calls `pause` after each answer, streamed or not, until told to stop.
+async fn caller(at: SocketAddr, key: String, pause: Duration, stop: Arc<AtomicBool>) -> (Statuses, Duration) {
+    let (mut statuses, mut longest) = (Statuses::new(), Duration::ZERO);
+    let bearer = format!("Bearer {key}");
+    let (mut client, mut turn) = (H1::connect(at).await, 0);
+    while !stop.load(Ordering::Relaxed) {
+        turn += 1;
+        let body = request(turn % 2 == 0).to_string();
+        let begun = Instant::now();
+        client.send("POST", "/v1/chat/completions", &[("authorization", &bearer)], body.as_bytes()).await;
+        let status = match client.answer().await {
+            Some(answer) if answer.whole => answer.status,
+            _ => 0,
+        };
+        if status != 200 {
+            client = H1::connect(at).await;
+        }
+        longest = longest.max(begun.elapsed());
+        *statuses.entry(status).or_default() += 1;
+        tokio::time::sleep(pause).await;
+    }
+    (statuses, longest)
+}
+
+fn resident(pid: u32) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<i64>().unwrap() >> 10
+}
+
+async fn ready(at: SocketAddr) -> Value {
+    h1(at, "GET", "/readyz", &[], b"").await.json()
+}
+
+async fn until_ready(at: SocketAddr, wanted: &str) -> Duration {
+    let begun = Instant::now();
+    while ready(at).await["status"] != wanted {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it does not become {wanted}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    begun.elapsed()
+}
+
+async fn outage(engine: Engine, stall: bool) {
+    let seconds: u64 = std::env::var("MAGIC_TEST_OUTAGE").map_or(4, |text| text.parse().unwrap());
+    let pause = std::env::var("MAGIC_TEST_PAUSE_MS").map_or(20, |text| text.parse().unwrap());
+    let database = database(engine);
+    let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let relay = Relay::to(&server);
+    let dsn = database.dsn.replace(&server, &relay.address.to_string());
+    let vendor = good(Proto::H1);
+    let config = [channel("a", &vendor, ""), customers()].concat();
+    let world = World::with(config, false, vec![("SQL_DSN", dsn)]);
+    let at = world.gateway.address;
+    let stop = Arc::new(AtomicBool::new(false));
+    let pause = Duration::from_millis(pause);
+    let known: Vec<_> = (0..USERS).map(|n| tokio::spawn(caller(at, key(n), pause, stop.clone()))).collect();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let before = resident(world.gateway.pid());
+    let gone = Arc::new(AtomicBool::new(false));
+    if stall {
+        relay.stall()
+    } else {
+        relay.cut()
+    }
+    // Until it is noticed, a key that nobody knows waits for the database; afterwards it does not.
+    until_ready(at, "degraded").await;
+    let slow = Duration::from_millis(100);
+    let stranger = tokio::spawn(caller(at, "sk-nobody-knows-this-one".into(), slow, gone.clone()));
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    gone.store(true, Ordering::Relaxed);
+    let (strangers, patience) = stranger.await.unwrap();
+    relay.mend();
+    let back = until_ready(at, "ok").await;
+    stop.store(true, Ordering::Relaxed);
+    let (mut all, mut longest) = (Statuses::new(), Duration::ZERO);
+    for caller in known {
+        let (statuses, slowest) = caller.await.unwrap();
+        longest = longest.max(slowest);
+        statuses.into_iter().for_each(|(status, count)| *all.entry(status).or_default() += count);
+    }
+    let (served, calls) = (all.get(&200).copied().unwrap_or(0), all.values().sum::<usize>());
+    // Everything that was served is in the database soon after it is back.
+    let begun = Instant::now();
+    loop {
+        let stat = world.api("GET", "/api/log/stat", None).await.json();
+        if stat["data"]["cost_usd"]
+            == format!("{}.{:09}", served * 4500 / 1_000_000_000, served * 4500 % 1_000_000_000)
+        {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{stat} after {served} calls");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let drained = begun.elapsed() + back;
+    let grown = resident(world.gateway.pid()) - before;
+    eprintln!(
+        "{engine:?}, {}: {seconds} s, {served} of {calls} calls served {all:?}, the slowest took {longest:?}; strangers {strangers:?}, \
+         {patience:?} at most; drained {drained:?} after it came back; {grown} MiB more",
+        if stall { "silent" } else { "gone" }
+    );
+    assert!(served * 1000 >= calls * 999, "{all:?}");
+    assert!(strangers.keys().all(|status| *status == 503), "{strangers:?}");
+    assert!(drained < Duration::from_secs(10), "{drained:?}");
+    assert!(grown < 48, "{grown} MiB more");
+    assert_eq!(vendor.hits(), served, "{MODEL}");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_gone_loses_nothing() {
+    outage(Engine::Postgres, false).await;
+    outage(Engine::MySql, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_says_nothing_loses_nothing() {
+    outage(Engine::Postgres, true).await;
+    outage(Engine::MySql, true).await;
+}
