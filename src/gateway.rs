@@ -39,6 +39,7 @@ pub struct Gateway {
     /// Proves to the management service that a request came through this proxy.
     pub edge_secret: String,
     pub metrics: crate::metrics::Metrics,
+    pub traces: crate::telemetry::Traces,
     /// Earlier answers of the Responses API.
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     /// Whether the database answers; what `/readyz` and unknown tokens are told by.
@@ -82,6 +83,7 @@ pub struct Parts {
     pub edge_secret: String,
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     pub metrics: crate::metrics::Metrics,
+    pub traces: crate::telemetry::Traces,
     pub database_up: Arc<AtomicBool>,
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub captures: crate::proxy::capture::Queue,
@@ -107,6 +109,7 @@ impl Gateway {
             edge_secret: parts.edge_secret,
             archive: parts.archive,
             metrics: parts.metrics,
+            traces: parts.traces,
             database_up: parts.database_up,
             draining: AtomicBool::new(false),
             in_flight: AtomicU64::new(0),
@@ -122,6 +125,16 @@ impl Gateway {
 
     pub fn database_up(&self) -> bool {
         self.database_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether traffic should be sent here, as a status and a word. Yes also while the database is away: known tokens
+    /// are served. No while draining.
+    pub fn readiness(&self) -> (u16, &'static str) {
+        match (self.draining.load(Ordering::Relaxed), self.database_up()) {
+            (true, _) => (503, "draining"),
+            (false, true) => (200, "ok"),
+            (false, false) => (200, "degraded"),
+        }
     }
 
     /// The certificates of a channel's own CA, parsed once. `None` when the PEM holds none.

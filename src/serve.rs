@@ -39,10 +39,7 @@ const FLEET_SURPLUS: Nano = Nano(1_000_000_000);
 /// `magic serve`.
 pub fn serve(common: &Common) -> Outcome {
     let settings = app::load(common)?;
-    logging::init(
-        settings.log_dir.as_deref(),
-        std::env::var("MAGIC_LOG_FORMAT").is_ok_and(|form| form == "json"),
-    );
+    logging::init(settings.log_dir.as_deref(), settings.logs.json, settings.logs.keep.clone());
     for dir in [Some(&settings.data_dir), settings.log_dir.as_ref()].into_iter().flatten() {
         settings::prepare_dir(dir)?;
     }
@@ -94,6 +91,7 @@ pub fn serve(common: &Common) -> Outcome {
     let (disable, mut to_disable) = tokio::sync::mpsc::unbounded_channel();
     let (captures, captured) = crate::proxy::capture::Queue::new();
     let edge_secret = hex(32)?;
+    let (traces, spans) = crate::telemetry::Traces::new(&settings.telemetry);
     let gateway = Arc::new(Gateway::new(Parts {
         wallets: Wallets::new(bank, if alone { Nano::MAX } else { FLEET_SURPLUS }),
         books: Arc::new(Books::new(journal.clone())),
@@ -103,12 +101,18 @@ pub fn serve(common: &Common) -> Outcome {
         edge_secret: edge_secret.clone(),
         archive: Arc::new(StoreArchive(store.clone())),
         metrics: crate::metrics::Metrics::new().map_err(|error| error.to_string())?,
+        traces,
         database_up: store.up(),
         disable,
         captures,
         events: events.clone(),
         certificates: certificates.clone(),
     }));
+    crate::metrics::watch(&gateway, &poster, &store);
+    let _side = settings.admin_listen.map(|address| crate::side::start(gateway.clone(), address)).transpose()?;
+    if let Some(spans) = spans {
+        jobs.spawn(crate::telemetry::run(gateway.clone(), spans, settings.telemetry.clone(), epoch.clone()));
+    }
     let live = LiveGateway::new(
         gateway.clone(),
         store.clone(),

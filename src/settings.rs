@@ -5,11 +5,13 @@ mod listen;
 mod owned;
 mod prompts;
 mod reader;
+mod watch;
 
 pub use listen::{Listen, Pair, Tls};
 pub use owned::PRICES;
 pub use owned::check_base as check_base_url;
 pub use reader::Faults;
+pub use watch::{Logs, Telemetry};
 
 use crate::cli::Common;
 use crate::tuning::Tuning;
@@ -38,6 +40,10 @@ pub struct Settings {
     pub drain_delay: Duration,
     pub data_dir: PathBuf,
     pub log_dir: Option<PathBuf>,
+    pub logs: Logs,
+    pub telemetry: Telemetry,
+    /// Where metrics and health are told without a token.
+    pub admin_listen: Option<SocketAddr>,
     pub tuning: Tuning,
     pub dsn: Dsn,
     pub log_dsn: Option<Dsn>,
@@ -110,7 +116,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
     let drain_delay = Duration::from_secs(server.int("drain_delay_seconds", 0, 600).unwrap_or(0));
     let connections = server.table("limits").int("connections", 16, 1 << 20).map(|most| most as usize);
-    server.only(&[
+    let logs = watch::logs(&server, env);
+    let admin_listen = watch::admin_listen(&server);
+    let own = [
         "listen",
         "certificates",
         "hsts_seconds",
@@ -123,7 +131,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         "log_dir",
         "limits",
         "timeouts",
-    ]);
+        "admin_listen",
+    ];
+    server.only(&[own.as_slice(), &watch::LOG_KEYS].concat());
     // Flags beat the environment, which beats the file.
     let port = common.port.or_else(|| number("PORT").and_then(|port| u16::try_from(port).ok()));
     if let Some(port) = port {
@@ -133,6 +143,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         listen.push(Listen::plain(SocketAddr::from(([0, 0, 0, 0], 3000))));
     }
 
+    watch::keep_apart(&server, admin_listen, &listen);
     let https_port = listen.iter().find(|listen| listen.tls.is_some()).map_or(443, |l| l.address.port());
     let tuning = tuning(
         &server,
@@ -206,10 +217,11 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         "initial_root_access_token",
     ]);
 
+    let telemetry = watch::telemetry(&root.table("telemetry"), env);
     let owned = owned::read(walk, &root);
     root.only(&[
         "server", "database", "redis", "ledger", "security", "options", "groups", "models", "channels",
-        "users", "tokens", "prompts",
+        "users", "tokens", "prompts", "telemetry",
     ]);
     Settings {
         listen,
@@ -219,6 +231,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         drain,
         drain_delay,
         log_dir,
+        logs,
+        telemetry,
+        admin_listen,
         tuning: Tuning { fsync, hsts_seconds, https_port, ..tuning },
         dsn: main,
         log_dsn,
@@ -318,6 +333,9 @@ impl Settings {
         };
         check(self.listen == new.listen, "server.listen");
         check(self.threads == new.threads, "server.threads");
+        check(self.admin_listen == new.admin_listen, "server.admin_listen");
+        check(self.log_dir == new.log_dir && self.logs == new.logs, "server.log_dir, server.log_…");
+        check(self.telemetry == new.telemetry, "telemetry");
         check(self.data_dir == new.data_dir, "server.data_dir");
         check(self.dsn == new.dsn && self.log_dsn == new.log_dsn, "database");
         needed
