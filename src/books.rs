@@ -8,8 +8,8 @@ use magic_domain::money::Nano;
 use magic_domain::usage::{Bucket, Mark};
 use magic_journal::{Journal, JournalError, Position};
 use parking_lot::Mutex;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Writes the books' records to the journal.
 pub struct Books {

@@ -14,10 +14,10 @@ use magic_store::Store;
 use magic_wire::chat::{Dialect, Loss, LossKind};
 use names::Family;
 use page::Samples;
-use state::Watched;
 use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
-use std::sync::{Arc, OnceLock};
+use state::Watched;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Names of members that are told apart; a caller's own inventions beyond this share one.
@@ -117,7 +117,11 @@ fn vec(registry: &Registry, family: &Family) -> Result<IntCounterVec, prometheus
     Ok(counters)
 }
 
-fn histogram(registry: &Registry, family: &Family, buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
+fn histogram(
+    registry: &Registry,
+    family: &Family,
+    buckets: &[f64],
+) -> Result<HistogramVec, prometheus::Error> {
     let histograms =
         HistogramVec::new(HistogramOpts::from(opts(family)).buckets(buckets.to_vec()), family.labels)?;
     registry.register(Box::new(histograms.clone()))?;

@@ -109,7 +109,8 @@ pub fn serve(common: &Common) -> Outcome {
         certificates: certificates.clone(),
     }));
     crate::metrics::watch(&gateway, &poster, &store);
-    let _side = settings.admin_listen.map(|address| crate::side::start(gateway.clone(), address)).transpose()?;
+    let _side =
+        settings.admin_listen.map(|address| crate::side::start(gateway.clone(), address)).transpose()?;
     if let Some(spans) = spans {
         jobs.spawn(crate::telemetry::run(gateway.clone(), spans, settings.telemetry.clone(), epoch.clone()));
     }
@@ -162,6 +163,7 @@ pub fn serve(common: &Common) -> Outcome {
     let retaining = jobs.spawn(crate::jobs::retention::run(live.clone()));
     let capturing = jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     let paying = jobs.spawn(crate::jobs::payments::run(live.clone(), endpoints));
+    jobs.spawn(crate::jobs::verify::run(live.clone(), settings.verify_every));
     let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));

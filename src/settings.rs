@@ -56,6 +56,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     pub fsync_every: Duration,
     pub reserve_bytes: u64,
+    /// Between two checks of the books' invariants; zero: none.
+    pub verify_every: Duration,
     /// Requests to the management API per address and three minutes; 0: no limit.
     pub api_rate: u32,
     /// Minutes between two rounds of tests, and of balances; off without.
@@ -192,7 +194,8 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let segment_bytes = ledger.int("segment_bytes", 1 << 16, 1 << 32).unwrap_or(64 << 20);
     let fsync_every = Duration::from_millis(ledger.int("fsync_ms", 1, 1000).unwrap_or(20));
     let reserve_bytes = ledger.int("reserve_bytes", 0, 1 << 32).unwrap_or(64 << 20);
-    ledger.only(&["durability", "segment_bytes", "fsync_ms", "reserve_bytes"]);
+    let verify_every = Duration::from_secs(ledger.int("verify_seconds", 0, 31_536_000).unwrap_or(3600));
+    ledger.only(&["durability", "segment_bytes", "fsync_ms", "reserve_bytes", "verify_seconds"]);
 
     let security = root.table("security");
     let secret = |variable: &str, key: &str| {
@@ -220,8 +223,19 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let telemetry = watch::telemetry(&root.table("telemetry"), env);
     let owned = owned::read(walk, &root);
     root.only(&[
-        "server", "database", "redis", "ledger", "security", "options", "groups", "models", "channels",
-        "users", "tokens", "prompts", "telemetry",
+        "server",
+        "database",
+        "redis",
+        "ledger",
+        "security",
+        "options",
+        "groups",
+        "models",
+        "channels",
+        "users",
+        "tokens",
+        "prompts",
+        "telemetry",
     ]);
     Settings {
         listen,
@@ -245,6 +259,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         segment_bytes,
         fsync_every,
         reserve_bytes,
+        verify_every,
         test_minutes: number("CHANNEL_TEST_FREQUENCY"),
         balance_minutes: number("CHANNEL_UPDATE_FREQUENCY"),
         polling_interval: Duration::from_secs(number("POLLING_INTERVAL").unwrap_or(0)),

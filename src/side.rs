@@ -55,7 +55,9 @@ pub fn start(gateway: Arc<Gateway>, address: SocketAddr) -> Result<Side, String>
         actix_web::rt::System::new().block_on(serve(gateway, socket, mine));
     });
     let bound = thread.and_then(|_| receiver.recv().map_err(io::Error::other)?);
-    bound.map(|()| side).map_err(|error| format!("server.admin_listen: {address} can't be listened on: {error}"))
+    bound
+        .map(|()| side)
+        .map_err(|error| format!("server.admin_listen: {address} can't be listened on: {error}"))
 }
 
 /// The socket, once the address is free. `told` hears at once whether it is worth waiting for.

@@ -24,6 +24,7 @@ mod master_key;
 mod matrix;
 mod money;
 mod nodes;
+mod observability;
 mod oneapi;
 mod passkeys;
 mod payments;

@@ -41,7 +41,11 @@ impl Poster {
         epoch: String,
         runtime: Handle,
     ) -> std::io::Result<Poster> {
-        let shared = Arc::new(Shared { posted: Mutex::default(), waits_since: Mutex::default(), stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            posted: Mutex::default(),
+            waits_since: Mutex::default(),
+            stop: AtomicBool::new(false),
+        });
         let poster = Poster { shared: shared.clone() };
         std::thread::Builder::new().name("poster".into()).spawn(move || {
             let mut work = Work {

@@ -75,7 +75,8 @@ impl<'kvs> VisitSource<'kvs> for Members {
         }
         let blank = if self.text.is_empty() { "" } else { " " };
         let value = value.to_string();
-        let plain = value.chars().all(|letter| !letter.is_whitespace() && !letter.is_control() && letter != '"');
+        let plain =
+            value.chars().all(|letter| !letter.is_whitespace() && !letter.is_control() && letter != '"');
         let _ = match plain {
             true => write!(self.text, "{blank}{key}={value}"),
             false => write!(self.text, "{blank}{key}={value:?}"),
@@ -129,9 +130,12 @@ mod tests {
     #[test]
     fn a_line_stays_one_line() {
         let text = line(false);
-        assert!(text.ends_with(
-            r#" INFO  t two\nlines request.id=r1 model="a \"b\"\nc [key]" cost_usd=0.000004 stream=true"#
-        ), "{text}");
+        assert!(
+            text.ends_with(
+                r#" INFO  t two\nlines request.id=r1 model="a \"b\"\nc [key]" cost_usd=0.000004 stream=true"#
+            ),
+            "{text}"
+        );
     }
 
     #[test]

@@ -147,7 +147,10 @@ impl Work {
             }
             Written::Skipped => {}
             Written::Failed(why) => {
-                let text = format!("log files in {} can't be written, lines are dropped: {why}", files.dir().display());
+                let text = format!(
+                    "log files in {} can't be written, lines are dropped: {why}",
+                    files.dir().display()
+                );
                 self.tell(&text);
             }
         }
@@ -160,7 +163,10 @@ impl Work {
         if lost == self.told || self.told_at.is_some_and(|at| at.elapsed() < TELL_EVERY) {
             return;
         }
-        let text = format!("{} log lines were dropped: they came faster than they could be written", lost - self.told);
+        let text = format!(
+            "{} log lines were dropped: they came faster than they could be written",
+            lost - self.told
+        );
         (self.told, self.told_at) = (lost, Some(Instant::now()));
         self.tell(&text);
     }

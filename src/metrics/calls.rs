@@ -14,10 +14,10 @@ use std::sync::{Arc, OnceLock};
 /// Models that are told apart; all others share one label.
 pub const MODELS_MAX: usize = 500;
 /// Statuses whose counters are kept at hand.
-const STATUSES: [u16; 21] = [
-    0, 200, 400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 501, 502, 503, 504, 507, 529,
-];
-const DURATIONS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
+const STATUSES: [u16; 21] =
+    [0, 200, 400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 501, 502, 503, 504, 507, 529];
+const DURATIONS: &[f64] =
+    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
 const FIRST_BYTES: &[f64] = &[0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
 /// A call that is over.
@@ -81,8 +81,10 @@ impl Calls {
     pub fn new(registry: &Registry) -> Result<Calls, Error> {
         let attempts = vec(registry, &names::ATTEMPTS)?;
         let failovers = vec(registry, &names::FAILOVERS)?;
-        let each = |vec: &IntCounterVec| Reason::ALL.iter().map(|r| vec.with_label_values(&[r.name()])).collect();
-        let (model_requests, tokens) = (vec(registry, &names::MODEL_REQUESTS)?, vec(registry, &names::TOKENS)?);
+        let each =
+            |vec: &IntCounterVec| Reason::ALL.iter().map(|r| vec.with_label_values(&[r.name()])).collect();
+        let (model_requests, tokens) =
+            (vec(registry, &names::MODEL_REQUESTS)?, vec(registry, &names::TOKENS)?);
         Ok(Calls {
             requests: vec(registry, &names::REQUESTS)?,
             duration: histogram(registry, &names::DURATION, DURATIONS)?,
@@ -120,7 +122,11 @@ impl Calls {
             kept.get_or_init(|| self.first_byte.with_label_values(&labels)).observe(seconds(ms));
         }
         self.with_model(call.model, |model| {
-            if (200..400).contains(&call.status) { model.ok.inc() } else { model.error.inc() }
+            if (200..400).contains(&call.status) {
+                model.ok.inc()
+            } else {
+                model.error.inc()
+            }
             model.input.inc_by(call.billed.input);
             model.cached.inc_by(call.billed.cached);
             model.output.inc_by(call.billed.output);
@@ -194,9 +200,11 @@ impl Calls {
         costs.push(("others".to_owned(), of(&self.others)));
         costs.sort_by(|a, b| a.0.cmp(&b.0));
         // A model that calls itself so shares the series.
-        costs.dedup_by(|later, first| later.0 == first.0 && {
-            first.1 += later.1;
-            true
+        costs.dedup_by(|later, first| {
+            later.0 == first.0 && {
+                first.1 += later.1;
+                true
+            }
         });
         costs
     }
@@ -246,7 +254,11 @@ mod tests {
         assert_eq!(costs.len(), MODELS_MAX + 1);
         assert_eq!(costs.last().unwrap(), &("others".to_owned(), 50.0 / 1e9));
         assert_eq!(calls.answered(), 550);
-        assert_eq!(calls.requests.with_label_values(&["chat", "518"]).get(), 275, "also a status nobody foresaw");
+        assert_eq!(
+            calls.requests.with_label_values(&["chat", "518"]).get(),
+            275,
+            "also a status nobody foresaw"
+        );
     }
 
     #[test]

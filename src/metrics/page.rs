@@ -37,7 +37,8 @@ fn escaped(text: &str) -> String {
 
 /// The whole page.
 pub fn write(gathered: &[MetricFamily], samples: &Samples) -> String {
-    let by_name: HashMap<&str, &MetricFamily> = gathered.iter().map(|family| (family.name(), family)).collect();
+    let by_name: HashMap<&str, &MetricFamily> =
+        gathered.iter().map(|family| (family.name(), family)).collect();
     let mut page = String::with_capacity(16 << 10);
     for family in ALL {
         let counted = by_name.get(family.name).filter(|family| !family.get_metric().is_empty());

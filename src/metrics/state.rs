@@ -48,7 +48,8 @@ pub(super) fn take(gateway: &Gateway, watched: Option<&Watched>, samples: &mut S
             samples.set(&names::REDIS_UP, flag(up));
         }
     }
-    for (owner, word) in [(Owner::is_user as fn(&Owner) -> bool, "user"), (|owner| !owner.is_user(), "token")] {
+    for (owner, word) in [(Owner::is_user as fn(&Owner) -> bool, "user"), (|owner| !owner.is_user(), "token")]
+    {
         let (count, free) = gateway.wallets.sum(owner);
         samples.with(&names::LEASES, &[word], count as f64);
         samples.with(&names::LEASED_FREE, &[word], free.0 as f64 / 1e9);

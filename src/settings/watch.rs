@@ -65,7 +65,9 @@ pub(super) fn keep_apart(server: &Node<'_>, admin: Option<SocketAddr>, listen: &
     let Some(admin) = admin else { return };
     let same = |public: SocketAddr| {
         let (a, b) = (public.ip().to_canonical(), admin.ip().to_canonical());
-        admin.port() != 0 && public.port() == admin.port() && (a == b || a.is_unspecified() || b.is_unspecified())
+        admin.port() != 0
+            && public.port() == admin.port()
+            && (a == b || a.is_unspecified() || b.is_unspecified())
     };
     if let Some(public) = listen.iter().find(|listen| same(listen.address)) {
         server.fault("admin_listen", format!("{} is a public address: see server.listen", public.address));
@@ -75,7 +77,8 @@ pub(super) fn keep_apart(server: &Node<'_>, admin: Option<SocketAddr>, listen: &
 /// `[telemetry]`, and beneath it OpenTelemetry's own variables.
 pub(super) fn telemetry(node: &Node<'_>, env: Env<'_>) -> Telemetry {
     let off = env("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let set = |name: &str| env(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty() && !off);
+    let set =
+        |name: &str| env(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty() && !off);
     let told = node.text("otlp_endpoint").map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let endpoint = told
         .or_else(|| set("OTEL_EXPORTER_OTLP_ENDPOINT"))

@@ -30,7 +30,10 @@ pub struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(spans: mpsc::Receiver<Vec<Span>>, flushes: mpsc::Receiver<oneshot::Sender<()>>) -> Queue {
+    pub(super) fn new(
+        spans: mpsc::Receiver<Vec<Span>>,
+        flushes: mpsc::Receiver<oneshot::Sender<()>>,
+    ) -> Queue {
         Queue { spans, flushes }
     }
 }
@@ -39,7 +42,8 @@ impl Queue {
 pub async fn run(gateway: Arc<Gateway>, mut queue: Queue, telemetry: Telemetry, instance: String) {
     let gather = std::env::var("OTEL_BSP_SCHEDULE_DELAY").ok().and_then(|text| text.trim().parse().ok());
     let gather = gather.map_or(GATHER, |ms: u64| Duration::from_millis(ms.clamp(10, 60_000)));
-    let mut exporter = Exporter { gateway, telemetry, instance, gather, batch: Vec::new(), failed: 0, away: false };
+    let mut exporter =
+        Exporter { gateway, telemetry, instance, gather, batch: Vec::new(), failed: 0, away: false };
     let mut due = None;
     loop {
         let room = exporter.batch.len() < BATCH;
@@ -135,7 +139,11 @@ impl Exporter {
                 schema_url: String::new(),
             }],
         };
-        let own = self.telemetry.headers.iter().map(|(name, value): &(String, Secret)| (name.clone(), value.expose().to_owned()));
+        let own = self
+            .telemetry
+            .headers
+            .iter()
+            .map(|(name, value): &(String, Secret)| (name.clone(), value.expose().to_owned()));
         let mut headers: Vec<(String, String)> = own.collect();
         headers.push(("content-type".into(), "application/x-protobuf".into()));
         let url = self.telemetry.endpoint.clone().unwrap_or_default();

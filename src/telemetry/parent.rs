@@ -27,7 +27,11 @@ fn parse(text: &str) -> Option<Parent> {
     let flags = hex(parts.next()?, 2)?;
     // Later versions may add parts; this one has none.
     let ends = version != 0 || parts.next().is_none();
-    (version != 0xff && trace != 0 && span != 0 && ends).then_some(Parent { trace, span, sampled: flags & 1 == 1 })
+    (version != 0xff && trace != 0 && span != 0 && ends).then_some(Parent {
+        trace,
+        span,
+        sampled: flags & 1 == 1,
+    })
 }
 
 fn hex(text: &str, digits: usize) -> Option<u128> {

@@ -9,6 +9,7 @@ pub mod client;
 pub mod corpus;
 pub mod db;
 pub mod oidc;
+pub mod otlp;
 pub mod passkey;
 pub mod process;
 pub mod relay;
