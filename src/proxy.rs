@@ -215,6 +215,10 @@ impl ProxyHttp for Edge {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        if error.is_none() {
+            // An earlier try's: another channel did better.
+            ctx.refusal = None;
+        }
         let why = why(error, ctx);
         settle::at_end(ctx, why).await;
         capture::finish(ctx);

@@ -168,7 +168,7 @@ async fn a_disk_that_hangs_holds_nobody_up() {
         }
         let page = scrape(&world).await;
         if value(&page, "magic_log_lines_dropped_total").unwrap() > 0.0 {
-            assert!(value(&page, "magic_queue_length{queue=\"log\"}").unwrap() <= 8192.0);
+            assert!(value(&page, "magic_queue_length{queue=\"log\"}").unwrap() <= 8250.0);
             break;
         }
         assert!(Instant::now() < deadline, "{:?}", value(&page, "magic_queue_length{queue=\"log\"}"));

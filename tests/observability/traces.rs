@@ -125,7 +125,7 @@ async fn nothing_secret_is_in_a_trace() {
     let (collector, pair) = (Collector::new(), pair("canary-of-the-vendor"));
     let world = World::with(pair.config(&telemetry(&collector.endpoint(), "")), false, quick());
     let body = serde_json::json!({ "model": MODEL, "messages": [{ "role": "user", "content": "canary-of-the-body" }] });
-    let path = "/v1/chat/completions?key=canary-of-the-query";
+    let path = "/v1/chat/completions?note=canary-of-the-query";
     let fields = [
         ("cookie", "session=canary-of-the-cookie"),
         ("tracestate", "x=canary-of-the-state"),
