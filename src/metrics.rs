@@ -210,7 +210,7 @@ impl Metrics {
             let mut member = without_numbers(&loss.path);
             let mut seen = self.seen.lock();
             if !seen.contains(&member) {
-                if seen.len() >= MEMBERS_MAX {
+                if seen.len() >= MEMBERS_MAX || crate::logging::scrub(&member) != member {
                     "others".clone_into(&mut member);
                 } else {
                     seen.insert(member.clone());

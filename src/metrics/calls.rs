@@ -156,7 +156,8 @@ impl Calls {
         if let Some(model) = known.get(name) {
             return model.clone();
         }
-        if known.len() >= MODELS_MAX {
+        // Where a channel takes any name, callers may send what is none.
+        if known.len() >= MODELS_MAX || crate::logging::scrub(name) != name {
             return self.others.clone();
         }
         let model = Arc::new(Model::new(name, &self.model_requests, &self.tokens));
@@ -259,6 +260,15 @@ mod tests {
             275,
             "also a status nobody foresaw"
         );
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_key_is_no_label() {
+        let calls = Calls::new(&Registry::new()).unwrap();
+        calls.with_model("sk-abcdefgh12345678", |_| {});
+        calls.with_model("gpt-4o-mini", |_| {});
+        let names: Vec<_> = calls.costs().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["gpt-4o-mini", "others"]);
     }
 
     #[test]

@@ -21,10 +21,12 @@ pub struct Attributes(pub Vec<KeyValue>);
 
 impl Attributes {
     pub fn text(&mut self, key: &str, value: impl Into<String>) {
-        let mut value: String = value.into();
+        let value: String = value.into();
         if value.is_empty() {
             return;
         }
+        // Names of models come from callers: what looks like a credential stays here.
+        let mut value = crate::logging::scrub(&value);
         if let Some((end, _)) = value.char_indices().nth(NAME_MAX) {
             value.truncate(end);
         }
@@ -136,7 +138,7 @@ fn told(failed: bool) -> Option<Status> {
 }
 
 fn name(operation: &str, model: &str) -> String {
-    let model: String = model.chars().take(NAME_MAX).collect();
+    let model: String = crate::logging::scrub(model).chars().take(NAME_MAX).collect();
     if model.is_empty() { operation.to_owned() } else { format!("{operation} {model}") }
 }
 

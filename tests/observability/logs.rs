@@ -70,7 +70,7 @@ async fn a_request_is_one_object_with_members() {
         ("error", "".into()),
         ("level", "INFO".into()),
     ] {
-        assert_eq!(event[name], serde_json::Value::from(wanted), "{name} in {event}");
+        assert_eq!(event[name], wanted, "{name} in {event}");
     }
     assert!(
         event["duration_ms"].is_u64() && event["ttft_ms"].is_u64() && event["time"].is_string(),
@@ -100,7 +100,7 @@ async fn text_is_one_line_each_and_files_follow_each_other() {
     assert!(!found.iter().any(|file| file.ends_with(today())), "the oldest went: {found:?}");
     let text = lines(world.dir.path(), |_| true).await;
     assert!(
-        text.lines().any(|line| line.contains(&format!(" INFO  magic::request request.id="))
+        text.lines().any(|line| line.contains(" INFO  magic::request request.id=")
             && line.contains(&format!("model={MODEL}"))),
         "{text}"
     );

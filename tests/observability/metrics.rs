@@ -4,10 +4,12 @@ use super::{pair, scrape, until, value};
 use crate::harness::{MODEL, World, channel, good, request};
 use magic::metrics::names::{ALL, Kind};
 use magic_testkit::client::h1;
-use magic_testkit::db::free_port;
+use magic_testkit::db::{Engine, database, free_port, redis_on};
 use magic_testkit::process::run;
+use magic_testkit::relay::Relay;
 use magic_testkit::vendor::Proto;
 use std::net::SocketAddr;
+use tokio::io::AsyncWriteExt;
 
 fn document(name: &str) -> String {
     std::fs::read_to_string(format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -67,6 +69,49 @@ async fn a_model_without_channels_is_seen() {
     assert_eq!(value(&page, &format!("magic_model_channels_ready{{model=\"{MODEL}\"}}")), Some(0.0));
     assert_eq!(value(&page, "magic_channels{state=\"resting\"}"), Some(1.0));
     assert!(page.contains("magic_channel_state{channel=\"1\",type=\"Custom\"} 0\n"), "{page}");
+}
+
+/// The signals of an outage (reliability rule, "outage matrix").
+#[tokio::test]
+async fn a_database_and_a_redis_that_go_away_are_seen() {
+    let database = database(Engine::Postgres);
+    let (server, rest) =
+        database.dsn.strip_prefix("postgres://postgres@").and_then(|dsn| dsn.split_once('/')).unwrap();
+    let relay = Relay::to(server);
+    let (redis, running) = redis_on(free_port());
+    let env = vec![
+        ("SQL_DSN", format!("postgres://postgres@{}/{rest}", relay.address)),
+        ("SESSION_SECRET", "a secret".to_owned()),
+        ("REDIS_CONN_STRING", redis),
+    ];
+    let vendor = good(Proto::H1);
+    let world = World::with(channel("c", &vendor, ""), false, env);
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    until(&world, "magic_redis_up", |up| up == 1.0).await;
+    drop(running);
+    until(&world, "magic_redis_up", |up| up == 0.0).await;
+
+    relay.cut();
+    until(&world, "magic_database_up", |up| up == 0.0).await;
+    assert_eq!(world.chat(&request(true)).await.status, 200);
+    let page = until(&world, "magic_journal_oldest_unposted_seconds", |waits| waits > 1.0).await;
+    assert!(value(&page, "magic_journal_unposted_bytes").unwrap() > 0.0);
+    assert!(value(&page, "magic_database_seconds_count{outcome=\"unavailable\"}").unwrap() >= 1.0);
+    assert_eq!(value(&page, "magic_journal_broken"), Some(0.0));
+    relay.mend();
+    until(&world, "magic_database_up", |up| up == 1.0).await;
+    until(&world, "magic_journal_oldest_unposted_seconds", |waits| waits == 0.0).await;
+    until(&world, "magic_journal_unposted_bytes", |bytes| bytes == 0.0).await;
+}
+
+#[tokio::test]
+async fn handshakes_and_certificates_are_seen() {
+    let world = World::with("", true, vec![]);
+    let page = scrape(&world).await;
+    assert!(value(&page, "magic_certificate_end_timestamp_seconds").unwrap() > 1.7e9);
+    let mut client = tokio::net::TcpStream::connect(world.gateway.tls.unwrap()).await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: plain\r\n\r\n").await.unwrap();
+    until(&world, "magic_connections_failed_total{reason=\"refused\"}", |count| count == 1.0).await;
 }
 
 #[tokio::test]

@@ -133,13 +133,15 @@ async fn nothing_secret_is_in_a_trace() {
         ("user-agent", "canary-of-the-agent"),
     ];
     assert_eq!(world.post(path, ROOT_KEY, &fields, body.to_string().as_bytes()).await.status, 200);
+    let named = body.to_string().replace(MODEL, "sk-canary0123456789");
+    assert_eq!(world.post(path, ROOT_KEY, &fields, named.as_bytes()).await.status, 404);
     // One that is refused has a span of its own.
     assert_eq!(
         world.post(path, "sk-canary-of-the-key-0123", &fields, body.to_string().as_bytes()).await.status,
         401
     );
-    let spans = collector.wait_for(4).await;
-    assert_eq!(attribute(&spans[3], "error.type"), "invalid_api_key");
+    let spans = collector.wait_for(5).await;
+    assert_eq!(attribute(&spans[4], "error.type"), "invalid_api_key");
     for seen in collector.requests() {
         let text = String::from_utf8_lossy(&seen.body).into_owned();
         for secret in ["canary", "sk-", ROOT_KEY, "Bearer"] {
