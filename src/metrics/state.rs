@@ -96,7 +96,8 @@ fn channels(gateway: &Gateway, snapshot: &Snapshot, samples: &mut Samples) {
     for (state, count) in counts {
         samples.with(&names::CHANNELS, &[state], count);
     }
-    for (model, ready) in models.iter().take(SERIES_MAX) {
+    let plain = models.iter().filter(|(model, _)| crate::logging::scrub(model) == **model);
+    for (model, ready) in plain.take(SERIES_MAX) {
         samples.with(&names::MODEL_CHANNELS, &[model], *ready);
     }
     samples.set(&names::UNSERVED, models.values().filter(|ready| **ready == 0.0).count() as f64);

@@ -22,14 +22,13 @@ async fn a_call_with_a_failover_is_counted() {
     assert_eq!(world.chat(&request(true)).await.status, 200);
     assert_eq!(world.chat_as("sk-nobody0123456789", &request(false)).await.status, 401);
     let model = |name: &str, more: &str| format!("{name}{{{more}model=\"{MODEL}\"}}");
-    // A stream's caller has it all before it is counted.
-    let page =
-        until(&world, "magic_requests_total{endpoint=\"chat\",status=\"200\"}", |count| count == 1.0).await;
+    // Callers have it all before it is counted.
+    until(&world, "magic_requests_total{endpoint=\"chat\",status=\"200\"}", |count| count == 1.0).await;
+    let page = until(&world, "magic_refusals_total{code=\"invalid_api_key\"}", |count| count == 1.0).await;
     for (series, wanted) in [
         ("magic_attempts_total{reason=\"vendor_error\"}", 1.0),
         ("magic_attempts_total{reason=\"ok\"}", 1.0),
         ("magic_failovers_total{reason=\"vendor_error\"}", 1.0),
-        ("magic_refusals_total{code=\"invalid_api_key\"}", 1.0),
         ("magic_request_duration_seconds_count{endpoint=\"chat\",stream=\"true\"}", 1.0),
         ("magic_first_byte_seconds_count{endpoint=\"chat\",stream=\"true\"}", 1.0),
         (&model("magic_tokens_total", "direction=\"input\","), 10.0),
@@ -140,6 +139,7 @@ async fn who_watches_has_an_address_of_their_own() {
     let config = format!("[server]\nadmin_listen = \"{address}\"\n{}", channel("c", &vendor, ""));
     let world = World::new(config.clone());
     assert_eq!(world.chat(&request(false)).await.status, 200);
+    until(&world, "magic_requests_total{endpoint=\"chat\",status=\"200\"}", |count| count == 1.0).await;
     let ask = async |method: &str, path: &str| h1(address, method, path, &[], b"").await;
     let page = ask("GET", "/metrics").await;
     assert_eq!((page.status, page.headers["content-type"].as_str()), (200, "text/plain; version=0.0.4"));
