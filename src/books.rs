@@ -1,14 +1,15 @@
 //! The journal's writer, and the ticket every billable call carries from its reservation to its settlement.
 
 use crate::limits::{Place, Told};
+use crate::metrics::Billed;
 use crate::wallet::Wallet;
 use magic_domain::books::{Closing, Opening, Record};
 use magic_domain::money::Nano;
-use magic_domain::usage::Mark;
+use magic_domain::usage::{Bucket, Mark};
 use magic_journal::{Journal, JournalError, Position};
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Writes the books' records to the journal.
 pub struct Books {
@@ -85,6 +86,7 @@ pub struct Ticket {
     serving: Mutex<Option<Arc<Place>>>,
     served: AtomicBool,
     settled: AtomicBool,
+    billed: OnceLock<Billed>,
 }
 
 /// What a ticket is made of.
@@ -116,6 +118,7 @@ impl Ticket {
                     serving: Mutex::default(),
                     served: AtomicBool::new(false),
                     settled: AtomicBool::new(false),
+                    billed: OnceLock::new(),
                 }))
             }
             Err(error) => {
@@ -140,6 +143,12 @@ impl Ticket {
         let cost = if closing.mark == Mark::Void { Nano::ZERO } else { closing.cost };
         let tokens = closing.usage.input_total().saturating_add(closing.usage.output_total());
         let day = closing.day;
+        let _ = self.billed.set(Billed {
+            input: closing.usage.input_total(),
+            cached: closing.usage.get(Bucket::CacheRead),
+            output: closing.usage.output_total(),
+            nano: cost.0,
+        });
         if let Err(error) = self.books.close(closing) {
             // The opening is in the journal; after a restart the call is settled from its last checkpoint.
             log::error!("the closing of {} can't be written: {error}", self.opening.id);
@@ -157,6 +166,11 @@ impl Ticket {
             place.settle(tokens, cost, day, now_ms);
         }
         true
+    }
+
+    /// What the call used and cost, once it is settled.
+    pub fn billed(&self) -> Option<Billed> {
+        self.billed.get().copied()
     }
 
     /// The channel that serves the call from now on has limits: what is used counts against them too. `None`:

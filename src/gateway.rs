@@ -39,6 +39,7 @@ pub struct Gateway {
     /// Proves to the management service that a request came through this proxy.
     pub edge_secret: String,
     pub metrics: crate::metrics::Metrics,
+    pub traces: crate::telemetry::Traces,
     /// Earlier answers of the Responses API.
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     /// Whether the database answers; what `/readyz` and unknown tokens are told by.
@@ -94,6 +95,7 @@ pub struct Parts {
     pub edge_secret: String,
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     pub metrics: crate::metrics::Metrics,
+    pub traces: crate::telemetry::Traces,
     pub database_up: Arc<AtomicBool>,
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub captures: crate::proxy::capture::Queue,
@@ -120,6 +122,7 @@ impl Gateway {
             edge_secret: parts.edge_secret,
             archive: parts.archive,
             metrics: parts.metrics,
+            traces: parts.traces,
             database_up: parts.database_up,
             draining: AtomicBool::new(false),
             handed_over: AtomicBool::new(false),
@@ -140,6 +143,18 @@ impl Gateway {
 
     pub fn database_up(&self) -> bool {
         self.database_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether traffic should be sent here, as a status and a word. Yes also while the database is away: known tokens
+    /// are served. No while draining.
+    pub fn readiness(&self) -> (u16, &'static str) {
+        // After an upgrade the addresses are another process's, which is ready.
+        let draining = self.draining.load(Ordering::Relaxed) && !self.handed_over.load(Ordering::Relaxed);
+        match (draining, self.database_up()) {
+            (true, _) => (503, "draining"),
+            (false, true) => (200, "ok"),
+            (false, false) => (200, "degraded"),
+        }
     }
 
     /// The certificates of a channel's own CA, parsed once. `None` when the PEM holds none.

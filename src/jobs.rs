@@ -11,3 +11,4 @@ pub mod recover;
 pub mod retention;
 pub mod rounds;
 pub mod stats;
+pub mod verify;

@@ -235,6 +235,12 @@ impl LiveGateway {
 
     /// Reads the file again and applies the difference; a faulty file changes nothing.
     pub async fn reload_settings(&self) -> Result<Vec<String>, Vec<String>> {
+        let done = self.read_settings().await;
+        self.gateway.metrics.reloaded(done.is_ok());
+        done
+    }
+
+    async fn read_settings(&self) -> Result<Vec<String>, Vec<String>> {
         let new =
             settings::load(&self.common, &|name| std::env::var(name).ok()).map_err(|Faults(lines)| lines)?;
         let said = |error: StoreError| vec![error.to_string()];

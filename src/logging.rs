@@ -1,12 +1,20 @@
 //! Log lines: to standard error and, if asked, to daily files. Whatever looks like a credential is masked on
-//! its way out (SR-23).
+//! its way out (SR-23). Who logs never waits: lines go through a bounded queue to a thread, and are dropped and
+//! counted where disk or terminal are slower than the program.
 
-use std::fs::{File, OpenOptions};
+mod files;
+mod line;
+mod writer;
+
+pub use files::Keep;
+
+use log::Record;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-/// Sets logging up. `RUST_LOG` chooses the levels; `MAGIC_LOG_FORMAT=json` the form.
-pub fn init(dir: Option<&Path>, json: bool) {
+/// Sets logging up. `RUST_LOG` chooses the levels.
+pub fn init(dir: Option<&Path>, json: bool, keep: Keep) {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(log::LevelFilter::Info);
     // Pingora tells of every caller who left, as an error; the request's own event says what matters.
@@ -25,24 +33,11 @@ pub fn init(dir: Option<&Path>, json: bool) {
     if let Ok(filters) = std::env::var("RUST_LOG") {
         builder.parse_filters(&filters);
     }
-    builder.format(move |out, record| {
-        let message = scrub(&record.args().to_string());
-        let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ");
-        if json {
-            let line = serde_json::json!({
-                "time": now.to_string(), "level": record.level().as_str(), "target": record.target(), "message": message,
-            });
-            writeln!(out, "{line}")
-        } else {
-            writeln!(out, "{now} {:5} {} {message}", record.level(), record.target())
-        }
-    });
-    if let Some(dir) = dir {
-        builder.target(env_logger::Target::Pipe(Box::new(Daily {
-            dir: dir.to_owned(),
-            day: String::new(),
-            file: None,
-        })));
+    builder.format(move |out, record: &Record<'_>| writeln!(out, "{}", line::of(record, json)));
+    let files = dir.map(|dir| files::Files::new(dir, keep));
+    // Without the thread lines go to standard error, as they come.
+    if writer::start(files, json).is_ok() {
+        builder.target(env_logger::Target::Pipe(Box::new(Queue)));
     }
     let _ = builder.try_init();
 }
@@ -52,31 +47,37 @@ pub fn scrub(text: &str) -> String {
     magic_wire::fault::mask(text)
 }
 
-/// Writes to standard error and to `magic-YYYYMMDD.log`.
-struct Daily {
-    dir: PathBuf,
-    day: String,
-    file: Option<File>,
+/// Lines that wait to be written.
+pub fn waiting() -> usize {
+    writer::waiting()
 }
 
-impl Write for Daily {
+/// Lines that were not written, of all that should have been.
+pub fn dropped() -> u64 {
+    writer::dropped()
+}
+
+/// The files are opened anew before the next line: somebody may have moved them away.
+pub fn reopen() {
+    writer::reopen();
+}
+
+/// Waits until what has been logged so far is written, for so long at most. For the end of the process.
+pub fn flush(within: Duration) {
+    writer::flush(within);
+}
+
+/// Hands lines to the writer.
+struct Queue;
+
+impl Write for Queue {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let day = chrono::Local::now().format("%Y%m%d").to_string();
-        if day != self.day {
-            let path = self.dir.join(format!("magic-{day}.log"));
-            self.file = OpenOptions::new().create(true).append(true).open(path).ok();
-            self.day = day;
-        }
-        if let Some(file) = &mut self.file {
-            // A full disk must not stop the gateway: the line is still on standard error.
-            let _ = file.write_all(bytes);
-        }
-        io::stderr().write_all(bytes)?;
+        writer::offer(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }
 

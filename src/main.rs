@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Export { format: ExportFormat::Toml } => app::export(&cli.common),
         Command::Ledger { command: LedgerCommand::Verify } => app::verify(&cli.common),
     };
+    magic::logging::flush(std::time::Duration::from_secs(1));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

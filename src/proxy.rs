@@ -85,6 +85,9 @@ impl ProxyHttp for Edge {
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         faults::point("request", intake::header(session, "x-fault"));
         ctx.route = route::route(&session.req_header().method, session.req_header().uri.path());
+        if matches!(ctx.route, Route::Relay(_) | Route::Raw(..)) {
+            ctx.trace = self.0.traces.begin(session.req_header());
+        }
         match self.dispatch(session, ctx).await {
             Ok(answered) => Ok(answered),
             Err(Refused::Fault(fault)) => refuse(ctx, *fault),
@@ -98,7 +101,12 @@ impl ProxyHttp for Edge {
             return admin_peer(&self.0, session.req_header().uri.path());
         }
         match attempt::next(ctx).await {
-            Ok(peer) => Ok(peer),
+            Ok(peer) => {
+                if let (Some(trace), Some(call)) = (&mut ctx.trace, ctx.call.as_deref()) {
+                    trace.try_begins(call);
+                }
+                Ok(peer)
+            }
             // What the last vendor said tells more than "nobody is left".
             Err(_) if ctx.refusal.is_some() => {
                 Error::e_explain(ErrorType::Custom("Refused"), "no channel is left")
@@ -114,10 +122,14 @@ impl ProxyHttp for Edge {
         ctx: &mut Ctx,
     ) -> Result<()> {
         match ctx.call.as_deref() {
-            Some(call) if call.raw.is_some() => raw::head(call, request),
-            Some(call) => attempt::head(&self.0, call, request),
-            None => admin_head(session, request, ctx, &self.0),
+            Some(call) if call.raw.is_some() => raw::head(call, request)?,
+            Some(call) => attempt::head(&self.0, call, request)?,
+            None => return admin_head(session, request, ctx, &self.0),
         }
+        if let Some(told) = ctx.trace.as_deref().and_then(|trace| trace.for_vendor()) {
+            request.insert_header("traceparent", told)?;
+        }
+        Ok(())
     }
 
     async fn request_body_filter(
@@ -208,16 +220,18 @@ impl ProxyHttp for Edge {
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, ctx: &mut Ctx) {
+        if error.is_none() {
+            // An earlier try's: another channel did better.
+            ctx.refusal = None;
+        }
         let why = why(error, ctx);
         settle::at_end(ctx, why).await;
         capture::finish(ctx);
         if let Some(slot) = ctx.call.as_deref_mut().and_then(|call| call.slot.take()) {
             replay::restore(&mut session.downstream_session, &slot);
         }
-        if let Some(call) = ctx.call.as_deref() {
-            let answered = session.response_written().map_or(0, |head| head.status.as_u16());
-            self.0.metrics.request(call.endpoint.name(), answered);
-        }
+        crate::event::count(ctx, session);
+        crate::telemetry::finish(ctx, session, why);
         door::request_over(session);
         crate::event::write(ctx, session);
     }

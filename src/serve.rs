@@ -43,10 +43,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// `magic serve`.
 pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let settings = app::load(common)?;
-    logging::init(
-        settings.log_dir.as_deref(),
-        std::env::var("MAGIC_LOG_FORMAT").is_ok_and(|form| form == "json"),
-    );
+    logging::init(settings.log_dir.as_deref(), settings.logs.json, settings.logs.keep.clone());
     for dir in [Some(&settings.data_dir), settings.log_dir.as_ref()].into_iter().flatten() {
         settings::prepare_dir(dir)?;
     }
@@ -103,6 +100,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let (captures, captured) = crate::proxy::capture::Queue::new();
     let edge_secret = hex(32)?;
     let (calls, memory) = settings.capacity();
+    let (traces, spans) = crate::telemetry::Traces::new(&settings.telemetry);
     let gateway = Arc::new(Gateway::new(Parts {
         wallets: Wallets::new(bank, alone.clone()),
         alone,
@@ -114,6 +112,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         edge_secret: edge_secret.clone(),
         archive: Arc::new(StoreArchive(store.clone())),
         metrics: crate::metrics::Metrics::new().map_err(|error| error.to_string())?,
+        traces,
         database_up: store.up(),
         disable,
         captures,
@@ -121,6 +120,12 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         certificates: certificates.clone(),
         overload: Arc::new(Overload::new(calls, memory)),
     }));
+    crate::metrics::watch(&gateway, &poster, &store);
+    let side =
+        settings.admin_listen.map(|address| crate::side::start(gateway.clone(), address)).transpose()?;
+    if let Some(spans) = spans {
+        jobs.spawn(crate::telemetry::run(gateway.clone(), spans, settings.telemetry.clone(), epoch.clone()));
+    }
     let live = LiveGateway::new(
         gateway.clone(),
         store.clone(),
@@ -167,6 +172,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     });
     jobs.spawn(follow::run(live.clone()));
     jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
+    jobs.spawn(crate::jobs::verify::run(live.clone(), settings.verify_every));
     jobs.spawn(crate::jobs::certificates::run(certificates));
     // What a process that has begun to end leaves to others.
     let ending = [
@@ -201,14 +207,19 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         pulse,
     };
     let gate = watch::Sender::new(if heir.is_some() { Gate::Waiting } else { Gate::Open });
-    let leave = stop.clone();
+    let (leave, runtime) = (stop.clone(), jobs.handle().clone());
     let keeper = Keeper {
         gateway: gateway.clone(),
         version: VERSION,
         sockets: copies(&listening)?,
         gate: gate.clone(),
         runtime: jobs.handle().clone(),
-        leave: Box::new(move || leave.ask()),
+        leave: Box::new(move || {
+            if let Some(side) = &side {
+                runtime.block_on(side.close());
+            }
+            leave.ask();
+        }),
     };
     let before = Before { heir, keeper, control, store, epoch, journals: settings.journal_dir() };
     let (started, all_listen) = tokio::sync::oneshot::channel();

@@ -7,6 +7,7 @@ mod owned;
 mod prompts;
 mod reader;
 mod sockets;
+mod watch;
 
 pub use acme::{Acme, Challenge};
 pub use listen::{Listen, Pair, Tls};
@@ -14,6 +15,7 @@ pub use owned::PRICES;
 pub use owned::check_base as check_base_url;
 pub use reader::Faults;
 pub use sockets::{socket_path, sweep};
+pub use watch::{Logs, Telemetry};
 
 use crate::cli::Common;
 use crate::tuning::Tuning;
@@ -50,6 +52,10 @@ pub struct Settings {
     pub drain_delay: Duration,
     pub data_dir: PathBuf,
     pub log_dir: Option<PathBuf>,
+    pub logs: Logs,
+    pub telemetry: Telemetry,
+    /// Where metrics and health are told without a token.
+    pub admin_listen: Option<SocketAddr>,
     pub tuning: Tuning,
     pub dsn: Dsn,
     pub log_dsn: Option<Dsn>,
@@ -62,6 +68,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     pub fsync_every: Duration,
     pub reserve_bytes: u64,
+    /// Between two checks of the books' invariants; zero: none.
+    pub verify_every: Duration,
     /// Requests to the management API per address and three minutes; 0: no limit.
     pub api_rate: u32,
     /// Minutes between two rounds of tests, and of balances; off without.
@@ -126,7 +134,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let connections = limits.int("connections", 16, 1 << 20).map(|most| most as usize);
     let calls = limits.int("calls", 1, 1 << 20).map(|most| most as usize);
     let memory = limits.int("memory_bytes", 64 << 20, 1 << 50);
-    server.only(&[
+    let logs = watch::logs(&server, env);
+    let admin_listen = watch::admin_listen(&server);
+    let own = [
         "listen",
         "certificates",
         "acme",
@@ -140,7 +150,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         "log_dir",
         "limits",
         "timeouts",
-    ]);
+        "admin_listen",
+    ];
+    server.only(&[own.as_slice(), &watch::LOG_KEYS].concat());
     // Flags beat the environment, which beats the file.
     let port = common.port.or_else(|| number("PORT").and_then(|port| u16::try_from(port).ok()));
     if let Some(port) = port {
@@ -150,6 +162,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         listen.push(Listen::plain(SocketAddr::from(([0, 0, 0, 0], 3000))));
     }
 
+    watch::keep_apart(&server, admin_listen, &listen);
     let https_port = listen.iter().find(|listen| listen.tls.is_some()).map_or(443, |l| l.address.port());
     let tuning = tuning(
         &server,
@@ -198,7 +211,8 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let segment_bytes = ledger.int("segment_bytes", 1 << 16, 1 << 32).unwrap_or(64 << 20);
     let fsync_every = Duration::from_millis(ledger.int("fsync_ms", 1, 1000).unwrap_or(20));
     let reserve_bytes = ledger.int("reserve_bytes", 0, 1 << 32).unwrap_or(64 << 20);
-    ledger.only(&["durability", "segment_bytes", "fsync_ms", "reserve_bytes"]);
+    let verify_every = Duration::from_secs(ledger.int("verify_seconds", 0, 31_536_000).unwrap_or(3600));
+    ledger.only(&["durability", "segment_bytes", "fsync_ms", "reserve_bytes", "verify_seconds"]);
 
     let security = root.table("security");
     let secret = |variable: &str, key: &str| {
@@ -223,10 +237,22 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         "initial_root_access_token",
     ]);
 
+    let telemetry = watch::telemetry(&root.table("telemetry"), env);
     let owned = owned::read(walk, &root);
     root.only(&[
-        "server", "database", "redis", "ledger", "security", "options", "groups", "models", "channels",
-        "users", "tokens", "prompts",
+        "server",
+        "database",
+        "redis",
+        "ledger",
+        "security",
+        "options",
+        "groups",
+        "models",
+        "channels",
+        "users",
+        "tokens",
+        "prompts",
+        "telemetry",
     ]);
     Settings {
         listen,
@@ -239,6 +265,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         drain,
         drain_delay,
         log_dir,
+        logs,
+        telemetry,
+        admin_listen,
         tuning: Tuning { fsync, hsts_seconds, https_port, ..tuning },
         dsn: main,
         log_dsn,
@@ -250,6 +279,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         segment_bytes,
         fsync_every,
         reserve_bytes,
+        verify_every,
         test_minutes: number("CHANNEL_TEST_FREQUENCY"),
         balance_minutes: number("CHANNEL_UPDATE_FREQUENCY"),
         polling_interval: Duration::from_secs(number("POLLING_INTERVAL").unwrap_or(0)),
@@ -348,6 +378,9 @@ impl Settings {
         };
         check(self.listen == new.listen, "server.listen");
         check(self.threads == new.threads, "server.threads");
+        check(self.admin_listen == new.admin_listen, "server.admin_listen");
+        check(self.log_dir == new.log_dir && self.logs == new.logs, "server.log_dir, server.log_…");
+        check(self.telemetry == new.telemetry, "telemetry");
         check(self.data_dir == new.data_dir, "server.data_dir");
         check(self.dsn == new.dsn && self.log_dsn == new.log_dsn, "database");
         needed

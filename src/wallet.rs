@@ -20,6 +20,12 @@ pub enum Owner {
     Token(TokenId),
 }
 
+impl Owner {
+    pub fn is_user(&self) -> bool {
+        matches!(self, Owner::User(_))
+    }
+}
+
 /// The authority over balances: the database.
 #[async_trait]
 pub trait Bank: Send + Sync {
@@ -195,6 +201,13 @@ impl Wallets {
                 return;
             }
         }
+    }
+
+    /// How many wallets there are of the owners that are asked for, and what is free in them.
+    pub fn sum(&self, of: impl Fn(&Owner) -> bool) -> (usize, Nano) {
+        let wallets = self.wallets.read();
+        let theirs = wallets.iter().filter(|(owner, _)| of(owner));
+        theirs.fold((0, Nano::ZERO), |(count, free), (_, wallet)| (count + 1, free.plus(wallet.free())))
     }
 
     /// [`Wallets::recall`] for every wallet; those that fail stay leased until the next start.

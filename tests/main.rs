@@ -27,6 +27,7 @@ mod master_key;
 mod matrix;
 mod money;
 mod nodes;
+mod observability;
 mod oneapi;
 mod outage;
 mod overload;

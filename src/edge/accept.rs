@@ -217,8 +217,14 @@ impl Lane {
         let ready = tokio::time::timeout(deadline, self.greet(stream, peer, &mut place)).await;
         match ready {
             Ok(Ok(stream)) => self.door.serve(stream, &self.listen, shutdown).await,
-            Ok(Err(why)) => log::debug!("a connection from {peer} is closed: {why}"),
-            Err(_) => log::debug!("a connection from {peer} is closed: its handshake takes too long"),
+            Ok(Err(why)) => {
+                self.door.gateway.metrics.connection_failed("refused");
+                log::debug!("a connection from {peer} is closed: {why}");
+            }
+            Err(_) => {
+                self.door.gateway.metrics.connection_failed("timeout");
+                log::debug!("a connection from {peer} is closed: its handshake takes too long");
+            }
         }
     }
 

@@ -34,6 +34,7 @@ pub async fn run(live: Arc<LiveGateway>) {
     loop {
         tokio::select! {
             _ = hangup.recv() => {
+                crate::logging::reopen();
                 log::info!("SIGHUP: the configuration is read again");
                 reload(&live).await;
             }

@@ -28,6 +28,8 @@ pub struct Poster {
 
 struct Shared {
     posted: Mutex<Position>,
+    /// When the oldest call that waits to be posted was read from the journal.
+    waits_since: Mutex<Option<Instant>>,
     stop: AtomicBool,
 }
 
@@ -39,7 +41,11 @@ impl Poster {
         epoch: String,
         runtime: Handle,
     ) -> std::io::Result<Poster> {
-        let shared = Arc::new(Shared { posted: Mutex::default(), stop: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            posted: Mutex::default(),
+            waits_since: Mutex::default(),
+            stop: AtomicBool::new(false),
+        });
         let poster = Poster { shared: shared.clone() };
         std::thread::Builder::new().name("poster".into()).spawn(move || {
             let mut work = Work {
@@ -68,6 +74,11 @@ impl Poster {
     /// Up to where records have been posted.
     pub fn posted(&self) -> Position {
         *self.shared.posted.lock()
+    }
+
+    /// For how long the oldest finished call has waited for the database.
+    pub fn oldest_waits(&self) -> Duration {
+        self.shared.waits_since.lock().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub fn stop(&self) {
@@ -148,6 +159,9 @@ impl Work {
             Record::Check(_) => {}
         }
         self.batch.extend(self.joiner.push(record));
+        if self.batch.len() == 1 {
+            self.shared.waits_since.lock().get_or_insert_with(Instant::now);
+        }
     }
 
     fn flush(&mut self) {
@@ -158,6 +172,7 @@ impl Work {
         let users: BTreeSet<UserId> = batch.iter().map(|settlement| settlement.opening.user_id).collect();
         let stop = || self.shared.stop.load(Ordering::Acquire);
         if post(&self.runtime, &self.store, &self.epoch, batch, &stop) {
+            *self.shared.waits_since.lock() = None;
             self.events.tell(|| Event::Calls(users.into_iter().collect()));
         }
     }

@@ -13,7 +13,6 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
 
 /// Names the request in an answer, also as one-api did: every answer of ours has both.
 pub fn identify(head: &mut ResponseHeader, id: &RequestId) -> Result<()> {
@@ -62,15 +61,10 @@ pub async fn healthz(session: &mut Session, ctx: &Ctx) -> Result<()> {
     json(session, ctx, 200, &json!({ "status": "ok" })).await
 }
 
-/// `/readyz`: send traffic here? Yes also while the database is away (known tokens are served); no while
-/// draining.
+/// `/readyz`: send traffic here?
 pub async fn readyz(session: &mut Session, ctx: &Ctx, gateway: &Gateway) -> Result<()> {
-    let handed_over = gateway.handed_over.load(Ordering::Relaxed);
-    if gateway.draining.load(Ordering::Relaxed) && !handed_over {
-        return json(session, ctx, 503, &json!({ "status": "draining" })).await;
-    }
-    let status = if gateway.database_up() { "ok" } else { "degraded" };
-    json(session, ctx, 200, &json!({ "status": status })).await
+    let (status, word) = gateway.readiness();
+    json(session, ctx, status, &json!({ "status": word })).await
 }
 
 /// `/metrics`: with a token of root's.
@@ -83,7 +77,7 @@ pub(super) async fn metrics(
     if caller.user.role < Role::Root {
         return Err(Fault::new(Code::ChannelNotAllowed, "metrics are for tokens of root").into());
     }
-    let text = gateway.metrics.text(gateway.in_flight.load(Ordering::Relaxed));
+    let text = gateway.metrics.text(gateway);
     let mut head = ResponseHeader::build_no_case(200, Some(3))?;
     head.insert_header("content-type", "text/plain; version=0.0.4")?;
     head.insert_header("content-length", text.len())?;

@@ -7,6 +7,7 @@ use crate::books::Ticket;
 use crate::credentials::Signed;
 use crate::gateway::Gateway;
 use crate::limits::Place;
+use crate::metrics::Reason;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use magic_domain::books::{Attempt, Timings};
@@ -33,6 +34,8 @@ pub struct Ctx {
     /// Why the request is refused, once it is.
     pub refusal: Option<Refusal>,
     pub call: Option<Box<Call>>,
+    /// Its trace, if it has one.
+    pub trace: Option<Box<crate::telemetry::Trace>>,
     /// An upstream has been asked for. Pingora keeps no connection after an error from here on.
     pub passing: bool,
     /// The request counts among those in flight.
@@ -91,6 +94,8 @@ pub struct Call {
     pub max_tries: u32,
     pub current: Option<Current>,
     pub attempts: Vec<Attempt>,
+    /// What came of the last try.
+    pub reason: Reason,
     pub replay: Handle,
     pub slot: Option<Slot>,
     /// Its bodies are to be kept.
@@ -225,6 +230,7 @@ impl Ctx {
             route: Route::Unknown,
             refusal: None,
             call: None,
+            trace: None,
             passing: false,
             counted: None,
             seat: None,

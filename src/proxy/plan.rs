@@ -230,6 +230,7 @@ pub async fn call(
         max_tries: if pinned { 1 } else { retries + 1 },
         current: None,
         attempts: Vec::new(),
+        reason: Default::default(),
         replay: Handle::new(default_timers(gateway)),
         slot: None,
         capture: None,

@@ -3,6 +3,7 @@
 use super::context::{Call, Ctx, Current, Refusal};
 use super::replay;
 use crate::gateway::Dead;
+use crate::metrics::Reason;
 use magic_admin::events::Event;
 use magic_domain::books::Attempt;
 use magic_domain::fault::{Code, Fault};
@@ -51,10 +52,15 @@ pub fn of_error(error: &Error) -> Ruling {
 pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
     let gateway = ctx.gateway.clone();
     let Some(call) = ctx.call.as_deref_mut() else { return };
-    let Call { current, attempts, snapshot, next, .. } = call;
+    let Call { current, attempts, snapshot, next, reason, .. } = call;
     let Some(Current { channel, started, recorded, .. }) = current else { return };
     if std::mem::replace(recorded, true) {
         return;
+    }
+    *reason = reason_of(status, error, outcome);
+    gateway.metrics.calls.attempt(*reason);
+    if let Some(trace) = &mut ctx.trace {
+        trace.try_ends(status, *reason);
     }
     attempts.push(Attempt {
         channel_id: channel.id,
@@ -82,12 +88,30 @@ pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
 /// Whether another channel may be tried now. Spends a retry of the model's budget.
 pub fn may_retry(ctx: &Ctx) -> bool {
     let Some(call) = ctx.call.as_deref() else { return false };
-    !call.pinned
+    let may = !call.pinned
         && !call.replay.committed()
         && !call.replay.gone()
         && call.next < call.candidates.len()
         && call.tries < call.max_tries
-        && call.snapshot.budget(&call.model).is_none_or(|budget| budget.spend(ctx.gateway.routing.now_ms()))
+        && call.snapshot.budget(&call.model).is_none_or(|budget| budget.spend(ctx.gateway.routing.now_ms()));
+    if may {
+        ctx.gateway.metrics.calls.failover(call.reason);
+    }
+    may
+}
+
+/// What came of a try, in a word.
+fn reason_of(status: u16, error: &str, outcome: Outcome) -> Reason {
+    match outcome {
+        Outcome::Success => Reason::Ok,
+        Outcome::Unauthorised => Reason::Credentials,
+        Outcome::Limited { .. } => Reason::RateLimit,
+        Outcome::Neutral if error == replay::CLIENT_GONE.as_str() => Reason::ClientGone,
+        Outcome::Neutral => Reason::Request,
+        Outcome::Failure if status > 0 => Reason::Vendor,
+        Outcome::Failure if error.contains("imedout") || error.contains("imeout") => Reason::Timeout,
+        Outcome::Failure => Reason::Connection,
+    }
 }
 
 /// The vendor answered with an error. Records it, and says what the caller is told if nobody does better.
@@ -168,6 +192,16 @@ mod tests {
             let ruling = of_answer(status, &fault(FaultClass::InvalidRequest), None);
             assert_eq!(ruling, Ruling { outcome: Outcome::Neutral, retry: false }, "{status}");
         }
+    }
+
+    #[test]
+    fn a_try_is_told_in_a_word() {
+        let word = |status, error: &ErrorType, outcome| reason_of(status, error.as_str(), outcome).name();
+        assert_eq!(word(0, &ErrorType::ConnectTimedout, Outcome::Failure), "timeout");
+        assert_eq!(word(0, &replay::IDLE_TIMEOUT, Outcome::Failure), "timeout");
+        assert_eq!(word(0, &ErrorType::ConnectRefused, Outcome::Failure), "connection");
+        assert_eq!(word(0, &replay::CLIENT_GONE, Outcome::Neutral), "client_gone");
+        assert_eq!(word(503, &VENDOR_ERROR, Outcome::Failure), "vendor_error");
     }
 
     #[test]

@@ -145,8 +145,10 @@ impl BackgroundService for Exit {
             self.journal.remove_posted();
         }
         self.pulse.stop().await;
+        self.gateway.traces.flush(Duration::from_secs(3)).await;
         self.store.close().await;
         log::info!("ended");
+        crate::logging::flush(Duration::from_secs(1));
         std::process::exit(0);
     }
 }

@@ -154,3 +154,42 @@ parameters = { temperature = "hot" }
         assert!(found.iter().any(|fault| fault.contains(wanted)), "{wanted} in {found:?}");
     }
 }
+
+#[test]
+fn telemetry_stands_above_the_standard_variables() {
+    let env = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318/"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Authorization=Bearer%20hunter2, x-a = b"),
+        ("OTEL_SERVICE_NAME", "theirs"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+    ];
+    let theirs = load_env("", &env).unwrap().telemetry;
+    assert_eq!(theirs.endpoint.as_deref(), Some("http://collector:4318/v1/traces"));
+    let headers: Vec<_> =
+        theirs.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(headers, [("authorization", "Bearer hunter2"), ("x-a", "b")]);
+    assert_eq!((theirs.service.as_str(), theirs.ratio), ("theirs", 0.25));
+    assert!(!format!("{theirs:?}").contains("hunter2"));
+    let text = "[telemetry]\notlp_endpoint = \"https://ours/v1/traces\"\nsample_ratio = 0.5\nservice_name = \"ours\"\notlp_headers = {}\n";
+    let ours = load_env(text, &env).unwrap().telemetry;
+    assert_eq!(ours.endpoint.as_deref(), Some("https://ours/v1/traces"));
+    assert_eq!((ours.service.as_str(), ours.ratio, ours.headers.len()), ("ours", 0.5, 0));
+    let off = load_env("", &[env[0], ("OTEL_SDK_DISABLED", "true")]).unwrap().telemetry;
+    assert_eq!(off.endpoint, None);
+}
+
+#[test]
+fn faults_of_those_who_watch_are_told() {
+    let text = "[server]\nlog_format = \"xml\"\nlog_max_byte = 1\n[telemetry]\notlp_endpoint = \"collector\"\nsample_ratio = 2\nsampleratio = 1\n[telemetry.otlp_headers]\n\"a b\" = \"c\"\n";
+    let found = faults(text).join("\n");
+    for wanted in [
+        "server.log_format: must be \"text\" or \"json\"",
+        "server.log_max_byte: unknown key, did you mean log_max_bytes?",
+        "telemetry.otlp_endpoint: the base URL must be http:// or https:// with a host (http://127.0.0.1:4318)",
+        "telemetry.sample_ratio: must be between 0 and 1",
+        "telemetry.sampleratio: unknown key, did you mean sample_ratio?",
+        "telemetry.otlp_headers: \"a b\" is no header",
+    ] {
+        assert!(found.contains(wanted), "{wanted} in {found}");
+    }
+}

@@ -8,8 +8,8 @@ use parking_lot::{Condvar, Mutex};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Where and how a journal is kept.
@@ -66,7 +66,11 @@ pub(crate) struct Shared {
     synced_bell: Condvar,
     broken: AtomicBool,
     stop: AtomicBool,
+    on_sync: OnceLock<Box<OnSync>>,
 }
+
+/// Is told how long an fsync took.
+type OnSync = dyn Fn(Duration) + Send + Sync;
 
 struct State {
     file: Arc<File>,
@@ -97,6 +101,7 @@ impl Journal {
             synced_bell: Condvar::new(),
             broken: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            on_sync: OnceLock::new(),
             config,
         });
         let syncer = std::thread::Builder::new()
@@ -230,6 +235,11 @@ impl Journal {
         true
     }
 
+    /// Who is told how long each fsync took, from now on. The first one stays.
+    pub fn on_sync(&self, told: impl Fn(Duration) + Send + Sync + 'static) {
+        let _ = self.shared.on_sync.set(Box::new(told));
+    }
+
     pub fn is_broken(&self) -> bool {
         self.shared.broken.load(Ordering::Acquire)
     }
@@ -330,7 +340,12 @@ fn sync_loop(shared: &Shared) {
             (state.file.clone(), state.at)
         };
         if at != *shared.synced.lock() {
-            if let Err(error) = file.sync_data() {
+            let began = Instant::now();
+            let synced = file.sync_data();
+            if let Some(told) = shared.on_sync.get() {
+                told(began.elapsed());
+            }
+            if let Err(error) = synced {
                 shared.broken.store(true, Ordering::Release);
                 log::error!("the journal is closed: an fsync failed: {error}");
                 shared.synced_bell.notify_all();

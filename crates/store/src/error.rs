@@ -24,6 +24,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// In a word, for who counts: `refused` is by what the database holds.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            StoreError::Unavailable(_) | StoreError::Slow => "unavailable",
+            StoreError::Internal(_) => "error",
+            _ => "refused",
+        }
+    }
+
     /// What anybody may read.
     pub fn public(&self) -> String {
         match self {

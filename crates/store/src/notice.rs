@@ -4,6 +4,7 @@
 use futures::StreamExt;
 use redis::aio::MultiplexedConnection;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -21,6 +22,8 @@ const PULSE: Duration = Duration::from_secs(15);
 pub(crate) struct Bells {
     pub changed: Arc<Notify>,
     pub heard: Arc<Notify>,
+    /// Redis answers.
+    pub connected: Arc<AtomicBool>,
 }
 
 /// Keeps a connection for as long as the process lives. One log line per change of state.
@@ -32,12 +35,14 @@ pub(crate) async fn run(url: String, bells: Bells) {
             Ok(connected) => {
                 log::info!("redis carries notices of changes");
                 told = false;
+                bells.connected.store(true, Ordering::Relaxed);
                 // What was said while nobody listened.
                 bells.heard.notify_one();
                 serve(connected, &node, &bells).await
             }
             Err(error) => error,
         };
+        bells.connected.store(false, Ordering::Relaxed);
         if !std::mem::replace(&mut told, true) {
             log::warn!("redis is away, changes of other nodes are seen within a second: {ended}");
         }

@@ -13,7 +13,7 @@ use magic_domain::secret::Secret;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// What a store is opened with.
@@ -44,11 +44,16 @@ pub(crate) struct Inner {
     pub separate_logs: bool,
     pub vault: Vault,
     pub up: Arc<AtomicBool>,
+    on_call: Arc<OnceLock<Box<OnCall>>>,
+    with_redis: bool,
     bells: Bells,
     pub charts: Kept,
     /// At most this many passwords are hashed at once: each takes 19 MiB.
     pub hashing: Arc<tokio::sync::Semaphore>,
 }
+
+/// Is told how long a piece of work took, and what came of it.
+type OnCall = dyn Fn(Duration, &'static str) + Send + Sync;
 
 /// How long a call may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -95,6 +100,7 @@ impl Store {
             }
             let vault = bootstrap::unlock(&db, &config.keys).await?;
             bootstrap::first_account(&db, &config.bootstrap).await?;
+            let with_redis = config.redis.is_some();
             if let Some(url) = config.redis {
                 tokio::spawn(notice::run(url.expose().to_owned(), bells.clone()));
             }
@@ -104,6 +110,8 @@ impl Store {
                 separate_logs: config.log_dsn.is_some(),
                 vault,
                 up: Arc::new(AtomicBool::new(true)),
+                on_call: Arc::default(),
+                with_redis,
                 bells,
                 charts: Kept::default(),
                 hashing: Arc::new(tokio::sync::Semaphore::new(4)),
@@ -122,6 +130,17 @@ impl Store {
     /// Whether the last call got an answer. Shared with whoever wants to know without asking.
     pub fn up(&self) -> Arc<AtomicBool> {
         self.inner.up.clone()
+    }
+
+    /// Whether Redis carries notices now. `None` where none is set up.
+    pub fn redis_up(&self) -> Option<bool> {
+        self.inner.with_redis.then(|| self.inner.bells.connected.load(Ordering::Relaxed))
+    }
+
+    /// Who is told of each piece of work: how long it took, and `ok`, `refused` (by what the database holds),
+    /// `unavailable` or `error`. The first one stays.
+    pub fn on_call(&self, told: impl Fn(Duration, &'static str) + Send + Sync + 'static) {
+        let _ = self.inner.on_call.set(Box::new(told));
     }
 
     /// Waits until another node says that it has changed something. For ever without Redis.
@@ -158,11 +177,16 @@ impl Store {
         deadline: Duration,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        match runtime()?.spawn(tokio::time::timeout(deadline, work)).await {
+        let began = Instant::now();
+        let answer = match runtime()?.spawn(tokio::time::timeout(deadline, work)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(StoreError::Unavailable("no answer in time".into())),
             Err(_) => Err(StoreError::Internal("a piece of work was cut off".into())),
+        };
+        if let Some(told) = self.inner.on_call.get() {
+            told(began.elapsed(), answer.as_ref().map_or_else(|error| error.kind(), |_| "ok"));
         }
+        answer
     }
 
     /// One log line per change of state, not per failure.

@@ -10,6 +10,7 @@ pub mod client;
 pub mod corpus;
 pub mod db;
 pub mod oidc;
+pub mod otlp;
 pub mod passkey;
 pub mod process;
 pub mod relay;

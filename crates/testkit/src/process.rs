@@ -12,6 +12,9 @@ use std::time::Duration;
 pub const ROOT_KEY: &str = "sk-roottoken0123456789";
 pub const ROOT_PASSWORD: &str = "root password";
 
+/// In [`Setup::env`]: the file that standard error goes to instead of the test's own.
+pub const STDERR: &str = "MAGIC_TEST_STDERR";
+
 /// A running gateway.
 pub struct Gateway {
     pub address: SocketAddr,
@@ -61,6 +64,9 @@ impl Gateway {
         std::fs::write(setup.dir.join("magic.toml"), config).expect("a file");
         let mut command = command(setup.binary, setup.dir, &setup.env);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        if let Some((_, file)) = setup.env.iter().find(|(name, _)| *name == STDERR) {
+            command.stderr(std::fs::File::create(file).expect("a file"));
+        }
         let mut child = command.spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("its output");
         let (sender, receiver) = mpsc::channel();
