@@ -129,7 +129,8 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let certificates = listen::certificates(&server);
     let acme = acme::acme(&server);
     let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
-    let drain_delay = Duration::from_secs(server.int("drain_delay_seconds", 0, 600).unwrap_or(0));
+    let drain_delay = server.int("drain_delay_seconds", 0, 600);
+    let drain_delay = Duration::from_secs(number("MAGIC_DRAIN_DELAY").or(drain_delay).unwrap_or(0).min(600));
     let limits = server.table("limits");
     let connections = limits.int("connections", 16, 1 << 20).map(|most| most as usize);
     let calls = limits.int("calls", 1, 1 << 20).map(|most| most as usize);

@@ -50,6 +50,8 @@ families! {
     CALLS_OPEN Gauge "magic_calls_open" [] "Calls that have reserved money and are not settled.";
     CONNECTIONS Gauge "magic_connections_open" [] "Connections of callers.";
     HANDSHAKES Counter "magic_connections_failed_total" ["reason"] "Connections that ended before their first request: refused (PROXY head, limit, TLS) or timeout.";
+    PRESSURE Gauge "magic_pressure_level" [] "0: calm, 1: connections are not kept, 2: no new streams, 3: no calls.";
+    WAITING Gauge "magic_calls_waiting" [] "Calls that wait for a place.";
     BODY_BYTES Gauge "magic_body_bytes" [] "Bytes of request bodies in memory.";
     CHANNEL_STATE Gauge "magic_channel_state" ["channel", "type"] "1: takes calls, 0.5: is being probed, 0: set aside after errors, -1: disabled. The first 500 channels.";
     CHANNELS Gauge "magic_channels" ["state"] "Channels: ready, probing, resting, disabled.";

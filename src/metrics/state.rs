@@ -31,6 +31,8 @@ pub(super) fn take(gateway: &Gateway, watched: Option<&Watched>, samples: &mut S
     samples.set(&names::IN_FLIGHT, gateway.in_flight.load(Ordering::Relaxed) as f64);
     samples.set(&names::CALLS_OPEN, gateway.books.in_flight() as f64);
     samples.set(&names::CONNECTIONS, gateway.places.open() as f64);
+    samples.set(&names::PRESSURE, f64::from(gateway.overload.level() as u8));
+    samples.set(&names::WAITING, gateway.overload.queue.waiting() as f64);
     let most = gateway.tuning.load().buffered_bytes;
     samples.set(&names::BODY_BYTES, most.saturating_sub(gateway.budget.available_permits()) as f64);
     samples.set(&names::DATABASE_UP, flag(gateway.database_up()));
