@@ -43,7 +43,14 @@ pub struct Gateway {
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     /// Whether the database answers; what `/readyz` and unknown tokens are told by.
     pub database_up: Arc<AtomicBool>,
+    /// The process ends.
     pub draining: AtomicBool,
+    /// Somebody has asked that no more be sent here for a while; what comes is served.
+    pub resting: AtomicBool,
+    /// Redis is meant to be there and is not.
+    pub redis_away: Arc<AtomicBool>,
+    /// Where browsers that want the dashboard are sent; `None`: it is here.
+    pub frontend: Option<String>,
     pub in_flight: AtomicU64,
     /// The connections that are open.
     pub places: Arc<crate::edge::places::Places>,
@@ -83,6 +90,8 @@ pub struct Parts {
     pub archive: Arc<dyn crate::proxy::kept::Archive>,
     pub metrics: crate::metrics::Metrics,
     pub database_up: Arc<AtomicBool>,
+    pub redis_away: Arc<AtomicBool>,
+    pub frontend: Option<String>,
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub captures: crate::proxy::capture::Queue,
     pub events: Events,
@@ -109,6 +118,9 @@ impl Gateway {
             metrics: parts.metrics,
             database_up: parts.database_up,
             draining: AtomicBool::new(false),
+            resting: AtomicBool::new(false),
+            redis_away: parts.redis_away,
+            frontend: parts.frontend,
             in_flight: AtomicU64::new(0),
             places: Arc::default(),
             disable: parts.disable,

@@ -57,7 +57,9 @@ pub fn serve(common: &Common) -> Outcome {
     let jobs = app::runtime()?;
     let stop = Stop::listen(jobs.handle());
     let store = jobs.block_on(app::open_store(&settings))?;
-    jobs.block_on(store.apply_owned(settings.owned.clone())).map_err(|error| error.to_string())?;
+    if !settings.follower {
+        jobs.block_on(store.apply_owned(settings.owned.clone())).map_err(|error| error.to_string())?;
+    }
 
     let epoch = format!("{:x}-{}", chrono::Utc::now().timestamp_micros(), &hex(4)?);
     let recovered = recover::run(&settings.journal_dir(), &epoch, &store, jobs.handle())?;
@@ -104,6 +106,8 @@ pub fn serve(common: &Common) -> Outcome {
         archive: Arc::new(StoreArchive(store.clone())),
         metrics: crate::metrics::Metrics::new().map_err(|error| error.to_string())?,
         database_up: store.up(),
+        redis_away: store.redis_away(),
+        frontend: settings.frontend.clone(),
         disable,
         captures,
         events: events.clone(),
@@ -165,6 +169,8 @@ pub fn serve(common: &Common) -> Outcome {
     jobs.spawn(crate::jobs::certificates::run(certificates));
     let pulse = nodes::Pulse::new(nodes::Node {
         id: epoch.clone(),
+        follower: settings.follower,
+        drain: settings.drain,
         version: VERSION,
         journal: journal.clone(),
         poster: poster.clone(),

@@ -10,6 +10,7 @@ use magic_domain::money::Nano;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Whose money a wallet holds.
@@ -112,11 +113,13 @@ pub struct Wallets {
     /// How much is asked for beyond the need. `Nano::MAX`: all there is, for a process that is alone.
     surplus: Nano,
     wallets: RwLock<HashMap<Owner, Arc<Wallet>>>,
+    /// Nothing may be taken any more.
+    frozen: AtomicBool,
 }
 
 impl Wallets {
     pub fn new(bank: Arc<dyn Bank>, surplus: Nano) -> Self {
-        Self { bank, surplus, wallets: RwLock::default() }
+        Self { bank, surplus, wallets: RwLock::default(), frozen: AtomicBool::new(false) }
     }
 
     pub fn wallet(&self, owner: Owner) -> Arc<Wallet> {
@@ -126,9 +129,17 @@ impl Wallets {
         self.wallets.write().entry(owner).or_insert_with(|| Arc::new(Wallet::new(owner))).clone()
     }
 
+    /// Lets nothing be taken any more: what is leased here counts as spent elsewhere.
+    pub fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
+    }
+
     /// Takes `amount` from the wallet, from memory when it reaches.
     pub async fn take(&self, wallet: &Wallet, amount: Nano) -> Result<(), Refused> {
         let amount = amount.0.max(0);
+        if self.frozen.load(Ordering::Relaxed) {
+            return Err(Refused::BankAway);
+        }
         if wallet.try_take(amount) {
             return Ok(());
         }
@@ -207,7 +218,7 @@ impl Wallets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::atomic::AtomicU64;
 
     #[derive(Default)]
     struct Fake {
@@ -276,6 +287,15 @@ mod tests {
         assert_eq!(wallets.take(&wallet, Nano(1)).await, Ok(()));
         bank.away.store(true, Ordering::SeqCst);
         assert_eq!(wallets.take(&wallet, Nano(9)).await, Ok(()));
+        assert_eq!(wallets.take(&wallet, Nano(1)).await, Err(Refused::BankAway));
+    }
+
+    #[tokio::test]
+    async fn from_a_frozen_lease_nothing_is_taken() {
+        let (_, wallets) = wallets(10);
+        let wallet = wallets.wallet(OWNER);
+        assert_eq!(wallets.take(&wallet, Nano(1)).await, Ok(()));
+        wallets.freeze();
         assert_eq!(wallets.take(&wallet, Nano(1)).await, Err(Refused::BankAway));
     }
 

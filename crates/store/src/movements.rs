@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What events there are: those of calls, then those of moves by hand.
-pub const KINDS: &[&str] = &["settle", "void", "overrun", "opening", "adjust", "topup", "gift", "voucher"];
+pub const KINDS: &[&str] =
+    &["settle", "void", "overrun", "opening", "adjust", "topup", "gift", "voucher", "loss", "found"];
 
 /// Which movements are wanted; empty and zero mean "any".
 #[derive(Debug, Clone, Default)]

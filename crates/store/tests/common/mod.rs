@@ -20,6 +20,7 @@ pub fn config(database: &Database) -> Config {
         log_dsn: None,
         max_connections: 10,
         redis: None,
+        follower: false,
         keys: KeySources { file: Some(database.dir.path().join("master.key")), ..KeySources::default() },
         bootstrap: Bootstrap { root_token: Some(Secret::new("sk-initialroottoken")), ..Bootstrap::default() },
     }
