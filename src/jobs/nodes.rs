@@ -74,6 +74,8 @@ impl Pulse {
                 certificate_until: gateway.certificates.until(),
                 in_force: self.node.live.in_force(),
                 ending: gateway.draining.load(Ordering::Relaxed),
+                on_duty: self.node.live.duties().mine(),
+                redis_away: gateway.redis_away.load(Ordering::Relaxed),
             },
         };
         // Whether the database is there is told by the store, once for each change.

@@ -37,6 +37,10 @@ pub struct Node {
     in_force: i64,
     /// It takes no new calls: it ends.
     ending: bool,
+    /// It does what is done once for all nodes: tests of channels, balances, payments, reminders, sums, retention.
+    on_duty: bool,
+    /// It can't reach Redis, which it is meant to.
+    redis_away: bool,
     /// Somebody has asked that no more be sent to it: it says so at `/readyz`, and serves what comes.
     resting: bool,
     /// Its journal has been declared lost.
@@ -67,6 +71,8 @@ impl From<NodeRow> for Node {
             certificate_until: row.data.certificate_until,
             in_force: row.data.in_force,
             ending: row.data.ending,
+            on_duty: row.data.on_duty,
+            redis_away: row.data.redis_away,
         }
     }
 }

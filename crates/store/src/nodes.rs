@@ -43,6 +43,10 @@ pub struct NodeState {
     pub in_force: i64,
     /// It takes no new calls: it ends.
     pub ending: bool,
+    /// It does what is done once for all nodes.
+    pub on_duty: bool,
+    /// Redis is meant to be there and is not, as far as it knows.
+    pub redis_away: bool,
 }
 
 /// A node as the database knows it.

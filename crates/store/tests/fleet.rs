@@ -6,14 +6,20 @@ mod common;
 use common::{call, config, each};
 use magic_domain::ids::UserId;
 use magic_domain::money::Nano;
+use magic_domain::secret::Secret;
 use magic_domain::usage::Mark;
 use magic_store::ledger::LeaseScope;
 use magic_store::movements::MovementFilter;
 use magic_store::nodes::{Beat, Watch};
 use magic_store::users::NewUser;
-use magic_store::{Config, Store, StoreError};
-use magic_testkit::db::{Engine, database, sql};
-use std::time::Duration;
+use magic_store::{Config, Redis, RedisAt, Store, StoreError};
+use magic_testkit::db::{
+    Engine, database, free_port, redis_on, redis_replica, redis_sentinel, redis_tls, sql,
+};
+use magic_testkit::vendor::{ca_pem, key_pem};
+use std::io::{Read, Write};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 async fn user(store: &Store, balance: i64) -> UserId {
     let new = NewUser { username: format!("u{balance}"), balance: Nano(balance), ..NewUser::default() };
@@ -194,4 +200,97 @@ async fn nodes_tell_each_other_of_changes_over_postgresql() {
     assert!(hears(&one, 20).await && hears(&other, 20).await);
     one.set_option("SystemName", "b").await.unwrap();
     assert!(hears(&other, 20).await);
+}
+
+async fn until_away(store: &Store) {
+    let end = Instant::now() + Duration::from_secs(20);
+    while !store.redis_away().load(Ordering::Relaxed) {
+        assert!(Instant::now() < end, "nobody notices that Redis is away");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A sentinel knows where the server is; after a failover notices pass over the one that took its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_is_where_a_sentinel_says() {
+    let database = database(Engine::MySql);
+    let [first, second, watcher] = [(); 3].map(|()| free_port());
+    let (_, master) = redis_on(first);
+    let _replica = redis_replica(second, first);
+    let _sentinel = redis_sentinel(watcher, "mymaster", first);
+    let at = RedisAt::Sentinels {
+        // One of them is not there.
+        addresses: vec![format!("127.0.0.1:{}", free_port()), format!("127.0.0.1:{watcher}")],
+        master: "mymaster".into(),
+        password: None,
+        sentinel_password: None,
+        tls: false,
+    };
+    let open = async || {
+        let redis = Some(Redis { at: at.clone(), ca: None });
+        Store::open(Config { redis, ..config(&database) }).await.unwrap()
+    };
+    let (one, other) = (open().await, open().await);
+    assert!(hears(&one, 20).await && hears(&other, 20).await);
+    one.set_option("SystemName", "a").await.unwrap();
+    assert!(hears(&other, 20).await);
+    // The sentinel has to have seen the replica, which it asks the server for every ten seconds.
+    let replicas = || {
+        let mut on = std::net::TcpStream::connect(("127.0.0.1", watcher)).unwrap();
+        on.write_all(b"SENTINEL replicas mymaster\r\n").unwrap();
+        let mut told = [0u8; 4096];
+        let read = on.read(&mut told).unwrap();
+        String::from_utf8_lossy(&told[..read]).contains(&second.to_string())
+    };
+    let end = Instant::now() + Duration::from_secs(60);
+    while !replicas() {
+        assert!(Instant::now() < end, "the sentinel does not see the replica");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    drop(master);
+    assert!(hears(&one, 60).await && hears(&other, 60).await, "both find the new one");
+    assert!(!other.redis_away().load(Ordering::Relaxed));
+    one.set_option("SystemName", "b").await.unwrap();
+    assert!(hears(&other, 20).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_over_tls_is_checked_with_its_own_authority() {
+    let database = database(Engine::MySql);
+    let port = free_port();
+    let _server = redis_tls(port, &ca_pem(), &key_pem());
+    let open = async |ca: Option<Vec<u8>>| {
+        let at = RedisAt::Server(Secret::new(format!("rediss://localhost:{port}")));
+        Store::open(Config { redis: Some(Redis { at, ca }), ..config(&database) }).await.unwrap()
+    };
+    let ca = Some(ca_pem().into_bytes());
+    let (one, other, stranger) = (open(ca.clone()).await, open(ca).await, open(None).await);
+    assert!(hears(&one, 20).await && hears(&other, 20).await);
+    one.set_option("SystemName", "a").await.unwrap();
+    assert!(hears(&other, 20).await);
+    until_away(&stranger).await;
+}
+
+/// A Redis that does not answer is noticed within a second, and missed by nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_hangs_is_given_up() {
+    let database = database(Engine::MySql);
+    let (url, server) = redis_on(free_port());
+    let with = || Config { redis: Some(common::redis(&url)), ..config(&database) };
+    let (one, other) = (Store::open(with()).await.unwrap(), Store::open(with()).await.unwrap());
+    assert!(hears(&one, 20).await && hears(&other, 20).await);
+    server.signal("STOP");
+    let paused = Instant::now();
+    until_away(&one).await;
+    println!("a hanging Redis was noticed after {:?}", paused.elapsed());
+    let began = Instant::now();
+    one.set_option("SystemName", "a").await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for Redis");
+    server.signal("CONT");
+    assert!(hears(&one, 20).await && hears(&other, 20).await);
+    one.tell_counts(b"counts".to_vec());
+    let told = tokio::time::timeout(Duration::from_secs(20), other.counts()).await.unwrap();
+    assert_eq!(told, b"counts");
+    let own = tokio::time::timeout(Duration::from_millis(100), one.counts()).await;
+    assert!(own.is_err(), "its own are no news");
 }
