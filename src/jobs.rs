@@ -2,6 +2,7 @@
 
 pub mod captures;
 pub mod certificates;
+pub mod counts;
 pub mod duties;
 pub mod follow;
 pub mod nodes;

@@ -165,6 +165,7 @@ pub fn serve(common: &Common) -> Outcome {
     let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
+    jobs.spawn(crate::jobs::counts::run(live.clone(), settings.redis.is_some()));
     let owning = jobs.spawn(owners::run(live.clone()));
     jobs.spawn(crate::jobs::certificates::run(certificates));
     let pulse = nodes::Pulse::new(nodes::Node {

@@ -52,13 +52,14 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
             live.gateway().wallets.recall_idle(UNUSED).await;
         }
         // Also the pulse that tells whether the database is there.
-        let Ok(Watch { version, resting, lost }) = live.store().watch(live.node()).await else { continue };
+        let Ok(Watch { version, resting, lost, nodes }) = live.store().watch(live.node()).await else { continue };
         if live.gateway().resting.swap(resting, Ordering::Relaxed) != resting {
             log::info!(
                 "{}",
                 if resting { "drained: not ready for more, what comes is served" } else { "resumed: ready" }
             );
         }
+        live.gateway().meters.among(nodes);
         if lost {
             live.declared_lost();
         }

@@ -78,6 +78,8 @@ pub struct Watch {
     pub resting: bool,
     /// Its journal has been declared lost.
     pub lost: bool,
+    /// How many nodes are alive.
+    pub nodes: u32,
 }
 
 pub(crate) fn clock(engine: Engine) -> &'static str {
@@ -130,14 +132,19 @@ impl Store {
     pub async fn watch(&self, node: &str) -> Result<Watch> {
         let node = node.to_owned();
         self.run(move |inner| async move {
-            let sql = "SELECT s.value, n.resting, l.epoch FROM magic_state s LEFT JOIN magic_nodes n ON n.id = ? \
-                       LEFT JOIN magic_lost l ON l.epoch = ? WHERE s.name = 'version'";
-            let row = inner.db.one(sql, args![&node, &node]).await?;
+            let now = clock(inner.db.engine());
+            let sql = format!(
+                "SELECT s.value, n.resting, l.epoch, (SELECT COUNT(*) FROM magic_nodes a WHERE a.seen_at >= {now} - {ALIVE}) \
+                 FROM magic_state s LEFT JOIN magic_nodes n ON n.id = ? LEFT JOIN magic_lost l ON l.epoch = ? \
+                 WHERE s.name = 'version'"
+            );
+            let row = inner.db.one(&sql, args![&node, &node]).await?;
             let Some(row) = row else { return Ok(Watch::default()) };
             Ok(Watch {
                 version: row.text(0)?.parse().unwrap_or(0),
                 resting: row.bool(1)?,
                 lost: !row.text(2)?.is_empty(),
+                nodes: u32::try_from(row.int(3)?).unwrap_or(1),
             })
         })
         .await

@@ -7,7 +7,7 @@ const DAY: Day = Day(20_261_126);
 
 fn seat<'l>(meter: &Arc<Meter>, limits: &'l Limits) -> Seat<'l> {
     let elsewhere = (Nano::ZERO, Nano::ZERO);
-    Seat { scope: Scope::Token(TokenId(1)), meter: meter.clone(), limits, elsewhere }
+    Seat { scope: Scope::Token(TokenId(1)), meter: meter.clone(), limits, elsewhere, among: Among::ALONE }
 }
 
 fn at(now_ms: u64) -> Asking {
