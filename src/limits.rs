@@ -3,7 +3,8 @@
 //!
 //! Where several nodes let calls in, each counts for itself. With Redis they tell each other every 200 ms what they have
 //! counted (`jobs/counts.rs`), and of what is left of a limit each lets in its part alone until the others know of it: all
-//! together let in the limit and one call for each other node at most. Without, each keeps to its part of the limit.
+//! together let in the limit, a node's part of it, and one call for each other node at most. Without, each keeps to its
+//! part. Calls in flight are never told: each node lets in its part.
 
 pub mod calendar;
 mod company;

@@ -49,9 +49,12 @@ async fn tell(live: &LiveGateway) {
         for (scope, meter) in counted {
             let name = scope.to_string();
             // Forgotten where Redis is away: by the time it is back this is history.
-            counts.extend(meter.tell().into_iter().map(|(seconds, tokens, count)| {
-                (name.clone(), seconds, tokens, count)
-            }));
+            counts.extend(
+                meter
+                    .tell()
+                    .into_iter()
+                    .map(|(seconds, tokens, count)| (name.clone(), seconds, tokens, count)),
+            );
         }
         for piece in counts.chunks(PIECE).filter(|_| there) {
             if let Ok(text) = serde_json::to_vec(piece) {

@@ -52,7 +52,9 @@ pub async fn run(live: Arc<LiveGateway>, alone: bool) {
             live.gateway().wallets.recall_idle(UNUSED).await;
         }
         // Also the pulse that tells whether the database is there.
-        let Ok(Watch { version, resting, lost, nodes }) = live.store().watch(live.node()).await else { continue };
+        let Ok(Watch { version, resting, lost, nodes }) = live.store().watch(live.node()).await else {
+            continue;
+        };
         if live.gateway().resting.swap(resting, Ordering::Relaxed) != resting {
             log::info!(
                 "{}",

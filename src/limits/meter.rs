@@ -38,14 +38,14 @@ struct Track {
     window: Window,
     /// What other nodes have counted.
     others: Option<Box<Window>>,
-    /// What has been counted since the others were last told, and in the round before that.
+    /// What has been counted since the others were last told, and in the two rounds before that.
     untold: u64,
-    before: u64,
+    before: [u64; 2],
 }
 
 impl Track {
     fn new(seconds: u32, of: Unit) -> Track {
-        Track { seconds, of, window: Window::new(seconds), others: None, untold: 0, before: 0 }
+        Track { seconds, of, window: Window::new(seconds), others: None, untold: 0, before: [0; 2] }
     }
 
     /// What counts here: the others' too, where they tell.
@@ -74,7 +74,9 @@ fn left(limit: u64, used: u64, fresh: u64, among: Among) -> u64 {
     match among {
         Among { nodes: 0 | 1, .. } => whole,
         // What the others may not know yet is within our part of what was left before it.
-        Among { shared: true, .. } => whole.min(among.part(whole.saturating_add(fresh)).saturating_sub(fresh)),
+        Among { shared: true, .. } => {
+            whole.min(among.part(whole.saturating_add(fresh)).saturating_sub(fresh))
+        }
         Among { shared: false, .. } => among.part(limit).saturating_sub(used),
     }
 }
@@ -212,7 +214,7 @@ impl State {
     fn gauge(&mut self, seconds: u32, of: Unit, limit: u64, now_ms: u64, among: Among) -> Gauge {
         let held = if of == Unit::Tokens { self.held_tokens } else { 0 };
         let (used, fresh, reset_ms) = self.track(seconds, of).map_or((0, 0, 0), |track| {
-            let fresh = track.untold.saturating_add(track.before);
+            let fresh = track.before.iter().fold(track.untold, |sum, told| sum.saturating_add(*told));
             (track.used(now_ms, among), fresh, track.window.empty_in(now_ms))
         });
         let used = used.saturating_add(held);
@@ -306,8 +308,9 @@ impl State {
             self.held = self.held.plus(asking.money);
         }
         for rule in limits.rules() {
-            let mut gauge =
-                |of, limit: Option<u64>| limit.map(|limit| self.gauge(rule.seconds, of, limit, now_ms, among));
+            let mut gauge = |of, limit: Option<u64>| {
+                limit.map(|limit| self.gauge(rule.seconds, of, limit, now_ms, among))
+            };
             let (requests, tokens) = (gauge(Unit::Requests, rule.requests), gauge(Unit::Tokens, rule.tokens));
             nearest(&mut told.requests, requests);
             nearest(&mut told.tokens, tokens);
@@ -375,8 +378,9 @@ impl Meter {
         let mut state = seat.meter.state.lock();
         let now_ms = now_ms.max(state.newest_ms);
         let windows = limits.rules().map(|rule| {
-            let mut gauge =
-                |of, limit: Option<u64>| limit.map(|limit| state.gauge(rule.seconds, of, limit, now_ms, seat.among));
+            let mut gauge = |of, limit: Option<u64>| {
+                limit.map(|limit| state.gauge(rule.seconds, of, limit, now_ms, seat.among))
+            };
             WindowUse {
                 seconds: rule.seconds,
                 requests: gauge(Unit::Requests, rule.requests),
@@ -407,13 +411,14 @@ impl Meter {
         let mut state = self.state.lock();
         let (mut told, mut fresh) = (Vec::new(), false);
         for track in &mut state.tracks {
-            track.before = std::mem::take(&mut track.untold);
-            if track.before > 0 {
-                fresh = true;
-                told.push((track.seconds, track.of == Unit::Tokens, track.before));
+            let now = std::mem::take(&mut track.untold);
+            track.before = [now, track.before[0]];
+            fresh |= track.before != [0; 2];
+            if now > 0 {
+                told.push((track.seconds, track.of == Unit::Tokens, now));
             }
         }
-        // Once more, so that what was told now is forgotten then.
+        // Twice more, so that what was told now is forgotten then.
         self.fresh.store(fresh, Ordering::Relaxed);
         told
     }
