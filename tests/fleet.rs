@@ -2,6 +2,7 @@
 
 mod changes;
 mod kinds;
+mod limits;
 mod losses;
 mod money;
 mod outage;
