@@ -306,7 +306,6 @@ mod tests {
     use crate::ledger::rows;
     use magic_testkit::db::{ENGINES, database};
     use std::path::Path;
-    use std::sync::Arc;
 
     async fn plan(db: &Db, (sql, args): (String, Vec<Arg>)) -> String {
         let (explain, at) = match db.engine() {
@@ -324,7 +323,7 @@ mod tests {
         for engine in ENGINES {
             let database = database(*engine);
             let dsn = Dsn::parse(&database.dsn, Path::new("")).unwrap();
-            let db = Db::open(&dsn, 2, Arc::default()).await.unwrap();
+            let db = Db::open(&dsn, 2, crate::notice::Bells::default()).await.unwrap();
             crate::migrate::run(&db).await.unwrap();
             let done: Result<()> = transaction!(db, |tx| {
                 let mut all = Vec::new();
