@@ -7,6 +7,7 @@ use magic_testkit::db::{Server, free_port, redis_on};
 use magic_testkit::vendor::Proto;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Says something to a Redis; its answer.
@@ -36,10 +37,16 @@ async fn until_ready(fleet: &Fleet, wanted: &str) -> Duration {
     began.elapsed()
 }
 
-/// Calls on all nodes, some at a time, that must all succeed; the slowest ones.
-async fn load(fleet: &Fleet, what: &str, count: usize) -> usize {
+/// Calls of one load.
+const CALLS: usize = 300;
+
+/// What was going on, half of the calls within, 99 of 100 within.
+type Told = Mutex<Vec<(String, Duration, Duration)>>;
+
+/// Calls on all nodes, some at a time, that must all succeed; how many.
+async fn load(fleet: &Fleet, what: &str, told: &Told) -> usize {
     let mut took = Vec::new();
-    for _ in 0..count / 30 {
+    for _ in 0..CALLS / 30 {
         let calls = (0..30).map(async |at| {
             let began = Instant::now();
             let answer = fleet.nodes[at % 3].chat_as(CUSTOMER_KEY, &request(at % 2 == 0)).await;
@@ -50,8 +57,8 @@ async fn load(fleet: &Fleet, what: &str, count: usize) -> usize {
     }
     took.sort();
     let p99 = took[took.len() * 99 / 100];
-    println!("{what}: {} calls, half within {:?}, 99 % within {p99:?}", took.len(), took[took.len() / 2]);
     assert!(p99 < Duration::from_secs(5), "{what}: {p99:?}");
+    told.lock().unwrap().push((what.to_owned(), took[took.len() / 2], p99));
     took.len()
 }
 
@@ -65,12 +72,13 @@ async fn nobody_notices_what_redis_does() {
         let config = [channel("a", &vendor, ""), customer(10.0), limits.to_owned()].concat();
         let fleet = Fleet::open(engine, &config, Some(&url), 3);
         until_ready(&fleet, "ok").await;
-        let mut made = load(&fleet, "Redis is there", 300).await;
+        let told = Told::default();
+        let mut made = load(&fleet, "Redis is there", &told).await;
 
         server.signal("STOP");
         let noticed = until_ready(&fleet, "degraded").await;
         println!("{engine:?}: a hanging Redis is told after {noticed:?}");
-        made += load(&fleet, "Redis hangs", 300).await;
+        made += load(&fleet, "Redis hangs", &told).await;
         made += banned_and_not(&fleet).await;
         server.signal("CONT");
         until_ready(&fleet, "ok").await;
@@ -81,7 +89,7 @@ async fn nobody_notices_what_redis_does() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        made += tokio::join!(load(&fleet, "Redis forgets everything", 300), flushed).0;
+        made += tokio::join!(load(&fleet, "Redis forgets everything", &told), flushed).0;
         for key in ["magic:changes", "magic:counts", "magic"] {
             assert!(say(port, &format!("LPUSH {key} nonsense")).starts_with(':'));
         }
@@ -92,15 +100,15 @@ async fn nobody_notices_what_redis_does() {
             );
             assert!(say(port, &format!("PUBLISH {channel} x")).starts_with(':'));
         }
-        made += load(&fleet, "Redis holds nonsense", 300).await;
+        made += load(&fleet, "Redis holds nonsense", &told).await;
         made += banned_and_not(&fleet).await;
 
         drop(server);
         until_ready(&fleet, "degraded").await;
-        made += load(&fleet, "Redis is gone", 300).await;
+        made += load(&fleet, "Redis is gone", &told).await;
         let (_, again): (String, Server) = redis_on(port);
         until_ready(&fleet, "ok").await;
-        made += load(&fleet, "Redis is back", 300).await;
+        made += load(&fleet, "Redis is back", &told).await;
         made += banned_and_not(&fleet).await;
         drop(again);
 
@@ -121,6 +129,7 @@ async fn nobody_notices_what_redis_does() {
         }
         assert_eq!(vendor.hits(), made);
         fleet.nodes[0].verify();
+        println!("{engine:?}: {:?}", told.into_inner().unwrap());
     }
 }
 

@@ -230,7 +230,7 @@ fn nodes_share_a_limit() {
             for now in (0..20_000).step_by(10) {
                 for (at, meter) in meters.iter().enumerate() {
                     // Each has rounds of its own.
-                    if (now + at as u64 * 70) % 200 == 0 {
+                    if (now + at as u64 * 70).is_multiple_of(200) {
                         under_way.extend(meter.tell().into_iter().map(|told| (now + 190, at, told)));
                     }
                 }
