@@ -51,6 +51,7 @@ pub(crate) async fn open_store(settings: &Settings) -> Result<Store, String> {
         redis: settings.redis.clone(),
         keys: settings.keys.clone(),
         bootstrap: settings.bootstrap.clone(),
+        follower: settings.follower,
     };
     Store::open(config).await.map_err(|error| format!("{}: {error}", settings.dsn))
 }

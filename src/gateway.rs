@@ -52,6 +52,12 @@ pub struct Gateway {
     pub alone: Arc<AtomicBool>,
     /// The database has one process at a time, but for the time of an upgrade.
     pub one_writer: bool,
+    /// Somebody has asked that no more be sent here for a while; what comes is served.
+    pub resting: AtomicBool,
+    /// Redis is meant to be there and is not.
+    pub redis_away: Arc<AtomicBool>,
+    /// Where browsers that want the dashboard are sent; `None`: it is here.
+    pub frontend: Option<String>,
     pub in_flight: AtomicU64,
     pub overload: Arc<crate::overload::Overload>,
     /// The connections that are open.
@@ -97,6 +103,8 @@ pub struct Parts {
     pub metrics: crate::metrics::Metrics,
     pub traces: crate::telemetry::Traces,
     pub database_up: Arc<AtomicBool>,
+    pub redis_away: Arc<AtomicBool>,
+    pub frontend: Option<String>,
     pub disable: tokio::sync::mpsc::UnboundedSender<Dead>,
     pub captures: crate::proxy::capture::Queue,
     pub events: Events,
@@ -128,6 +136,9 @@ impl Gateway {
             handed_over: AtomicBool::new(false),
             alone: parts.alone,
             one_writer: parts.one_writer,
+            resting: AtomicBool::new(false),
+            redis_away: parts.redis_away,
+            frontend: parts.frontend,
             in_flight: AtomicU64::new(0),
             overload: parts.overload,
             places: Arc::default(),
@@ -149,8 +160,9 @@ impl Gateway {
     /// are served. No while draining.
     pub fn readiness(&self) -> (u16, &'static str) {
         // After an upgrade the addresses are another process's, which is ready.
-        let draining = self.draining.load(Ordering::Relaxed) && !self.handed_over.load(Ordering::Relaxed);
-        match (draining, self.database_up()) {
+        let ending = self.draining.load(Ordering::Relaxed) && !self.handed_over.load(Ordering::Relaxed);
+        let draining = ending || self.resting.load(Ordering::Relaxed);
+        match (draining, self.database_up() && !self.redis_away.load(Ordering::Relaxed)) {
             (true, _) => (503, "draining"),
             (false, true) => (200, "ok"),
             (false, false) => (200, "degraded"),

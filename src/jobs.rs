@@ -2,6 +2,8 @@
 
 pub mod captures;
 pub mod certificates;
+pub mod counts;
+pub mod duties;
 pub mod follow;
 pub mod nodes;
 pub mod owners;

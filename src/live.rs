@@ -4,6 +4,7 @@ use crate::catalogue;
 use crate::cli::Common;
 use crate::gateway::Gateway;
 use crate::importing::{self, Importing};
+use crate::jobs::duties::Duties;
 use crate::jobs::rounds::{self, Round, Rounds};
 use crate::limits::{Meter, calendar};
 use crate::prompts::Prompts;
@@ -105,6 +106,8 @@ pub struct LiveGateway {
     building: tokio::sync::Mutex<()>,
     rounds: Rounds,
     importing: Importing,
+    duties: Duties,
+    lost: Arc<tokio::sync::Notify>,
     /// Where background work runs.
     runtime: tokio::runtime::Handle,
     /// Itself, for work that outlives the call that began it.
@@ -132,9 +135,35 @@ impl LiveGateway {
             building: tokio::sync::Mutex::new(()),
             rounds,
             importing: Importing::default(),
+            duties: Duties::default(),
+            lost: Arc::default(),
             runtime,
             me: me.clone(),
         })
+    }
+
+    /// This process's life.
+    pub fn node(&self) -> &str {
+        &self.epoch
+    }
+
+    /// Whether this node does what is done once for all.
+    pub fn duties(&self) -> &Duties {
+        &self.duties
+    }
+
+    /// The longest that anything which is polled may be old.
+    pub fn sync(&self) -> std::time::Duration {
+        self.settings.load().sync
+    }
+
+    /// Rung when this node was declared lost.
+    pub fn lost(&self) -> Arc<tokio::sync::Notify> {
+        self.lost.clone()
+    }
+
+    pub fn declared_lost(&self) {
+        self.lost.notify_one();
     }
 
     pub fn rounds(&self) -> &Rounds {
@@ -244,7 +273,10 @@ impl LiveGateway {
         let new =
             settings::load(&self.common, &|name| std::env::var(name).ok()).map_err(|Faults(lines)| lines)?;
         let said = |error: StoreError| vec![error.to_string()];
-        self.store.apply_owned(new.owned.clone()).await.map_err(said)?;
+        // What a file declares is for all nodes: a follower leaves it to those whose file says so.
+        if !new.follower {
+            self.store.apply_owned(new.owned.clone()).await.map_err(said)?;
+        }
         let old = self.settings.load_full();
         let waiting = old.restart_needed(&new).into_iter().map(str::to_owned).collect();
         let (certificates, shown) = (self.gateway.certificates.clone(), new.clone());

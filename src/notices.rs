@@ -139,6 +139,7 @@ pub async fn remind(live: Arc<LiveGateway>) {
     let mailer = Mailer::new(live.store().clone());
     loop {
         tokio::time::sleep(LOOK).await;
+        live.duties().wait().await;
         if let Err(error) = look(&live, &mailer).await {
             log::debug!("nobody was reminded: {error}");
         }

@@ -298,7 +298,7 @@ impl Edge {
                 let (caller, _) = self.caller(session)?;
                 answer::metrics(session, ctx, &self.0, &caller).await?;
             }
-            Route::Admin => return Ok(false),
+            Route::Admin => return Ok(answer::elsewhere(session, ctx, &self.0).await?),
             Route::Unknown => {
                 let head = session.req_header();
                 let message = format!("Invalid URL ({} {})", head.method, head.uri.path());

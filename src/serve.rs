@@ -66,7 +66,9 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let jobs = app::runtime()?;
     let stop = Stop::listen(jobs.handle());
     let store = jobs.block_on(app::open_store(&settings))?;
-    jobs.block_on(store.apply_owned(settings.owned.clone())).map_err(|error| error.to_string())?;
+    if !settings.follower {
+        jobs.block_on(store.apply_owned(settings.owned.clone())).map_err(|error| error.to_string())?;
+    }
 
     let epoch = format!("{:x}-{}", chrono::Utc::now().timestamp_micros(), &hex(4)?);
     let recovered = recover::run(&settings.journal_dir(), &epoch, &store, jobs.handle())?;
@@ -114,6 +116,8 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         metrics: crate::metrics::Metrics::new().map_err(|error| error.to_string())?,
         traces,
         database_up: store.up(),
+        redis_away: store.redis_away(),
+        frontend: settings.frontend.clone(),
         disable,
         captures,
         events: events.clone(),
@@ -173,6 +177,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     jobs.spawn(follow::run(live.clone()));
     jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     jobs.spawn(crate::jobs::verify::run(live.clone(), settings.verify_every));
+    jobs.spawn(crate::jobs::counts::run(live.clone(), settings.redis.is_some()));
     jobs.spawn(crate::jobs::certificates::run(certificates));
     // What a process that has begun to end leaves to others.
     let ending = [
@@ -186,6 +191,8 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     ];
     let pulse = nodes::Pulse::new(nodes::Node {
         id: epoch.clone(),
+        follower: settings.follower,
+        drain: settings.drain,
         version: VERSION,
         journal: journal.clone(),
         poster: poster.clone(),

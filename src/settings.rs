@@ -2,6 +2,7 @@
 //! reported at once, with its key and line.
 
 mod acme;
+mod fleet;
 mod listen;
 mod owned;
 mod prompts;
@@ -61,9 +62,14 @@ pub struct Settings {
     pub log_dsn: Option<Dsn>,
     pub max_connections: u32,
     /// Where nodes tell each other of changes; off without.
-    pub redis: Option<Secret>,
+    pub redis: Option<magic_store::Redis>,
+    /// Follows the others: makes no schema and no first account, and does nothing that is done once for all.
+    pub follower: bool,
+    /// Where browsers are sent that ask a follower for the dashboard.
+    pub frontend: Option<String>,
     pub keys: KeySources,
     pub bootstrap: Bootstrap,
+    /// The longest that anything which is polled may be old.
     pub sync: Duration,
     pub segment_bytes: u64,
     pub fsync_every: Duration,
@@ -137,8 +143,12 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let memory = limits.int("memory_bytes", 64 << 20, 1 << 50);
     let logs = watch::logs(&server, env);
     let admin_listen = watch::admin_listen(&server);
+    let follower = fleet::follower(&server, env);
+    let frontend = fleet::frontend(&server, env, follower);
     let own = [
         "listen",
+        "node_type",
+        "frontend_base_url",
         "certificates",
         "acme",
         "hsts_seconds",
@@ -189,16 +199,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         .clamp(1, 100);
     database.only(&["dsn", "log_dsn", "max_connections"]);
 
-    let redis = root.table("redis");
-    let redis_url = redis.text("url");
-    let redis_url = set("REDIS_CONN_STRING").or(redis_url).filter(|url| !url.is_empty());
-    if redis_url.as_ref().is_some_and(|url| !url.starts_with("redis://") && !url.starts_with("rediss://")) {
-        redis.fault("url", "must be a redis:// or rediss:// URL");
-    }
-    if set("REDIS_MASTER_NAME").is_some() {
-        redis.fault("url", "Redis Sentinel (REDIS_MASTER_NAME) is not supported by this version");
-    }
-    redis.only(&["url"]);
+    let redis = fleet::redis(&root.table("redis"), env);
 
     let ledger = root.table("ledger");
     let fsync = match ledger.text("durability").as_deref() {
@@ -273,7 +274,9 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         dsn: main,
         log_dsn,
         max_connections: max_connections as u32,
-        redis: redis_url.map(Secret::new),
+        redis,
+        follower,
+        frontend,
         keys: KeySources { master_key, next_key, session_secret, file: Some(data_dir.join("master.key")) },
         bootstrap,
         sync: Duration::from_secs(number("SYNC_FREQUENCY").unwrap_or(600).max(1)),

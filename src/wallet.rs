@@ -9,8 +9,8 @@ use magic_domain::ids::{TokenId, UserId};
 use magic_domain::money::Nano;
 use parking_lot::{Mutex, RwLock};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// Whose money a wallet holds.
@@ -60,6 +60,25 @@ pub struct Wallet {
     state: Mutex<State>,
     /// Held while the database is asked: the others wait for its answer instead of asking too.
     asking: tokio::sync::Mutex<()>,
+    /// Itself, for an answer that comes when nobody waits any more.
+    me: Weak<Wallet>,
+}
+
+/// What was taken for a caller: goes back unless the caller gets to keep it.
+struct Taken(Option<(Arc<Wallet>, i64)>);
+
+impl Taken {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some((wallet, amount)) = self.0.take() {
+            wallet.settle(Nano(amount), Nano::ZERO);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -71,8 +90,25 @@ struct State {
 }
 
 impl Wallet {
-    fn new(owner: Owner) -> Self {
-        Self { owner, state: Mutex::default(), asking: tokio::sync::Mutex::new(()) }
+    fn new(owner: Owner) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            owner,
+            state: Mutex::default(),
+            asking: tokio::sync::Mutex::new(()),
+            me: me.clone(),
+        })
+    }
+
+    /// Puts what was leased in, and takes `amount` of it.
+    fn put_and_take(&self, granted: Nano, amount: i64) -> Result<Taken, Refused> {
+        let mut state = self.state.lock();
+        state.free = state.free.saturating_add(granted.0);
+        if state.free < amount {
+            state.refused = Some((Instant::now(), amount));
+            return Err(Refused::Insufficient);
+        }
+        state.free -= amount;
+        Ok(Taken(self.me.upgrade().map(|me| (me, amount))))
     }
 
     fn try_take(&self, amount: i64) -> bool {
@@ -122,23 +158,33 @@ pub struct Wallets {
     /// Nobody else spends from the same balances: all there is can be set aside.
     alone: Arc<AtomicBool>,
     wallets: RwLock<HashMap<Owner, Arc<Wallet>>>,
+    /// Nothing may be taken any more.
+    frozen: AtomicBool,
 }
 
 impl Wallets {
     pub fn new(bank: Arc<dyn Bank>, alone: Arc<AtomicBool>) -> Self {
-        Self { bank, alone, wallets: RwLock::default() }
+        Self { bank, alone, wallets: RwLock::default(), frozen: AtomicBool::new(false) }
     }
 
     pub fn wallet(&self, owner: Owner) -> Arc<Wallet> {
         if let Some(wallet) = self.wallets.read().get(&owner) {
             return wallet.clone();
         }
-        self.wallets.write().entry(owner).or_insert_with(|| Arc::new(Wallet::new(owner))).clone()
+        self.wallets.write().entry(owner).or_insert_with(|| Wallet::new(owner)).clone()
+    }
+
+    /// Lets nothing be taken any more: what is leased here counts as spent elsewhere.
+    pub fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
     }
 
     /// Takes `amount` from the wallet, from memory when it reaches.
     pub async fn take(&self, wallet: &Wallet, amount: Nano) -> Result<(), Refused> {
         let amount = amount.0.max(0);
+        if self.frozen.load(Ordering::Relaxed) {
+            return Err(Refused::BankAway);
+        }
         if wallet.try_take(amount) {
             return Ok(());
         }
@@ -156,19 +202,18 @@ impl Wallets {
         let need = Nano(amount.saturating_sub(wallet.free().0.max(0)));
         let alone = self.alone.load(Ordering::Acquire);
         let want = need.plus(if alone { Nano::MAX } else { FLEET_SURPLUS });
-        let asked = tokio::time::timeout(PATIENCE, self.bank.lease(wallet.owner, need, want)).await;
-        let granted = match asked {
-            Ok(Ok(granted)) => granted,
-            Ok(Err(BankAway)) | Err(_) => return Err(Refused::BankAway),
-        };
-        let mut state = wallet.state.lock();
-        state.free = state.free.saturating_add(granted.0);
-        if state.free < amount {
-            state.refused = Some((Instant::now(), amount));
-            return Err(Refused::Insufficient);
+        let Some(me) = wallet.me.upgrade() else { return Err(Refused::BankAway) };
+        let bank = self.bank.clone();
+        // What the database has set aside is ours, whether anybody still waits for it or not: a caller who leaves, or
+        // an answer that is late, must not leave it lying where nobody can spend it.
+        let asked = tokio::spawn(async move {
+            let granted = bank.lease(me.owner, need, want).await.map_err(|BankAway| Refused::BankAway)?;
+            me.put_and_take(granted, amount)
+        });
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(taken)) => taken.map(Taken::keep),
+            _ => Err(Refused::BankAway),
         }
-        state.free -= amount;
-        Ok(())
     }
 
     /// Gives everything that is free back to the database: before a balance is lowered, a token deleted, or
@@ -232,6 +277,8 @@ mod tests {
         balance: Mutex<i64>,
         calls: AtomicU64,
         away: AtomicBool,
+        /// How long an answer takes.
+        slow: Mutex<Duration>,
     }
 
     #[async_trait]
@@ -239,6 +286,10 @@ mod tests {
         async fn lease(&self, _owner: Owner, need: Nano, want: Nano) -> Result<Nano, BankAway> {
             self.calls.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
+            let slow = *self.slow.lock();
+            if !slow.is_zero() {
+                tokio::time::sleep(slow).await;
+            }
             if self.away.load(Ordering::SeqCst) {
                 return Err(BankAway);
             }
@@ -294,6 +345,33 @@ mod tests {
         assert_eq!(wallets.take(&wallet, Nano(1)).await, Ok(()));
         bank.away.store(true, Ordering::SeqCst);
         assert_eq!(wallets.take(&wallet, Nano(9)).await, Ok(()));
+        assert_eq!(wallets.take(&wallet, Nano(1)).await, Err(Refused::BankAway));
+    }
+
+    /// The database answers when the caller has given up, or left: what it gave is there for the next.
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_late_is_not_lost() {
+        let (bank, wallets) = wallets(10);
+        let wallet = wallets.wallet(OWNER);
+        *bank.slow.lock() = PATIENCE + Duration::from_secs(1);
+        assert_eq!(wallets.take(&wallet, Nano(3)).await, Err(Refused::BankAway));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!((*bank.balance.lock(), wallet.free()), (0, Nano(10)));
+        assert_eq!(wallets.take(&wallet, Nano(10)).await, Ok(()));
+        *bank.balance.lock() = 5;
+        *bank.slow.lock() = Duration::from_secs(1);
+        let left = tokio::time::timeout(Duration::from_millis(500), wallets.take(&wallet, Nano(2))).await;
+        assert!(left.is_err(), "the caller has left");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((*bank.balance.lock(), wallet.free()), (0, Nano(5)));
+    }
+
+    #[tokio::test]
+    async fn from_a_frozen_lease_nothing_is_taken() {
+        let (_, wallets) = wallets(10);
+        let wallet = wallets.wallet(OWNER);
+        assert_eq!(wallets.take(&wallet, Nano(1)).await, Ok(()));
+        wallets.freeze();
         assert_eq!(wallets.take(&wallet, Nano(1)).await, Err(Refused::BankAway));
     }
 

@@ -26,6 +26,7 @@ async fn store(dsn: &str) -> Store {
         log_dsn: None,
         max_connections: 4,
         redis: None,
+        follower: false,
         keys: KeySources {
             session_secret: Some(Secret::new("a secret of some length")),
             ..KeySources::default()

@@ -234,6 +234,14 @@ pub fn table() -> Vec<Route> {
     table.add("GET", "/api/import", "How the import of a one-api installation stands", import::state);
     table.add("POST", "/api/import", "Begins to take a one-api installation over", import::begin);
     table.add("GET", "/api/node", "The processes of this installation", nodes::list);
+    table.add("POST", "/api/node/{id}/drain", "Asks that no more be sent to a node", nodes::drain);
+    table.add("POST", "/api/node/{id}/resume", "Lets a node be sent to again", nodes::resume);
+    table.add(
+        "POST",
+        "/api/node/{id}/lost",
+        "Charges what a node that is gone with its disk had set aside",
+        nodes::lost,
+    );
     table.add(
         "GET",
         "/dashboard/billing/subscription",

@@ -31,6 +31,7 @@ async fn fill(data: &Path, tokens: usize, channels: usize) -> Result<(), String>
         log_dsn: None,
         max_connections: 2,
         redis: None,
+        follower: false,
         keys,
         bootstrap: Bootstrap {
             root_password: Some(Secret::new("bench password")),

@@ -2,6 +2,7 @@
 
 use crate::limits::calendar;
 use crate::live::LiveGateway;
+use magic_store::nodes::Watch;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +31,7 @@ pub async fn run(live: Arc<LiveGateway>) {
     let mut modified = live.file().as_deref().and_then(changed);
     let mut spent = Spent::default();
     let mut seen = live.store().version().await.unwrap_or(0);
+    let mut loaded = Instant::now();
     live.put_in_force(seen);
     loop {
         tokio::select! {
@@ -52,19 +54,32 @@ pub async fn run(live: Arc<LiveGateway>) {
             live.gateway().wallets.recall_idle(UNUSED).await;
         }
         // Also the pulse that tells whether the database is there.
-        match live.store().version().await {
-            Ok(version) if version != seen => {
-                seen = version;
-                if !alone()
-                    && let Err(error) = live.refresh().await
-                {
-                    log::warn!("what changed on another node could not be loaded: {error}");
-                    seen = 0;
-                } else {
-                    live.put_in_force(version);
-                }
+        let Ok(Watch { version, resting, lost, nodes }) = live.store().watch(live.node()).await else {
+            continue;
+        };
+        if live.gateway().resting.swap(resting, Ordering::Relaxed) != resting {
+            log::info!(
+                "{}",
+                if resting { "drained: not ready for more, what comes is served" } else { "resumed: ready" }
+            );
+        }
+        live.gateway().meters.among(nodes);
+        if lost {
+            live.declared_lost();
+        }
+        // What somebody has changed in the database by hand is not told by its version.
+        let old = loaded.elapsed() >= live.sync();
+        if version != seen || old {
+            seen = version;
+            loaded = Instant::now();
+            if (!alone() || old)
+                && let Err(error) = live.refresh().await
+            {
+                log::warn!("what changed on another node could not be loaded: {error}");
+                seen = 0;
+            } else {
+                live.put_in_force(version);
             }
-            _ => {}
         }
     }
 }
@@ -86,7 +101,7 @@ impl Spent {
         }
         // The database is busy with this for a twentieth of the time at most, unless it has become so slow that
         // nodes would lose sight of each other.
-        let pause = (self.took * 20).min(SPENT_PAUSE_MAX);
+        let pause = (self.took * 20).min(SPENT_PAUSE_MAX).min(live.sync());
         if alone || self.read.is_some_and(|at| at.elapsed() < pause) {
             return;
         }

@@ -1,5 +1,6 @@
 //! Says in the database that this process lives, and how it fares.
 
+use crate::jobs::duties;
 use crate::jobs::post::Poster;
 use crate::live::LiveGateway;
 use magic_journal::Journal;
@@ -12,6 +13,8 @@ use tokio::sync::Mutex;
 
 /// Between two beats.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long open calls get on a node that was declared lost.
+const LEAVE: Duration = Duration::from_secs(60);
 /// What the rate of calls is taken over.
 const RATE: Duration = Duration::from_secs(10);
 
@@ -19,6 +22,10 @@ const RATE: Duration = Duration::from_secs(10);
 pub struct Node {
     /// The life of the process.
     pub id: String,
+    /// Takes no duties.
+    pub follower: bool,
+    /// How long open calls get where the node has to end.
+    pub drain: Duration,
     pub version: &'static str,
     pub journal: Arc<Journal>,
     pub poster: Poster,
@@ -67,20 +74,69 @@ impl Pulse {
                 certificate_until: gateway.certificates.until(),
                 in_force: self.node.live.in_force(),
                 ending: gateway.draining.load(Ordering::Relaxed),
+                on_duty: self.node.live.duties().mine(),
+                redis_away: gateway.redis_away.load(Ordering::Relaxed),
             },
         };
         // Whether the database is there is told by the store, once for each change.
-        if let Err(error) = self.node.live.store().beat(beat).await {
+        let store = self.node.live.store();
+        if let Err(error) = store.beat(beat).await {
             log::debug!("the node's row could not be written: {error}");
         }
+        if !self.node.follower && !gateway.draining.load(Ordering::Relaxed) {
+            self.serve().await;
+        }
         true
+    }
+
+    /// Takes the duty that is for one node, or goes on with it.
+    async fn serve(&self) {
+        let (live, asked) = (&self.node.live, Instant::now());
+        match live.store().hold_duty(duties::NAME, &self.node.id, duties::KEPT).await {
+            Ok(held) => {
+                if held && !live.duties().mine() {
+                    log::info!("this node does what is done once for all");
+                }
+                live.duties().told(held, asked);
+            }
+            Err(error) => log::debug!("who has the duties is not known: {error}"),
+        }
+        if live.duties().mine()
+            && let Err(error) = live.store().sweep_lost().await
+        {
+            log::debug!("leases of lost nodes could not be looked for: {error}");
+        }
+    }
+
+    /// Others take this process for lost, and what it had set aside for spent. It must not go on with that: it takes
+    /// no more calls, and ends when those that are open have. The next start posts its journal, which sets right what
+    /// was charged too much.
+    async fn leave(&self) {
+        log::error!(
+            "this node was declared lost while it was silent: it takes no more calls and ends; start it again, on the same \
+             data directory, and its journal sets the books right"
+        );
+        let gateway = self.node.live.gateway();
+        gateway.draining.store(true, Ordering::Release);
+        gateway.wallets.freeze();
+        let end = Instant::now() + self.node.drain.min(LEAVE);
+        let open = || gateway.in_flight.load(Ordering::Acquire) > 0;
+        let unposted = || !self.node.poster.has_posted(self.node.journal.position());
+        while (open() || unposted()) && Instant::now() < end {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        std::process::exit(1);
     }
 }
 
 /// Until it is stopped.
 pub async fn run(pulse: Arc<Pulse>) {
+    let lost = pulse.node.live.lost();
     while pulse.beat().await {
-        tokio::time::sleep(PAUSE).await;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = lost.notified() => pulse.leave().await,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ const PIECE: i64 = 500;
 /// For ever.
 pub async fn run(live: Arc<LiveGateway>) {
     loop {
+        live.duties().wait().await;
         let begun = Instant::now();
         let pause = match live.store().follow_owners(PIECE).await {
             // An old ledger: three quarters of the time are for others.

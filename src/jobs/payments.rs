@@ -12,6 +12,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub async fn run(live: Arc<LiveGateway>, endpoints: Endpoints) {
     loop {
         tokio::time::sleep(PAUSE).await;
+        live.duties().wait().await;
         if let Err(error) = magic_admin::pay::round(live.store(), live.as_ref(), &endpoints).await {
             log::warn!("open orders could not be looked at: {error}");
         }

@@ -12,6 +12,7 @@ const PAUSE: Duration = Duration::from_secs(3600);
 /// Looks at once and then every hour, for ever.
 pub async fn run(live: Arc<LiveGateway>) {
     loop {
+        live.duties().wait().await;
         let days = live.gateway().routing.load().table.options.int("LogRetentionDays");
         if days > 0 {
             let before = chrono::Utc::now().timestamp().saturating_sub(days.saturating_mul(86_400));

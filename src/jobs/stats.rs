@@ -21,6 +21,7 @@ pub async fn run(live: Arc<LiveGateway>) {
     let mut heads = VecDeque::new();
     let mut pruned: Option<Instant> = None;
     loop {
+        live.duties().wait().await;
         if let Err(error) = follow(store, &mut heads).await {
             log::debug!("the log could not be summed up: {error}");
         }

@@ -1,18 +1,21 @@
 //! What one object has used, and how a call is let in.
 
 use super::calendar;
+use super::company::Among;
 use magic_domain::limits::{BudgetUse, Budgets, Day, Gauge, Limits, Scope, Standing, WindowUse};
 use magic_domain::money::Nano;
 use magic_domain::window::Window;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 /// What one token, user, group, model or channel has used in this process.
 #[derive(Debug, Default)]
 pub struct Meter {
     in_flight: AtomicU32,
     state: Mutex<State>,
+    /// Something has been counted that other nodes may not know yet.
+    fresh: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +36,49 @@ struct Track {
     seconds: u32,
     of: Unit,
     window: Window,
+    /// What other nodes have counted.
+    others: Option<Box<Window>>,
+    /// What has been counted since the others were last told, and in the two rounds before that.
+    untold: u64,
+    before: [u64; 2],
+}
+
+impl Track {
+    fn new(seconds: u32, of: Unit) -> Track {
+        Track { seconds, of, window: Window::new(seconds), others: None, untold: 0, before: [0; 2] }
+    }
+
+    /// What counts here: the others' too, where they tell.
+    fn used(&mut self, now_ms: u64, among: Among) -> u64 {
+        let own = self.window.used(now_ms);
+        let others = self.others.as_mut().filter(|_| among.shared && among.nodes > 1);
+        own.saturating_add(others.map_or(0, |others| others.used(now_ms)))
+    }
+
+    /// Milliseconds until so much of it does not count any more.
+    fn room_in(&mut self, count: u64, now_ms: u64, among: Among) -> u64 {
+        let own = self.window.room_in(count, now_ms);
+        let others = self.others.as_mut().filter(|_| among.shared && among.nodes > 1);
+        others.map_or(own, |others| own.min(others.room_in(count, now_ms)))
+    }
+
+    fn add(&mut self, count: u64, now_ms: u64) {
+        self.window.add(count, now_ms);
+        self.untold = self.untold.saturating_add(count);
+    }
+}
+
+/// What of a limit is left for this node now.
+fn left(limit: u64, used: u64, fresh: u64, among: Among) -> u64 {
+    let whole = limit.saturating_sub(used);
+    match among {
+        Among { nodes: 0 | 1, .. } => whole,
+        // What the others may not know yet is within our part of what was left before it.
+        Among { shared: true, .. } => {
+            whole.min(among.part(whole.saturating_add(fresh)).saturating_sub(fresh))
+        }
+        Among { shared: false, .. } => among.part(limit).saturating_sub(used),
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +138,8 @@ pub struct Seat<'a> {
     pub limits: &'a Limits,
     /// What other processes, now and earlier, have spent of its budgets today and this month.
     pub elsewhere: (Nano, Nano),
+    /// With how many nodes the limits are shared.
+    pub among: Among,
 }
 
 /// A limit that is reached.
@@ -153,23 +201,25 @@ impl State {
         for rule in limits.rules() {
             for (of, limit) in [(Unit::Requests, rule.requests), (Unit::Tokens, rule.tokens)] {
                 if limit.is_some() && self.track(rule.seconds, of).is_none() {
-                    self.tracks.push(Track { seconds: rule.seconds, of, window: Window::new(rule.seconds) });
+                    self.tracks.push(Track::new(rule.seconds, of));
                 }
             }
         }
     }
 
-    fn track(&mut self, seconds: u32, of: Unit) -> Option<&mut Window> {
-        let track = self.tracks.iter_mut().find(|track| track.seconds == seconds && track.of == of);
-        track.map(|track| &mut track.window)
+    fn track(&mut self, seconds: u32, of: Unit) -> Option<&mut Track> {
+        self.tracks.iter_mut().find(|track| track.seconds == seconds && track.of == of)
     }
 
-    fn gauge(&mut self, seconds: u32, of: Unit, limit: u64, now_ms: u64) -> Gauge {
+    fn gauge(&mut self, seconds: u32, of: Unit, limit: u64, now_ms: u64, among: Among) -> Gauge {
         let held = if of == Unit::Tokens { self.held_tokens } else { 0 };
-        let (used, reset_ms) =
-            self.track(seconds, of).map_or((0, 0), |window| (window.used(now_ms), window.empty_in(now_ms)));
+        let (used, fresh, reset_ms) = self.track(seconds, of).map_or((0, 0, 0), |track| {
+            let fresh = track.before.iter().fold(track.untold, |sum, told| sum.saturating_add(*told));
+            (track.used(now_ms, among), fresh, track.window.empty_in(now_ms))
+        });
         let used = used.saturating_add(held);
-        Gauge { limit, used, remaining: limit.saturating_sub(used), reset_ms }
+        let remaining = left(limit, used, fresh.saturating_add(held), among);
+        Gauge { limit, used, remaining, reset_ms }
     }
 
     /// The limit that a call would break; of several the one that holds the longest, so that the wait is
@@ -181,7 +231,8 @@ impl State {
             Some(Reached { what, retry_after })
         };
         let mut worst = None;
-        if let Some(max) = limits.concurrency.filter(|max| in_flight >= *max) {
+        let part = |max: u32| seat.among.part(u64::from(max));
+        if let Some(max) = limits.concurrency.filter(|max| u64::from(in_flight) >= part(*max)) {
             worst = reached(format!("{max} calls in flight"), 1);
         }
         for rule in limits.rules() {
@@ -189,13 +240,16 @@ impl State {
                 [(Unit::Requests, rule.requests, "requests"), (Unit::Tokens, rule.tokens, "tokens")]
             {
                 let Some(limit) = limit else { continue };
-                if self.gauge(rule.seconds, of, limit, asking.now_ms).remaining > 0 {
+                if self.gauge(rule.seconds, of, limit, asking.now_ms, seat.among).remaining > 0 {
                     continue;
                 }
-                let wait = self.track(rule.seconds, of).map_or(0, |window| {
-                    let used = window.used(asking.now_ms);
-                    // Where calls in flight hold the rest, the end of one makes room.
-                    if used < limit { 0 } else { window.room_in(used - limit + 1, asking.now_ms) }
+                let (now_ms, among) = (asking.now_ms, seat.among);
+                let bound = if among.shared { limit } else { among.part(limit) };
+                let wait = self.track(rule.seconds, of).map_or(0, |track| {
+                    let used = track.used(now_ms, among);
+                    // Where calls in flight hold the rest, the end of one makes room; where other nodes have to know
+                    // first, that is a matter of a moment.
+                    if used < bound { 0 } else { track.room_in(used - bound + 1, now_ms, among) }
                 });
                 let wait = if limit == 0 { u64::from(rule.seconds) * 1000 } else { wait };
                 worst =
@@ -241,10 +295,11 @@ impl State {
     }
 
     /// Counts a call that has been checked; the tokens it holds.
-    fn count(&mut self, limits: &Limits, asking: &Asking, told: &mut Told) -> u64 {
+    fn count(&mut self, seat: &Seat<'_>, asking: &Asking, told: &mut Told) -> u64 {
+        let (limits, among) = (seat.limits, seat.among);
         let now_ms = asking.now_ms;
         for track in self.tracks.iter_mut().filter(|track| track.of == Unit::Requests) {
-            track.window.add(1, now_ms);
+            track.add(1, now_ms);
         }
         // In full, though there may be less room: after this call there is none, so that only one ever goes over.
         let tokens = if limits.rules().any(|rule| rule.tokens.is_some()) { asking.tokens } else { 0 };
@@ -253,8 +308,9 @@ impl State {
             self.held = self.held.plus(asking.money);
         }
         for rule in limits.rules() {
-            let mut gauge =
-                |of, limit: Option<u64>| limit.map(|limit| self.gauge(rule.seconds, of, limit, now_ms));
+            let mut gauge = |of, limit: Option<u64>| {
+                limit.map(|limit| self.gauge(rule.seconds, of, limit, now_ms, among))
+            };
             let (requests, tokens) = (gauge(Unit::Requests, rule.requests), gauge(Unit::Tokens, rule.tokens));
             nearest(&mut told.requests, requests);
             nearest(&mut told.tokens, tokens);
@@ -283,7 +339,10 @@ pub fn admit(seats: &[Seat<'_>], asking: &Asking) -> Result<(Vec<Place>, Told), 
     let mut told = Told::default();
     let mut places = Vec::with_capacity(seats.len());
     for (state, seat) in states.iter_mut().zip(seats) {
-        let tokens = state.count(seat.limits, &asking, &mut told);
+        let tokens = state.count(seat, &asking, &mut told);
+        if seat.among.nodes > 1 {
+            seat.meter.fresh.store(true, Ordering::Relaxed);
+        }
         seat.meter.in_flight.fetch_add(1, Ordering::AcqRel);
         places.push(Place {
             meter: seat.meter.clone(),
@@ -319,8 +378,9 @@ impl Meter {
         let mut state = seat.meter.state.lock();
         let now_ms = now_ms.max(state.newest_ms);
         let windows = limits.rules().map(|rule| {
-            let mut gauge =
-                |of, limit: Option<u64>| limit.map(|limit| state.gauge(rule.seconds, of, limit, now_ms));
+            let mut gauge = |of, limit: Option<u64>| {
+                limit.map(|limit| state.gauge(rule.seconds, of, limit, now_ms, seat.among))
+            };
             WindowUse {
                 seconds: rule.seconds,
                 requests: gauge(Unit::Requests, rule.requests),
@@ -341,13 +401,46 @@ impl Meter {
         Standing { in_flight: seat.meter.in_flight.load(Ordering::Acquire), windows, budgets }
     }
 
+    /// Whether something has been counted that other nodes may not know yet.
+    pub fn has_fresh(&self) -> bool {
+        self.fresh.load(Ordering::Relaxed)
+    }
+
+    /// What has been counted since this was last asked: the window's seconds, whether of tokens, how many.
+    pub fn tell(&self) -> Vec<(u32, bool, u64)> {
+        let mut state = self.state.lock();
+        let (mut told, mut fresh) = (Vec::new(), false);
+        for track in &mut state.tracks {
+            let now = std::mem::take(&mut track.untold);
+            track.before = [now, track.before[0]];
+            fresh |= track.before != [0; 2];
+            if now > 0 {
+                told.push((track.seconds, track.of == Unit::Tokens, now));
+            }
+        }
+        // Twice more, so that what was told now is forgotten then.
+        self.fresh.store(fresh, Ordering::Relaxed);
+        told
+    }
+
+    /// Takes over what another node has counted. A window that no limit asks for is not kept.
+    pub fn hear(&self, limits: &Limits, (seconds, tokens, count): (u32, bool, u64), now_ms: u64) {
+        let of = if tokens { Unit::Tokens } else { Unit::Requests };
+        let mut state = self.state.lock();
+        state.fit(limits);
+        let now_ms = now_ms.max(state.newest_ms);
+        if let Some(track) = state.track(seconds, of) {
+            track.others.get_or_insert_with(|| Box::new(Window::new(seconds))).add(count, now_ms);
+        }
+    }
+
     /// Whether it remembers nothing that matters.
     pub(super) fn idle(&self, now_ms: u64, day: Day) -> bool {
         let mut state = self.state.lock();
         state.spent.roll(day);
         self.in_flight.load(Ordering::Acquire) == 0
             && state.spent.this_month == Nano::ZERO
-            && state.tracks.iter_mut().all(|track| track.window.used(now_ms) == 0)
+            && state.tracks.iter_mut().all(|track| track.used(now_ms, Among { nodes: 2, shared: true }) == 0)
     }
 }
 
@@ -387,8 +480,9 @@ impl Place {
         self.release(&mut state);
         let now_ms = now_ms.max(state.newest_ms);
         for track in state.tracks.iter_mut().filter(|track| track.of == Unit::Tokens) {
-            track.window.add(tokens, now_ms);
+            track.add(tokens, now_ms);
         }
+        self.meter.fresh.store(true, Ordering::Relaxed);
         if !day.is_none() {
             state.spent.add(cost, day);
         }
@@ -415,6 +509,7 @@ impl Drop for Place {
         if step == COUNTED {
             for track in state.tracks.iter_mut().filter(|track| track.of == Unit::Requests) {
                 track.window.take_back(1, self.at_ms);
+                track.untold = track.untold.saturating_sub(1);
             }
         }
     }

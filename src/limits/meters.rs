@@ -1,5 +1,6 @@
 //! The meters of all objects that have limits, and what other processes have spent of their budgets.
 
+use super::company::{Among, Company};
 use super::meter::{Meter, Seat};
 use arc_swap::ArcSwap;
 use magic_domain::limits::{Day, Limits, Scope};
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub struct Meters {
     meters: RwLock<HashMap<Scope, Arc<Meter>>>,
     elsewhere: ArcSwap<Elsewhere>,
+    company: Company,
 }
 
 /// Money that processes other than this one, now and earlier, have spent of budgets.
@@ -42,7 +44,7 @@ impl Meters {
     pub fn seat_at<'l>(&self, scope: Scope, meter: Arc<Meter>, limits: &'l Limits, day: Day) -> Seat<'l> {
         let elsewhere =
             if limits.budgets.is_none() { (Nano::ZERO, Nano::ZERO) } else { self.elsewhere(&scope, day) };
-        Seat { scope, meter, limits, elsewhere }
+        Seat { scope, meter, limits, elsewhere, among: self.company.now() }
     }
 
     fn elsewhere(&self, scope: &Scope, day: Day) -> (Nano, Nano) {
@@ -52,6 +54,27 @@ impl Meters {
             if known.day == day { today } else { Nano::ZERO },
             if known.day.month() == day.month() { this_month } else { Nano::ZERO },
         )
+    }
+
+    /// So many nodes are alive.
+    pub fn among(&self, nodes: u32) {
+        self.company.nodes(nodes);
+    }
+
+    /// Whether they tell each other what they count.
+    pub fn share(&self, shared: bool) {
+        self.company.share(shared);
+    }
+
+    pub fn company(&self) -> Among {
+        self.company.now()
+    }
+
+    /// Every meter that is kept here and has counted something new since it was last asked.
+    pub fn counted(&self) -> Vec<(Scope, Arc<Meter>)> {
+        let meters = self.meters.read();
+        let fresh = meters.iter().filter(|(_, meter)| meter.has_fresh());
+        fresh.map(|(scope, meter)| (scope.clone(), meter.clone())).collect()
     }
 
     /// Takes over what the database says of other processes: an object's name, a day or a month, an amount.

@@ -56,6 +56,24 @@ pub async fn text(session: &mut Session, ctx: &Ctx, text: String) -> Result<()> 
     session.write_response_body(Some(Bytes::from(text)), true).await
 }
 
+/// Sends a browser that wants the dashboard of a follower to where it is. False: the management service answers.
+pub async fn elsewhere(session: &mut Session, ctx: &Ctx, gateway: &Gateway) -> Result<bool> {
+    let Some(base) = &gateway.frontend else { return Ok(false) };
+    let head = session.req_header();
+    let path = head.uri.path();
+    let ours =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let asks = matches!(head.method, http::Method::GET | http::Method::HEAD);
+    if !asks || ["/api", "/v1", "/v1beta", "/dashboard/billing"].into_iter().any(ours) {
+        return Ok(false);
+    }
+    let query = head.uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let to = format!("{base}{path}{query}");
+    bytes(session, ctx, 302, Bytes::new(), &[("location", to.as_str()), ("cache-control", "no-store")])
+        .await?;
+    Ok(true)
+}
+
 /// `/healthz`: the process lives.
 pub async fn healthz(session: &mut Session, ctx: &Ctx) -> Result<()> {
     json(session, ctx, 200, &json!({ "status": "ok" })).await

@@ -100,6 +100,7 @@ fn schema(dsn: &str, data: &Path) -> Result<(), String> {
         log_dsn: None,
         max_connections: 2,
         redis: None,
+        follower: false,
         keys: KeySources { master_key: Some(Secret::new(peers::MASTER_KEY)), ..KeySources::default() },
         bootstrap: Bootstrap {
             root_password: Some(Secret::new("bench password")),

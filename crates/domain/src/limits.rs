@@ -191,6 +191,26 @@ impl fmt::Display for Scope {
     }
 }
 
+impl Scope {
+    /// Reads such a name.
+    pub fn parse(name: &str) -> Option<Scope> {
+        let (kind, of) = name.split_once(':')?;
+        let id = || of.parse::<i64>().ok();
+        Some(match kind {
+            "token" => Scope::Token(TokenId(id()?)),
+            "user" => Scope::User(UserId(id()?)),
+            "channel" => Scope::Channel(ChannelId(id()?)),
+            "group" => Scope::Group(of.to_owned()),
+            "model" => Scope::Model(of.to_owned()),
+            "member" => {
+                let (user, group) = of.split_once(':')?;
+                Scope::Member(UserId(user.parse().ok()?), group.to_owned())
+            }
+            _ => return None,
+        })
+    }
+}
+
 /// A calendar day of the installation's time zone, as 20261126.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -260,6 +280,24 @@ pub struct Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_scopes_are_read_back() {
+        let scopes = [
+            Scope::Token(TokenId(5)),
+            Scope::User(UserId(6)),
+            Scope::Member(UserId(7), "a:b".into()),
+            Scope::Group("vip".into()),
+            Scope::Model("m:1".into()),
+            Scope::Channel(ChannelId(8)),
+        ];
+        for scope in scopes {
+            assert_eq!(Scope::parse(&scope.to_string()), Some(scope));
+        }
+        for bad in ["", "token", "token:x", "member:1", "moon:1"] {
+            assert_eq!(Scope::parse(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn what_was_stored_before_still_reads() {

@@ -123,6 +123,7 @@ mod tests {
             redis: None,
             keys: KeySources { file: Some(dir.path().join("master.key")), ..KeySources::default() },
             bootstrap: Bootstrap::default(),
+            follower: false,
         };
         let store = Store::open(config).await.unwrap();
         let age = |seconds: i64| {

@@ -3,6 +3,7 @@
 
 use crate::dsn::Dsn;
 use crate::error::{Result, StoreError};
+use crate::notice::{Bells, POSTGRES_CHANNEL};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlRow};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{
@@ -10,9 +11,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{AssertSqlSafe, MySql, Postgres, Row as _, Sqlite};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// An argument.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,7 +104,7 @@ impl Row {
 pub(crate) struct Db {
     pool: Pool,
     /// Rung after a commit that changed what nodes keep in memory.
-    changed: Arc<Notify>,
+    bells: Bells,
 }
 
 #[derive(Clone)]
@@ -132,7 +131,7 @@ pub(crate) struct Tx {
     on: Begun,
     /// Nodes have to be told once it is committed.
     pub bumped: bool,
-    changed: Arc<Notify>,
+    bells: Bells,
 }
 
 enum Begun {
@@ -172,13 +171,13 @@ macro_rules! bound {
 }
 
 impl Db {
-    pub async fn open(dsn: &Dsn, connections: u32, changed: Arc<Notify>) -> Result<Db> {
-        Ok(Db { pool: Self::connect(dsn, connections).await?, changed })
+    pub async fn open(dsn: &Dsn, connections: u32, bells: Bells) -> Result<Db> {
+        Ok(Db { pool: Self::connect(dsn, connections).await?, bells })
     }
 
     /// The same database over other connections.
     pub fn with(&self, pool: Pool) -> Db {
-        Db { pool, changed: self.changed.clone() }
+        Db { pool, bells: self.bells.clone() }
     }
 
     /// Somebody else's database, to be read and left as it is.
@@ -192,7 +191,7 @@ impl Db {
             }
             _ => Self::connect(dsn, 2).await?,
         };
-        Ok(Db { pool, changed: Arc::default() })
+        Ok(Db { pool, bells: Bells::default() })
     }
 
     async fn connect(dsn: &Dsn, connections: u32) -> Result<Pool> {
@@ -283,7 +282,7 @@ impl Db {
             Pool::MySql(pool) => Begun::MySql(pool.begin().await?),
             Pool::Postgres(pool) => Begun::Postgres(pool.begin().await?),
         };
-        Ok(Tx { on, bumped: false, changed: self.changed.clone() })
+        Ok(Tx { on, bumped: false, bells: self.bells.clone() })
     }
 
     pub async fn close(&self) {
@@ -446,7 +445,17 @@ impl Tx {
             Begun::Postgres(tx) => tx.commit().await?,
         }
         if self.bumped {
-            self.changed.notify_one();
+            self.bells.changed.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Tells the other nodes, once it is committed.
+    pub async fn announce(&mut self) -> Result<(), TxError> {
+        self.bumped = true;
+        if self.engine() == Engine::Postgres {
+            let node = self.bells.node.to_string();
+            self.exec("SELECT pg_notify(?, ?)", args![POSTGRES_CHANNEL, node]).await?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 use crate::db::{Arg, Engine, Tx, TxError, args};
 use crate::error::{Result, StoreError};
+use crate::lost;
 use crate::run::{Store, transaction};
 use crate::{now, random_id};
 use magic_domain::books::{Phase, Settlement};
@@ -73,6 +74,9 @@ impl Store {
                     .one(&format!("SELECT {column}, leased FROM {table} WHERE id = ?{lock}"), args![id])
                     .await?;
                 let Some(row) = row else { return Ok(Nano::ZERO) };
+                if lost::is_lost(tx, &epoch).await? {
+                    return Err(StoreError::Conflict("this process was declared lost".into()).into());
+                }
                 let available = row.int(0)?.saturating_sub(row.int(1)?);
                 if available < need.0.max(1) {
                     return Ok(Nano::ZERO);
@@ -116,6 +120,9 @@ impl Store {
                     tx.exec(&sql, args![row.int(2)?, row.int(1)?]).await?;
                 }
                 tx.exec("DELETE FROM magic_leases WHERE epoch = ?", args![&epoch]).await?;
+                lost::give_back(tx, &epoch).await?;
+                // Whoever takes its duties over need not wait.
+                tx.exec("DELETE FROM magic_duties WHERE node = ?", args![&epoch]).await?;
             })
         })
         .await
@@ -341,15 +348,19 @@ async fn post(
     }
     for (id, sum) in &users {
         let leased = take_lease(tx, epoch, "user", *id, sum.cost).await?;
+        let found = found(tx, epoch, "user", *id, sum.cost - leased).await?;
         tx.exec(
             "UPDATE magic_users SET balance = balance - ?, leased = leased - ?, used = used + ?, request_count = request_count + ? WHERE id = ?",
-            args![sum.cost, leased, sum.cost, sum.calls, *id],
+            args![sum.cost - found, leased, sum.cost, sum.calls, *id],
         )
         .await?;
     }
     for ((id, limited), sum) in &tokens {
-        let (remain, leased) =
-            if *limited { (sum.cost, take_lease(tx, epoch, "token", *id, sum.cost).await?) } else { (0, 0) };
+        let (mut remain, mut leased) = (0, 0);
+        if *limited {
+            leased = take_lease(tx, epoch, "token", *id, sum.cost).await?;
+            remain = sum.cost - found(tx, epoch, "token", *id, sum.cost - leased).await?;
+        }
         tx.exec(
             "UPDATE magic_tokens SET remain = remain - ?, leased = leased - ?, used = used + ?, accessed_time = ? WHERE id = ?",
             args![remain, leased, sum.cost, now(), *id],
@@ -367,6 +378,11 @@ async fn post(
         crate::logs::write_calls(tx, &fresh).await?;
     }
     Ok(posted)
+}
+
+/// What was charged as a loss already, of a cost that no lease covers.
+async fn found(tx: &mut Tx, epoch: &str, scope: &str, id: i64, cost: i64) -> Result<i64, TxError> {
+    if cost > 0 { lost::explain(tx, epoch, scope, id, cost).await } else { Ok(0) }
 }
 
 async fn known(tx: &mut Tx, batch: &[Settlement]) -> Result<HashSet<String>, TxError> {

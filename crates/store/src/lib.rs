@@ -27,6 +27,7 @@ pub mod keys;
 pub mod ledger;
 pub mod load;
 pub mod logs;
+pub mod lost;
 pub mod movements;
 pub mod nodes;
 pub mod orders;
@@ -54,6 +55,7 @@ pub mod vouchers;
 pub use bootstrap::Bootstrap;
 pub use dsn::Dsn;
 pub use error::{Result, StoreError};
+pub use notice::{Redis, RedisAt};
 pub use run::{Config, Store};
 
 /// Seconds since 1970.

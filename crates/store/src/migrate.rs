@@ -4,6 +4,8 @@ use crate::db::{Db, Engine, args};
 use crate::error::{Result, StoreError};
 use crate::now;
 use crate::run::transaction;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 const SQLITE: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/sqlite/0001_first.sql")),
@@ -26,6 +28,7 @@ const SQLITE: &[(i64, &str)] = &[
     (18, include_str!("../../../migrations/sqlite/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/sqlite/0019_views.sql")),
     (20, include_str!("../../../migrations/sqlite/0020_certificates.sql")),
+    (21, include_str!("../../../migrations/sqlite/0021_fleet.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
@@ -48,6 +51,7 @@ const MYSQL: &[(i64, &str)] = &[
     (18, include_str!("../../../migrations/mysql/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/mysql/0019_views.sql")),
     (20, include_str!("../../../migrations/mysql/0020_certificates.sql")),
+    (21, include_str!("../../../migrations/mysql/0021_fleet.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -70,14 +74,65 @@ const POSTGRES: &[(i64, &str)] = &[
     (18, include_str!("../../../migrations/postgres/0018_ledger_and_nodes.sql")),
     (19, include_str!("../../../migrations/postgres/0019_views.sql")),
     (20, include_str!("../../../migrations/postgres/0020_certificates.sql")),
+    (21, include_str!("../../../migrations/postgres/0021_fleet.sql")),
 ];
 
-pub(crate) async fn run(db: &Db) -> Result<()> {
-    let files = match db.engine() {
+/// Between two looks at whether somebody has made the schema.
+const LOOK: Duration = Duration::from_millis(500);
+
+fn files(engine: Engine) -> &'static [(i64, &'static str)] {
+    match engine {
         Engine::Sqlite => SQLITE,
         Engine::MySql => MYSQL,
         Engine::Postgres => POSTGRES,
+    }
+}
+
+/// Waits until others have brought the schema up to date, for a node that does not do it itself. A newer schema is as
+/// good: changes expand before they contract.
+///
+/// # Errors
+/// It is not after so long; what is missing, for the person who starts the node.
+pub(crate) async fn wait(db: &Db, patience: Duration) -> Result<()> {
+    let end = Instant::now() + patience;
+    let mut told = false;
+    while let Some(lack) = lack(db).await? {
+        if Instant::now() > end {
+            return Err(StoreError::Invalid(format!(
+                "{lack}, and a node with NODE_TYPE=slave does not change that: start a master of this version first"
+            )));
+        }
+        if !std::mem::replace(&mut told, true) {
+            log::warn!("{lack}: waiting for a master to change that (this node has NODE_TYPE=slave)");
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// What is missing for a node that changes nothing.
+async fn lack(db: &Db) -> Result<Option<String>> {
+    let files = files(db.engine());
+    let wanted = files.last().map_or(0, |(version, _)| *version);
+    let applied = match db.fetch("SELECT version FROM magic_schema", vec![]).await {
+        Ok(rows) => rows.iter().map(|row| row.int(0)).collect::<Result<HashSet<i64>>>()?,
+        Err(error @ StoreError::Unavailable(_)) => return Err(error),
+        // There is no such table.
+        Err(_) => return Ok(Some("the database is empty".into())),
     };
+    if files.iter().any(|(version, _)| !applied.contains(version)) {
+        let has = applied.iter().max().copied().unwrap_or(0);
+        return Ok(Some(format!("the database's schema is at {has}, this version needs {wanted}")));
+    }
+    let begun = "SELECT s.value FROM magic_state s WHERE s.name = 'vault_check' AND EXISTS (SELECT 1 FROM magic_users)";
+    match db.one(begun, vec![]).await? {
+        Some(_) => Ok(None),
+        None => Ok(Some("the database has no account yet".into())),
+    }
+}
+
+pub(crate) async fn run(db: &Db) -> Result<()> {
+    let files = files(db.engine());
     db.exec(
         "CREATE TABLE IF NOT EXISTS magic_schema (version BIGINT PRIMARY KEY, checksum VARCHAR(64) NOT NULL, applied_at BIGINT NOT NULL)",
         vec![],

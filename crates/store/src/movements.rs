@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// What events there are: those of calls, then those of moves by hand.
-pub const KINDS: &[&str] = &["settle", "void", "overrun", "opening", "adjust", "topup", "gift", "voucher"];
+pub const KINDS: &[&str] =
+    &["settle", "void", "overrun", "opening", "adjust", "topup", "gift", "voucher", "loss", "found"];
 
 /// Which movements are wanted; empty and zero mean "any".
 #[derive(Debug, Clone, Default)]
@@ -305,7 +306,6 @@ mod tests {
     use crate::ledger::rows;
     use magic_testkit::db::{ENGINES, database};
     use std::path::Path;
-    use std::sync::Arc;
 
     async fn plan(db: &Db, (sql, args): (String, Vec<Arg>)) -> String {
         let (explain, at) = match db.engine() {
@@ -323,7 +323,7 @@ mod tests {
         for engine in ENGINES {
             let database = database(*engine);
             let dsn = Dsn::parse(&database.dsn, Path::new("")).unwrap();
-            let db = Db::open(&dsn, 2, Arc::default()).await.unwrap();
+            let db = Db::open(&dsn, 2, crate::notice::Bells::default()).await.unwrap();
             crate::migrate::run(&db).await.unwrap();
             let done: Result<()> = transaction!(db, |tx| {
                 let mut all = Vec::new();

@@ -3,8 +3,10 @@
 
 use crate::db::{Engine, args};
 use crate::error::{Result, StoreError};
-use crate::run::Store;
+use crate::run::{Store, transaction};
+use magic_domain::money::Nano;
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 
 /// A node that was seen within so many seconds is alive.
 pub const ALIVE: i64 = 20;
@@ -41,10 +43,14 @@ pub struct NodeState {
     pub in_force: i64,
     /// It takes no new calls: it ends.
     pub ending: bool,
+    /// It does what is done once for all nodes.
+    pub on_duty: bool,
+    /// Redis is meant to be there and is not, as far as it knows.
+    pub redis_away: bool,
 }
 
 /// A node as the database knows it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodeRow {
     pub id: String,
     pub name: String,
@@ -55,6 +61,25 @@ pub struct NodeRow {
     /// Seconds since then, by the database's clock.
     pub silent: i64,
     pub data: NodeState,
+    /// Somebody has asked that no more be sent there.
+    pub resting: bool,
+    /// Its journal has been declared lost.
+    pub lost: bool,
+    /// What it has set aside of users' balances.
+    pub leased: Nano,
+}
+
+/// What a node has to know of the others, and of itself, each second.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Rises with every change of what nodes keep in memory.
+    pub version: i64,
+    /// No more shall be sent to it.
+    pub resting: bool,
+    /// Its journal has been declared lost.
+    pub lost: bool,
+    /// How many nodes are alive.
+    pub nodes: u32,
 }
 
 pub(crate) fn clock(engine: Engine) -> &'static str {
@@ -84,7 +109,11 @@ impl Store {
                     other => other?,
                 };
             }
-            let sql = format!("DELETE FROM magic_nodes WHERE seen_at < {now} - ?");
+            // One that still has something set aside is not forgotten: a person decides.
+            let sql = format!(
+                "DELETE FROM magic_nodes WHERE seen_at < {now} - ? AND NOT EXISTS \
+                 (SELECT 1 FROM magic_leases l WHERE l.epoch = magic_nodes.id AND l.amount > 0)"
+            );
             inner.db.exec(&sql, args![FORGOTTEN]).await.map(|_| ())
         })
         .await
@@ -99,19 +128,97 @@ impl Store {
         .await
     }
 
-    /// The nodes, the oldest first; 1,000 at most.
+    /// What a node looks at each second, in one question.
+    pub async fn watch(&self, node: &str) -> Result<Watch> {
+        let node = node.to_owned();
+        self.run(move |inner| async move {
+            let now = clock(inner.db.engine());
+            let sql = format!(
+                "SELECT s.value, n.resting, l.epoch, (SELECT COUNT(*) FROM magic_nodes a WHERE a.seen_at >= {now} - {ALIVE}) \
+                 FROM magic_state s LEFT JOIN magic_nodes n ON n.id = ? LEFT JOIN magic_lost l ON l.epoch = ? \
+                 WHERE s.name = 'version'"
+            );
+            let row = inner.db.one(&sql, args![&node, &node]).await?;
+            let Some(row) = row else { return Ok(Watch::default()) };
+            Ok(Watch {
+                version: row.text(0)?.parse().unwrap_or(0),
+                resting: row.bool(1)?,
+                lost: !row.text(2)?.is_empty(),
+                nodes: u32::try_from(row.int(3)?).unwrap_or(1),
+            })
+        })
+        .await
+    }
+
+    /// Asks a node to send callers elsewhere, or to take them again. False: there is no such node.
+    pub async fn rest_node(&self, id: &str, resting: bool) -> Result<bool> {
+        let id = id.to_owned();
+        self.run(move |inner| async move {
+            transaction!(inner.db, |tx| {
+                tx.exec("UPDATE magic_nodes SET resting = ? WHERE id = ?", args![resting, &id]).await?;
+                tx.announce().await?;
+                tx.one("SELECT id FROM magic_nodes WHERE id = ?", args![&id]).await?.is_some()
+            })
+        })
+        .await
+    }
+
+    /// Takes a duty for so many seconds, or goes on with it. False: another node has it.
+    pub async fn hold_duty(&self, name: &str, node: &str, seconds: i64) -> Result<bool> {
+        let (name, node) = (name.to_owned(), node.to_owned());
+        self.run(move |inner| async move {
+            let now = clock(inner.db.engine());
+            let update = format!(
+                "UPDATE magic_duties SET node = ?, until = {now} + ? WHERE name = ? AND (node = ? OR until < {now})"
+            );
+            let arguments = || args![&node, seconds, &name, &node];
+            inner.db.exec(&update, arguments()).await?;
+            let holder = "SELECT node FROM magic_duties WHERE name = ?";
+            if let Some(row) = inner.db.one(holder, args![&name]).await? {
+                return Ok(row.text(0)? == node);
+            }
+            let insert = format!("INSERT INTO magic_duties (name, node, until) VALUES (?, ?, {now} + ?)");
+            match inner.db.exec(&insert, args![&name, &node, seconds]).await {
+                Ok(_) => Ok(true),
+                // Another was faster.
+                Err(StoreError::Conflict(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// The nodes, the oldest first; 1,000 at most. Those that have something set aside and are not known otherwise
+    /// have no name.
     pub async fn nodes(&self) -> Result<Vec<NodeRow>> {
         self.list(|inner| async move {
             let now = clock(inner.db.engine());
             let sql = format!(
-                "SELECT id, name, version, started, seen_at, {now} - seen_at, data FROM magic_nodes \
+                "SELECT id, name, version, started, seen_at, {now} - seen_at, data, resting FROM magic_nodes \
                  ORDER BY started, id LIMIT 1000"
             );
             let rows = inner.db.fetch(&sql, vec![]).await?;
-            rows.iter()
+            let sum = inner.db.engine().sum("amount");
+            let sql = format!(
+                "SELECT epoch, {sum} FROM magic_leases WHERE scope = 'user' AND amount > 0 GROUP BY epoch \
+                 ORDER BY epoch LIMIT 1000"
+            );
+            let mut leases = HashMap::new();
+            for row in inner.db.fetch(&sql, vec![]).await? {
+                leases.insert(row.text(0)?, Nano(row.int(1)?));
+            }
+            let sql = "SELECT epoch FROM magic_lost ORDER BY at DESC LIMIT 10000";
+            let lost = inner.db.fetch(sql, vec![]).await?;
+            let lost = lost.iter().map(|row| row.text(0)).collect::<Result<HashSet<_>>>()?;
+            let known = rows
+                .iter()
                 .map(|row| {
+                    let id = row.text(0)?;
                     Ok(NodeRow {
-                        id: row.text(0)?,
+                        resting: row.bool(7)?,
+                        lost: lost.contains(&id),
+                        leased: leases.remove(&id).unwrap_or(Nano::ZERO),
+                        id,
                         name: row.text(1)?,
                         version: row.text(2)?,
                         started: row.int(3)?,
@@ -120,7 +227,22 @@ impl Store {
                         data: serde_json::from_str(&row.text(6)?).unwrap_or_default(),
                     })
                 })
-                .collect()
+                .collect::<Result<Vec<NodeRow>>>();
+            let mut all = known?;
+            // Of an older version, or dead before its first word.
+            let mut others: Vec<NodeRow> = leases
+                .into_iter()
+                .map(|(id, leased)| NodeRow {
+                    lost: lost.contains(&id),
+                    leased,
+                    id,
+                    silent: i64::MAX,
+                    ..NodeRow::default()
+                })
+                .collect();
+            others.sort_by(|a, b| a.id.cmp(&b.id));
+            all.extend(others);
+            Ok(all)
         })
         .await
     }

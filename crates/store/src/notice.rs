@@ -1,96 +1,109 @@
-//! Notices between the nodes of a fleet over Redis: "something has changed, look at the database now". A hint
-//! and nothing more: nodes that hear none look every second anyway, and no money ever depends on one.
+//! Notices between the nodes of a fleet: "something has changed, look at the database now". Hints and nothing more:
+//! nodes that hear none look every second anyway, and no money ever depends on one.
 
-use futures::StreamExt;
-use redis::aio::MultiplexedConnection;
+mod postgres;
+mod redis;
+
+pub(crate) use self::postgres::{CHANNEL as POSTGRES_CHANNEL, run as run_postgres};
+pub(crate) use self::redis::run as run_redis;
+
+use magic_domain::secret::Secret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, mpsc};
 
-/// The Redis channel all nodes listen on.
-const CHANNEL: &str = "magic:changes";
-/// Every call to Redis has this long: its driver would wait for ever.
-const DEADLINE: Duration = Duration::from_secs(2);
-/// Between two attempts to reach it.
-const PAUSE: Duration = Duration::from_secs(1);
-/// A connection that is silent for so long is asked whether it lives.
-const PULSE: Duration = Duration::from_secs(15);
+/// Where Redis is.
+#[derive(Debug, Clone)]
+pub struct Redis {
+    pub at: RedisAt,
+    /// A PEM file's text: the authorities that its certificates are checked with, instead of the system's.
+    pub ca: Option<Vec<u8>>,
+}
 
-/// The two bells of a node: rung when it has changed something, and when it hears that another has.
-#[derive(Clone, Default)]
+/// One server, or those that know which server it is now.
+#[derive(Debug, Clone)]
+pub enum RedisAt {
+    /// `redis://…` or `rediss://…`
+    Server(Secret),
+    Sentinels {
+        /// `host:port` each.
+        addresses: Vec<String>,
+        /// What they call the server.
+        master: String,
+        /// The server's, not theirs.
+        password: Option<Secret>,
+        sentinel_password: Option<Secret>,
+        tls: bool,
+    },
+}
+
+/// Counts of a node that wait to be sent, or of others that wait to be taken over. What does not fit is lost: the
+/// limits they are for err by that much.
+const WAITING: usize = 256;
+
+/// What a node says and hears.
+#[derive(Clone)]
 pub(crate) struct Bells {
+    /// What a node's own notices are known by.
+    pub node: Arc<str>,
+    /// Rung when it has changed something.
     pub changed: Arc<Notify>,
+    /// Rung when it hears that another has.
     pub heard: Arc<Notify>,
-    /// Redis answers.
-    pub connected: Arc<AtomicBool>,
+    /// Redis is meant to be there and is not.
+    pub redis_away: Arc<AtomicBool>,
+    /// Counts for the other nodes, and theirs.
+    pub counts: Counts,
 }
 
-/// Keeps a connection for as long as the process lives. One log line per change of state.
-pub(crate) async fn run(url: String, bells: Bells) {
-    let node = crate::random_id();
-    let mut told = false;
-    loop {
-        let ended = match open(&url).await {
-            Ok(connected) => {
-                log::info!("redis carries notices of changes");
-                told = false;
-                bells.connected.store(true, Ordering::Relaxed);
-                // What was said while nobody listened.
-                bells.heard.notify_one();
-                serve(connected, &node, &bells).await
-            }
-            Err(error) => error,
-        };
-        bells.connected.store(false, Ordering::Relaxed);
-        if !std::mem::replace(&mut told, true) {
-            log::warn!("redis is away, changes of other nodes are seen within a second: {ended}");
+#[derive(Clone)]
+pub(crate) struct Counts {
+    pub say: mpsc::Sender<Vec<u8>>,
+    pub said: Arc<Mutex<mpsc::Receiver<Vec<u8>>>>,
+    pub hear: mpsc::Sender<Vec<u8>>,
+    pub heard: Arc<Mutex<mpsc::Receiver<Vec<u8>>>>,
+}
+
+impl Default for Bells {
+    fn default() -> Self {
+        let ((say, said), (hear, heard)) = (mpsc::channel(WAITING), mpsc::channel(WAITING));
+        let counts =
+            Counts { say, said: Arc::new(Mutex::new(said)), hear, heard: Arc::new(Mutex::new(heard)) };
+        Bells {
+            node: crate::random_id().into(),
+            changed: Arc::default(),
+            heard: Arc::default(),
+            redis_away: Arc::default(),
+            counts,
         }
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
-type Connected = (redis::aio::PubSub, MultiplexedConnection);
+/// One log line per change of state.
+struct Told {
+    away: bool,
+    what: &'static str,
+}
 
-async fn timely<T>(work: impl Future<Output = redis::RedisResult<T>>) -> Result<T, String> {
-    match tokio::time::timeout(DEADLINE, work).await {
-        Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err("no answer in time".into()),
+impl Told {
+    fn new(what: &'static str) -> Told {
+        Told { away: false, what }
+    }
+
+    fn back(&mut self) {
+        self.away = false;
+        log::info!("{} carries notices of changes", self.what);
+    }
+
+    fn gone(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.away, true) {
+            log::warn!("{} is away, changes of other nodes are seen within a second: {why}", self.what);
+        }
     }
 }
 
-async fn open(url: &str) -> Result<Connected, String> {
-    // The URL holds a password: it never appears in an error.
-    let client = redis::Client::open(url).map_err(|_| "REDIS_CONN_STRING is no redis URL".to_owned())?;
-    let mut listening = timely(client.get_async_pubsub()).await?;
-    timely(listening.subscribe(CHANNEL)).await?;
-    let speaking = timely(client.get_multiplexed_async_connection()).await?;
-    Ok((listening, speaking))
-}
-
-/// Runs until something breaks; what that was.
-async fn serve((listening, mut speaking): Connected, node: &str, bells: &Bells) -> String {
-    let mut messages = listening.into_on_message();
-    loop {
-        let mut command = redis::cmd("PING");
-        tokio::select! {
-            message = messages.next() => match message {
-                Some(message) => {
-                    if message.get_payload_bytes() != node.as_bytes() {
-                        bells.heard.notify_one();
-                    }
-                    continue;
-                }
-                None => return "it hung up".into(),
-            },
-            () = bells.changed.notified() => {
-                command = redis::cmd("PUBLISH");
-                command.arg(CHANNEL).arg(node);
-            }
-            () = tokio::time::sleep(PULSE) => {}
-        }
-        if let Err(error) = timely(command.query_async::<redis::Value>(&mut speaking)).await {
-            return error;
-        }
+impl Bells {
+    fn redis(&self, there: bool) {
+        self.redis_away.store(!there, Ordering::Relaxed);
     }
 }

@@ -124,7 +124,7 @@ mod tests {
         for engine in ENGINES {
             let database = database(*engine);
             let dsn = Dsn::parse(&database.dsn, Path::new("")).unwrap();
-            let db = Db::open(&dsn, 2, Arc::default()).await.unwrap();
+            let db = Db::open(&dsn, 2, crate::notice::Bells::default()).await.unwrap();
             let lists = db.for_lists(&dsn, 1, Duration::from_millis(200)).unwrap();
             let endless = match engine {
                 Engine::Postgres => "SELECT 1 FROM pg_sleep(600)",

@@ -5,11 +5,10 @@ use crate::db::Db;
 use crate::dsn::Dsn;
 use crate::error::{Result, StoreError};
 use crate::migrate;
-use crate::notice::{self, Bells};
+use crate::notice::{self, Bells, Redis};
 use crate::reading;
 use crate::stats::Kept;
 use crate::vault::{KeySources, Vault};
-use magic_domain::secret::Secret;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -24,9 +23,11 @@ pub struct Config {
     pub log_dsn: Option<Dsn>,
     pub max_connections: u32,
     /// Where notices of changes are exchanged with other nodes.
-    pub redis: Option<Secret>,
+    pub redis: Option<Redis>,
     pub keys: KeySources,
     pub bootstrap: Bootstrap,
+    /// Makes no schema and no first account: others do.
+    pub follower: bool,
 }
 
 /// The database. Cheap to clone.
@@ -60,6 +61,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How long bringing the schema up to date may take: a new index on a year's log takes minutes.
 const MIGRATION: Duration = Duration::from_secs(3600);
 
+/// How long a node that changes no schema waits for one that does.
+const FOLLOWING: Duration = Duration::from_secs(30);
+
 /// The store's runtime lives as long as the process: pools are bound to the runtime that made them.
 fn runtime() -> Result<&'static Runtime> {
     static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
@@ -84,25 +88,36 @@ impl Store {
             let bells = Bells::default();
             let for_lists = reading::share(config.max_connections);
             let connections = (config.max_connections - for_lists).max(1);
-            let db = Db::open(&config.dsn, connections, bells.changed.clone()).await?;
+            let db = Db::open(&config.dsn, connections, bells.clone()).await?;
             let listed = db.for_lists(&config.dsn, for_lists, reading::STATEMENT)?;
             let (logs, listed_logs) = match &config.log_dsn {
                 Some(dsn) => {
-                    let logs = Db::open(dsn, connections, Arc::default()).await?;
+                    let logs = Db::open(dsn, connections, Bells::default()).await?;
                     let listed = logs.for_lists(dsn, for_lists, reading::STATEMENT)?;
                     (logs, listed)
                 }
                 None => (db.clone(), listed.clone()),
             };
-            migrate::run(&db).await?;
-            if config.log_dsn.is_some() {
-                migrate::run(&logs).await?;
+            if config.follower {
+                migrate::wait(&db, FOLLOWING).await?;
+            } else {
+                migrate::run(&db).await?;
+                if config.log_dsn.is_some() {
+                    migrate::run(&logs).await?;
+                }
             }
             let vault = bootstrap::unlock(&db, &config.keys).await?;
-            bootstrap::first_account(&db, &config.bootstrap).await?;
+            if !config.follower {
+                bootstrap::first_account(&db, &config.bootstrap).await?;
+            }
             let with_redis = config.redis.is_some();
-            if let Some(url) = config.redis {
-                tokio::spawn(notice::run(url.expose().to_owned(), bells.clone()));
+            if let Some(redis) = config.redis {
+                tokio::spawn(notice::run_redis(redis, bells.clone()));
+            }
+            if let Dsn::Postgres(url) = &config.dsn
+                && let Ok(options) = url.parse()
+            {
+                tokio::spawn(notice::run_postgres(options, bells.clone()));
             }
             let inner = Inner {
                 db,
@@ -134,7 +149,7 @@ impl Store {
 
     /// Whether Redis carries notices now. `None` where none is set up.
     pub fn redis_up(&self) -> Option<bool> {
-        self.inner.with_redis.then(|| self.inner.bells.connected.load(Ordering::Relaxed))
+        self.inner.with_redis.then(|| !self.inner.bells.redis_away.load(Ordering::Relaxed))
     }
 
     /// Who is told of each piece of work: how long it took, and `ok`, `refused` (by what the database holds),
@@ -143,7 +158,25 @@ impl Store {
         let _ = self.inner.on_call.set(Box::new(told));
     }
 
-    /// Waits until another node says that it has changed something. For ever without Redis.
+    /// Whether Redis is meant to be there and is not.
+    pub fn redis_away(&self) -> Arc<AtomicBool> {
+        self.inner.bells.redis_away.clone()
+    }
+
+    /// Tells the other nodes what this one has counted, over Redis, if it can be told at once.
+    pub fn tell_counts(&self, counts: Vec<u8>) {
+        let _ = self.inner.bells.counts.say.try_send(counts);
+    }
+
+    /// Waits for what another node has counted. For ever without Redis.
+    pub async fn counts(&self) -> Vec<u8> {
+        match self.inner.bells.counts.heard.lock().await.recv().await {
+            Some(counts) => counts,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until another node says that it has changed something. For ever where nothing carries notices.
     pub async fn heard(&self) {
         self.inner.bells.heard.notified().await;
     }
@@ -278,6 +311,5 @@ pub(crate) async fn bump(tx: &mut crate::db::Tx) -> std::result::Result<(), crat
         _ => "CAST(CAST(value AS BIGINT) + 1 AS TEXT)",
     };
     tx.exec(&format!("UPDATE magic_state SET value = {cast} WHERE name = 'version'"), vec![]).await?;
-    tx.bumped = true;
-    Ok(())
+    tx.announce().await
 }

@@ -84,18 +84,51 @@ pub fn redis() -> &'static str {
 
 /// A Redis of the caller's own: gone when the handle is dropped.
 pub fn redis_on(port: u16) -> (String, Server) {
+    (format!("redis://127.0.0.1:{port}"), redis_with(port, &format!("--port {port}"), &[]))
+}
+
+/// A Redis that follows another.
+pub fn redis_replica(port: u16, of: u16) -> Server {
+    redis_with(port, &format!("--port {port} --replicaof 127.0.0.1 {of}"), &[])
+}
+
+/// A Redis that speaks TLS alone, with a certificate for `localhost`.
+pub fn redis_tls(port: u16, cert: &str, key: &str) -> Server {
+    let files = [("cert.pem", cert), ("key.pem", key)];
+    let args = format!(
+        "--port 0 --tls-port {port} --tls-cert-file cert.pem --tls-key-file key.pem --tls-ca-cert-file cert.pem \
+         --tls-auth-clients no"
+    );
+    redis_with(port, &args, &files)
+}
+
+/// A sentinel that watches one server under a name, and puts a replica in its place after a second.
+pub fn redis_sentinel(port: u16, name: &str, master: u16) -> Server {
+    let conf = format!(
+        "port {port}\nbind 127.0.0.1\nsentinel monitor {name} 127.0.0.1 {master} 1\n\
+         sentinel down-after-milliseconds {name} 1000\nsentinel failover-timeout {name} 3000\n"
+    );
+    redis_with(port, "sentinel.conf --sentinel", &[("sentinel.conf", &conf)])
+}
+
+/// Starts a Redis with arguments, in a folder with files.
+fn redis_with(port: u16, args: &str, files: &[(&str, &str)]) -> Server {
     let dir = tempfile::Builder::new().prefix("magic-redis").tempdir().expect("a folder");
     let log = dir.path().join("log");
+    for (name, text) in files {
+        std::fs::write(dir.path().join(name), text).expect("a file");
+    }
     let as_user = unprivileged(dir.path());
     let program = find(&["redis-server", "valkey-server"]);
-    let command = format!(
-        "{as_user}{} --port {port} --bind 127.0.0.1 --save '' --appendonly no --dir {}",
-        program.display(),
-        dir.path().display()
-    );
+    let common = match args.ends_with("--sentinel") {
+        true => "",
+        false => " --bind 127.0.0.1 --save '' --appendonly no",
+    };
+    let command =
+        format!("true ; cd {0} ; {as_user}{1} {args}{common}", dir.path().display(), program.display());
     let guardian = guarded(dir.path(), &log, &command);
     wait_until("Redis", &log, || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    (format!("redis://127.0.0.1:{port}"), Server { _guardian: guardian, _dir: dir })
+    Server { _guardian: guardian, _dir: dir }
 }
 
 /// Another server of the caller's own: `command` runs in a shell until the handle is dropped.
@@ -123,6 +156,14 @@ pub struct Server {
     _dir: tempfile::TempDir,
 }
 
+impl Server {
+    /// Sends the server a signal by name: `STOP` and `CONT` pause it.
+    pub fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self._dir.path().join("pid")).expect("a process id");
+        run(Command::new("kill").args([&format!("-{name}"), pid.trim()]));
+    }
+}
+
 impl Drop for Server {
     /// Gone means gone: its port is free when this returns.
     fn drop(&mut self) {
@@ -138,7 +179,7 @@ pub fn free_port() -> u16 {
 
 fn guarded(dir: &Path, log: &Path, command: &str) -> Child {
     let script = format!(
-        "cd / ; {command} >{} 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; wait $pid; rm -rf {}",
+        "cd / ; {command} >{} 2>&1 & pid=$!; echo $pid >{1}/pid; cat >/dev/null; kill -9 $pid; wait $pid; rm -rf {1}",
         log.display(),
         dir.display()
     );

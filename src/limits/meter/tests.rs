@@ -7,7 +7,7 @@ const DAY: Day = Day(20_261_126);
 
 fn seat<'l>(meter: &Arc<Meter>, limits: &'l Limits) -> Seat<'l> {
     let elsewhere = (Nano::ZERO, Nano::ZERO);
-    Seat { scope: Scope::Token(TokenId(1)), meter: meter.clone(), limits, elsewhere }
+    Seat { scope: Scope::Token(TokenId(1)), meter: meter.clone(), limits, elsewhere, among: Among::ALONE }
 }
 
 fn at(now_ms: u64) -> Asking {
@@ -215,4 +215,67 @@ proptest! {
         let state = meter.state.lock();
         prop_assert_eq!((state.held_tokens, meter.in_flight.load(Ordering::Acquire)), (0, 0));
     }
+}
+
+/// Nodes that tell each other every 200 ms, a message under way for up to as long: all together let in the limit and a
+/// node's part of it at most, and one call for each other node; and in the end as many as the limit says.
+#[test]
+fn nodes_share_a_limit() {
+    for (nodes, max) in [(2u32, 1u32), (3, 10), (3, 60), (5, 7), (4, 1000)] {
+        for only in [None, Some(0)] {
+            let limits = rpm(max);
+            let among = Among { nodes, shared: true };
+            let meters: Vec<Arc<Meter>> = (0..nodes).map(|_| Arc::new(Meter::default())).collect();
+            let (mut passed, mut under_way) = (0, Vec::new());
+            for now in (0..20_000).step_by(10) {
+                for (at, meter) in meters.iter().enumerate() {
+                    // Each has rounds of its own.
+                    if (now + at as u64 * 70).is_multiple_of(200) {
+                        under_way.extend(meter.tell().into_iter().map(|told| (now + 190, at, told)));
+                    }
+                }
+                under_way.retain(|(due, from, told)| {
+                    if *due > now {
+                        return true;
+                    }
+                    for (_, meter) in meters.iter().enumerate().filter(|(at, _)| at != from) {
+                        meter.hear(&limits, *told, now);
+                    }
+                    false
+                });
+                for meter in meters.iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at)) {
+                    for _ in 0..20 {
+                        let seat = Seat { among, ..seat(meter.1, &limits) };
+                        if let Ok((places, _)) = admit(&[seat], &at(now)) {
+                            places[0].keep();
+                            passed += 1;
+                        }
+                    }
+                }
+            }
+            println!("{nodes} nodes, {only:?}: {passed} of {max}");
+            let most = max + max.div_ceil(nodes) + nodes - 1;
+            assert!((max..=most).contains(&passed), "{nodes} nodes, {max}: {passed}");
+        }
+    }
+}
+
+/// Nodes that hear nothing of each other keep to their part, of calls in flight too.
+#[test]
+fn a_node_alone_with_itself_keeps_to_its_part() {
+    let among = Among { nodes: 3, shared: false };
+    let limits = Limits { concurrency: Some(100), ..rpm(10) };
+    let meter = Arc::new(Meter::default());
+    meter.hear(&limits, (60, false, 9), 0);
+    let enter = |limits: &Limits| {
+        let seat = Seat { among, ..seat(&meter, limits) };
+        admit(&[seat], &at(1)).map(|(mut places, _)| places.remove(0))
+    };
+    let open: Vec<_> = (0..4).map(|_| enter(&limits).unwrap()).collect();
+    let reached = enter(&limits).unwrap_err();
+    assert!(reached.what.contains("10 requests per minute") && reached.retry_after > 50, "{reached:?}");
+    let few = Limits { concurrency: Some(12), ..Limits::default() };
+    assert_eq!(enter(&few).unwrap_err().retry_after, 1, "four of twelve");
+    drop(open);
+    assert!(enter(&few).is_ok());
 }

@@ -849,6 +849,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/node/{id}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks that no more be sent to a node */
+        post: operations["post_node_id_drain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/node/{id}/lost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Charges what a node that is gone with its disk had set aside */
+        post: operations["post_node_id_lost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/node/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a node be sent to again */
+        post: operations["post_node_id_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/notice": {
         parameters: {
             query?: never;
@@ -2953,6 +3004,10 @@ export interface components {
             cost_usd: string;
             /** Format: int64 */
             quota: number;
+        };
+        /** @description What was charged to users because a node's journal is lost. */
+        Loss: {
+            charged_usd: string;
         };
         MadeAccount: components["schemas"]["User"] & {
             /** @description The key of the account's first token, shown this once. */
@@ -6075,15 +6130,27 @@ export interface operations {
                              * @description Bytes of its journal that are not in the database yet.
                              */
                             journal_lag_bytes: number;
+                            /** @description What it has set aside of users' balances, in dollars. */
+                            leased_usd: string;
                             /** @description It was seen within the last 20 seconds. */
                             live: boolean;
+                            /** @description Its journal has been declared lost. */
+                            lost: boolean;
+                            /** @description It is silent for so long that its journal may be declared lost. */
+                            may_be_lost: boolean;
                             /** @description The machine's name. */
                             name: string;
+                            /** @description It does what is done once for all nodes: tests of channels, balances, payments, reminders, sums, retention. */
+                            on_duty: boolean;
+                            /** @description It can't reach Redis, which it is meant to. */
+                            redis_away: boolean;
                             /**
                              * Format: double
                              * @description Calls answered per second, over about ten seconds.
                              */
                             requests_per_second: number;
+                            /** @description Somebody has asked that no more be sent to it: it says so at `/readyz`, and serves what comes. */
+                            resting: boolean;
                             /**
                              * Format: int64
                              * @description Memory in use; 0: not known.
@@ -6098,6 +6165,113 @@ export interface operations {
                             started: number;
                             version: string;
                         }[];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_node_id_drain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @default null */
+                        data: unknown;
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_node_id_lost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Loss"];
+                        message: string;
+                        success: boolean;
+                    };
+                };
+            };
+            /** @description An error; its status says of what kind */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    post_node_id_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @default null */
+                        data: unknown;
                         message: string;
                         success: boolean;
                     };

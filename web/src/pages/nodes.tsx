@@ -1,13 +1,15 @@
 // The processes of this installation: whether they live, what they are, how they fare.
 import { useQuery } from '@tanstack/react-query'
 import { Server } from 'lucide-react'
+import { useState } from 'react'
 import { api, data } from '../api/client'
 import { ROLES, useMe } from '../api/session'
 import { type Speech, useSpeech } from '../i18n'
-import { exact } from '../lib/money'
+import { exact, usd } from '../lib/money'
 import { Empty, State, Time } from '../ui/show'
 import { type Column, Table } from '../ui/table'
-import { behind, bytes, type Node } from './nodes/words'
+import { Ask, type Wish, Wishes } from './nodes/ask'
+import { behind, bytes, called, type Node } from './nodes/words'
 
 function sentence(all: Node[], t: Speech['t']): string {
   if (all.length === 0) return t('node_none')
@@ -22,14 +24,23 @@ function sentence(all: Node[], t: Speech['t']): string {
 
 function Life({ node }: { node: Node }) {
   const { t } = useSpeech()
+  if (node.lost) return <State mood="none">{t('node_lost')}</State>
   if (!node.live) return <State mood="bad">{t('node_dead')}</State>
   if (node.ending) return <State mood="warn">{t('node_ending')}</State>
+  if (node.resting) return <State mood="warn">{t('node_resting')}</State>
+  if (node.redis_away)
+    return (
+      <span title={t('node_redis_away_hint')}>
+        <State mood="warn">{t('node_redis_away')}</State>
+      </span>
+    )
   return <State mood="good">{t('node_live')}</State>
 }
 
 export function Nodes() {
   const { t, language } = useSpeech()
   const me = useMe()
+  const [wish, setWish] = useState<Wish | null>(null)
   const nodes = useQuery({
     queryKey: ['nodes'],
     enabled: me.role >= ROLES.admin,
@@ -46,7 +57,12 @@ export function Nodes() {
       head: t('node_name'),
       show: (node) => (
         <span className="break-all" title={node.id}>
-          {node.name}
+          {called(node)}
+          {node.on_duty && node.live ? (
+            <span className="ml-2 text-xs text-soft" title={t('node_on_duty_hint')}>
+              {t('node_on_duty')}
+            </span>
+          ) : null}
         </span>
       ),
     },
@@ -56,7 +72,7 @@ export function Nodes() {
       head: t('node_version'),
       show: (node) => (
         <span className="inline-flex flex-wrap items-center gap-2">
-          v{node.version}
+          {node.version ? `v${node.version}` : '–'}
           {behind(node, all) ? (
             <span title={t('node_behind_hint')}>
               <State mood="warn">{t('node_behind')}</State>
@@ -65,7 +81,11 @@ export function Nodes() {
         </span>
       ),
     },
-    { key: 'since', head: t('node_since'), show: (node) => <Time at={node.started} /> },
+    {
+      key: 'since',
+      head: t('node_since'),
+      show: (node) => (node.started ? <Time at={node.started} /> : '–'),
+    },
     {
       key: 'rate',
       head: t('node_rate'),
@@ -78,6 +98,12 @@ export function Nodes() {
       head: t('node_lag'),
       right: true,
       show: (node) => bytes(node.journal_lag_bytes, language),
+    },
+    {
+      key: 'leased',
+      head: t('node_leased'),
+      right: true,
+      show: (node) => usd(node.leased_usd, language),
     },
     {
       key: 'memory',
@@ -94,7 +120,7 @@ export function Nodes() {
           },
         ]
       : []),
-    { key: 'seen', head: t('node_seen'), show: (node) => <Time at={node.seen_at} /> },
+    { key: 'seen', head: t('node_seen'), show: (node) => (node.seen_at ? <Time at={node.seen_at} /> : '–') },
   ]
   return (
     <>
@@ -107,9 +133,11 @@ export function Nodes() {
         id={(node) => node.id}
         error={nodes.data ? undefined : nodes.error}
         retry={() => nodes.refetch()}
+        {...(me.role >= ROLES.root ? { actions: (node: Node) => <Wishes node={node} wish={setWish} /> } : {})}
         empty={<Empty icon={<Server className="size-6" aria-hidden />} title={t('node_none')} />}
       />
       <p className="max-w-3xl text-xs text-soft">{t('node_clock')}</p>
+      {wish ? <Ask {...wish} close={() => setWish(null)} /> : null}
     </>
   )
 }

@@ -10,7 +10,7 @@ use magic_domain::secret::Secret;
 use magic_domain::usage::{Bucket, Mark, Usage};
 use magic_store::users::Page;
 use magic_store::vault::KeySources;
-use magic_store::{Bootstrap, Config, Dsn, Store};
+use magic_store::{Bootstrap, Config, Dsn, Redis, RedisAt, Store};
 use magic_testkit::db::{Database, ENGINES, database};
 use std::path::Path;
 
@@ -20,9 +20,14 @@ pub fn config(database: &Database) -> Config {
         log_dsn: None,
         max_connections: 10,
         redis: None,
+        follower: false,
         keys: KeySources { file: Some(database.dir.path().join("master.key")), ..KeySources::default() },
         bootstrap: Bootstrap { root_token: Some(Secret::new("sk-initialroottoken")), ..Bootstrap::default() },
     }
+}
+
+pub fn redis(url: &str) -> Redis {
+    Redis { at: RedisAt::Server(Secret::new(url)), ca: None }
 }
 
 pub async fn each(test: impl AsyncFn(Store, &Database)) {

@@ -3,7 +3,18 @@ import type { Schemas } from '../../api/client'
 export type Movement = Schemas['LedgerMovement']
 
 /** Kinds of movements, in the API's words. */
-export const KINDS = ['settle', 'overrun', 'void', 'topup', 'voucher', 'adjust', 'gift', 'opening'] as const
+export const KINDS = [
+  'settle',
+  'overrun',
+  'void',
+  'topup',
+  'voucher',
+  'adjust',
+  'gift',
+  'opening',
+  'loss',
+  'found',
+] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Those that a call has made. */

@@ -16,6 +16,9 @@ export function bytes(count: number, locale?: string): string {
   }).format(size / 1000 ** power)
 }
 
+/** What a node is called: one that never said so has but its number. */
+export const called = (node: Node) => node.name || node.id
+
 /** Nodes that do not serve yet what another one does. One that has just begun has not said. */
 export const behind = (node: Node, all: Node[]) =>
   node.live && node.in_force > 0 && all.some((other) => other.live && other.in_force > node.in_force)
