@@ -55,6 +55,8 @@ pub struct Gateway {
     pub certificates: Arc<crate::edge::certificates::Certificates>,
     /// Bodies on their way to be kept.
     pub captures: crate::proxy::capture::Queue,
+    /// Other sites behind the same door.
+    pub sites: crate::sites::Sites,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
 }
 
@@ -116,6 +118,7 @@ impl Gateway {
             captures: parts.captures,
             events: parts.events,
             certificates: parts.certificates,
+            sites: Default::default(),
             tls_roots: Mutex::default(),
         }
     }

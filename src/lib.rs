@@ -35,6 +35,7 @@ pub mod remote;
 pub mod resolver;
 pub mod serve;
 pub mod settings;
+pub mod sites;
 pub mod snapshot;
 pub mod tls;
 pub mod tokens;

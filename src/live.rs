@@ -237,6 +237,7 @@ impl LiveGateway {
         let old = self.settings.load_full();
         let waiting = old.restart_needed(&new).into_iter().map(str::to_owned).collect();
         self.gateway.tuning.store(Arc::new(new.tuning.clone()));
+        self.gateway.sites.configure(&new.sites);
         self.settings.store(Arc::new(new));
         self.refresh().await.map_err(said)?;
         Ok(waiting)

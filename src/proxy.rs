@@ -30,6 +30,7 @@ pub mod way;
 use crate::edge::door;
 use crate::faults;
 use crate::gateway::Gateway;
+use crate::sites;
 use admit::Caller;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -79,6 +80,9 @@ impl ProxyHttp for Edge {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         faults::point("request", intake::header(session, "x-fault"));
+        if let Some(answered) = sites::enter(&self.0, session, ctx).await? {
+            return Ok(answered);
+        }
         ctx.route = route::route(&session.req_header().method, session.req_header().uri.path());
         match self.dispatch(session, ctx).await {
             Ok(answered) => Ok(answered),
@@ -89,6 +93,9 @@ impl ProxyHttp for Edge {
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         ctx.passing = true;
+        if let Some(visit) = &mut ctx.site {
+            return sites::upstream::peer(&self.0, visit).await;
+        }
         if ctx.call.is_none() {
             return admin_peer(&self.0, session.req_header().uri.path());
         }
@@ -108,6 +115,9 @@ impl ProxyHttp for Edge {
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if let Some(visit) = &ctx.site {
+            return sites::upstream::request(&self.0, session, visit, &ctx.id, request);
+        }
         match ctx.call.as_deref() {
             Some(call) if call.raw.is_some() => raw::head(call, request),
             Some(call) => attempt::head(&self.0, call, request),
@@ -118,10 +128,13 @@ impl ProxyHttp for Edge {
     async fn request_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
+        body: &mut Option<Bytes>,
         _end: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if let Some(visit) = &mut ctx.site {
+            return sites::upstream::body(visit, body.as_ref());
+        }
         if ctx.call.as_deref().is_some_and(|call| call.realtime.is_some()) {
             faults::stall().await;
         }
@@ -134,6 +147,10 @@ impl ProxyHttp for Edge {
         head: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if ctx.call.is_none() {
+            sites::upstream::answered(&self.0, session, ctx, head);
+            return Ok(());
+        }
         faults::point("answer", intake::header(session, "x-fault"));
         relay::head(ctx, head)
     }
@@ -145,6 +162,9 @@ impl ProxyHttp for Edge {
         end: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
+        if let Some(squeeze) = &mut ctx.squeeze {
+            return squeeze.pass(body, end).map(|()| None);
+        }
         if let Some(realtime) = ctx.call.as_deref_mut().and_then(|call| call.realtime.as_mut()) {
             if let Some(bytes) = body {
                 realtime.push(bytes);
@@ -164,6 +184,10 @@ impl ProxyHttp for Edge {
         ctx: &mut Ctx,
         mut error: Box<Error>,
     ) -> Box<Error> {
+        if let Some(visit) = &mut ctx.site {
+            sites::upstream::unreachable(visit, &mut error);
+            return error;
+        }
         ctx.refusal = (ctx.call.is_some()).then(|| Refusal::from(verdict::told(&error)));
         verdict::conclude(ctx, 0, error.etype().as_str(), Outcome::Failure);
         error.set_retry(verdict::may_retry(ctx));
@@ -173,11 +197,15 @@ impl ProxyHttp for Edge {
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
-        _session: &mut Session,
+        session: &mut Session,
         mut error: Box<Error>,
         ctx: &mut Ctx,
-        _reused: bool,
+        reused: bool,
     ) -> Box<Error> {
+        if let Some(visit) = &mut ctx.site {
+            sites::upstream::broken(session, visit, &mut error, reused);
+            return error;
+        }
         if error.etype == replay::EMPTY_ERROR
             && let Some(raised) = relay::empty_error(ctx)
         {
@@ -199,6 +227,9 @@ impl ProxyHttp for Edge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+        if ctx.site.is_some() {
+            return sites::fail(session, error, ctx).await;
+        }
         reject::write(session, error, ctx).await
     }
 
@@ -214,7 +245,9 @@ impl ProxyHttp for Edge {
             self.0.metrics.request(call.endpoint.name(), answered);
         }
         door::request_over(session);
-        crate::event::write(ctx, session);
+        if !sites::over(ctx, session) {
+            crate::event::write(ctx, session);
+        }
     }
 
     /// Every failure is in the request's own event; Pingora's lines would say it again, with paths.
@@ -363,7 +396,8 @@ impl Edge {
         });
         call.batch = asked.batch;
         let tap = capture.as_ref().map(|capture| capture.tap());
-        call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone(), tap));
+        let (seat, how) = (&mut session.downstream_session, gateway.tuning.load().compression);
+        call.slot = Some(replay::Replay::install(seat, call.replay.clone(), tap, how));
         call.capture = capture;
         ctx.call = Some(call);
         Ok(false)

@@ -109,6 +109,7 @@ pub fn serve(common: &Common) -> Outcome {
         events: events.clone(),
         certificates: certificates.clone(),
     }));
+    gateway.sites.configure(&settings.sites);
     let live = LiveGateway::new(
         gateway.clone(),
         store.clone(),
@@ -161,6 +162,7 @@ pub fn serve(common: &Common) -> Outcome {
     let summing = jobs.spawn(crate::jobs::stats::run(live.clone()));
     let reminding = jobs.spawn(crate::notices::remind(live.clone()));
     let following = jobs.spawn(follow::run(live.clone(), alone));
+    let nursing = jobs.spawn(crate::sites::health::run(gateway.clone()));
     let owning = jobs.spawn(owners::run(live.clone()));
     jobs.spawn(crate::jobs::certificates::run(certificates));
     let pulse = nodes::Pulse::new(nodes::Node {
@@ -201,6 +203,7 @@ pub fn serve(common: &Common) -> Outcome {
     retaining.abort();
     summing.abort();
     owning.abort();
+    nursing.abort();
     Ok(())
 }
 

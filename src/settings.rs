@@ -5,6 +5,7 @@ mod listen;
 mod owned;
 mod prompts;
 mod reader;
+mod sites;
 
 pub use listen::{Listen, Pair, Tls};
 pub use owned::PRICES;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub listen: Vec<Listen>,
     /// Certificates that are shown by name.
     pub certificates: Vec<Pair>,
+    /// Other sites behind the same door.
+    pub sites: Vec<crate::sites::conf::Conf>,
     /// Connections that may be open at once; by the machine where nothing is said.
     pub connections: Option<usize>,
     pub threads: usize,
@@ -107,6 +110,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let egress_allow = server.list("egress_allow", network);
     let mut listen = listen::listen(&server);
     let certificates = listen::certificates(&server);
+    let (sites, compression) = (sites::sites(&server), sites::compression(&server));
     let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
     let drain_delay = Duration::from_secs(server.int("drain_delay_seconds", 0, 600).unwrap_or(0));
     let connections = server.table("limits").int("connections", 16, 1 << 20).map(|most| most as usize);
@@ -114,6 +118,12 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         "listen",
         "certificates",
         "hsts_seconds",
+        "sites",
+        "compression",
+        "compression_min_bytes",
+        "gzip_level",
+        "brotli_level",
+        "zstd_level",
         "threads",
         "drain_seconds",
         "drain_delay_seconds",
@@ -214,12 +224,13 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     Settings {
         listen,
         certificates,
+        sites,
         connections,
         threads: threads as usize,
         drain,
         drain_delay,
         log_dir,
-        tuning: Tuning { fsync, hsts_seconds, https_port, ..tuning },
+        tuning: Tuning { fsync, hsts_seconds, https_port, compression, ..tuning },
         dsn: main,
         log_dsn,
         max_connections: max_connections as u32,

@@ -33,6 +33,7 @@ mod responses;
 mod rotation;
 mod rules;
 mod signin;
+mod sites;
 mod stats;
 mod streams;
 mod upkeep;

@@ -33,6 +33,10 @@ pub struct Ctx {
     /// Why the request is refused, once it is.
     pub refusal: Option<Refusal>,
     pub call: Option<Box<Call>>,
+    /// The request is another site's.
+    pub site: Option<Box<crate::sites::Visit>>,
+    /// The answer is compressed on its way.
+    pub squeeze: Option<Box<crate::sites::squeeze::Squeeze>>,
     /// An upstream has been asked for. Pingora keeps no connection after an error from here on.
     pub passing: bool,
     /// The request counts among those in flight.
@@ -223,6 +227,8 @@ impl Ctx {
             route: Route::Unknown,
             refusal: None,
             call: None,
+            site: None,
+            squeeze: None,
             passing: false,
             counted: None,
             gateway,
