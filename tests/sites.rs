@@ -57,7 +57,13 @@ async fn ask(at: SocketAddr, method: &str, target: &str, host: &str, fields: &[(
     client.answer().await.unwrap()
 }
 
-async fn ask_whole(at: SocketAddr, method: &str, target: &str, host: &str, fields: &[(&str, &str)]) -> Answer {
+async fn ask_whole(
+    at: SocketAddr,
+    method: &str,
+    target: &str,
+    host: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
     let mut client = H1::connect(at).await;
     let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     client.write(format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\n{fields}\r\n").as_bytes()).await;

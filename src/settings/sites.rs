@@ -33,7 +33,8 @@ pub(super) fn sites(server: &Node<'_>) -> Vec<Conf> {
     for node in server.tables("sites") {
         let hosts = node.list("hosts", host);
         let path = path(&node);
-        let kinds: Vec<&str> = ["root", "upstreams", "redirect"].into_iter().filter(|key| node.has(key)).collect();
+        let kinds: Vec<&str> =
+            ["root", "upstreams", "redirect"].into_iter().filter(|key| node.has(key)).collect();
         let own = match kinds.as_slice() {
             ["root"] => FILES,
             ["upstreams"] => SERVERS,
@@ -59,7 +60,10 @@ pub(super) fn sites(server: &Node<'_>) -> Vec<Conf> {
             other.path == path && (shared || (other.hosts.is_empty() && hosts.is_empty()))
         };
         if sites.iter().find(twice).is_some() {
-            node.fault(if hosts.is_empty() { "path" } else { "hosts" }, "another site has the same host and path");
+            node.fault(
+                if hosts.is_empty() { "path" } else { "hosts" },
+                "another site has the same host and path",
+            );
         }
         sites.push(Conf { hosts, path, kind });
     }
@@ -70,7 +74,10 @@ pub(super) fn sites(server: &Node<'_>) -> Vec<Conf> {
 fn path(node: &Node<'_>) -> String {
     let path = node.text("path").unwrap_or_else(|| "/".into());
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte);
-    if !path.starts_with('/') || !path.bytes().all(plain) || path.contains("//") || path.split('/').any(|s| s == "..")
+    if !path.starts_with('/')
+        || !path.bytes().all(plain)
+        || path.contains("//")
+        || path.split('/').any(|s| s == "..")
     {
         node.fault("path", "must begin with a slash, and have no characters that would need escapes");
     }
@@ -134,7 +141,10 @@ fn servers(node: &Node<'_>) -> Option<Kind> {
         }
     };
     let health = node.text("health");
-    if health.as_ref().is_some_and(|path| !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic())) {
+    if health
+        .as_ref()
+        .is_some_and(|path| !path.starts_with('/') || !path.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
         node.fault("health", "must be a path, like /healthz");
     }
     let mut headers = Vec::new();
@@ -145,7 +155,8 @@ fn servers(node: &Node<'_>) -> Option<Kind> {
         }
     }
     let seconds = |key: &str, fallback: u64| Duration::from_secs(node.int(key, 1, 3600).unwrap_or(fallback));
-    let ms = |key: &str, fallback: u64| Duration::from_millis(node.int(key, 1, 86_400_000).unwrap_or(fallback));
+    let ms =
+        |key: &str, fallback: u64| Duration::from_millis(node.int(key, 1, 86_400_000).unwrap_or(fallback));
     let times = |key: &str| node.int(key, 1, 100).map_or(2, |times| times as u32);
     Some(Kind::Servers(Box::new(ServersConf {
         servers: list,
@@ -166,7 +177,8 @@ fn servers(node: &Node<'_>) -> Option<Kind> {
 }
 
 /// What frames a message is not the configuration's.
-const HOP_BY_HOP: &[&str] = &["connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "host"];
+const HOP_BY_HOP: &[&str] =
+    &["connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "host"];
 
 /// `ca`: the PEM, or the file it is in.
 fn authority(node: &Node<'_>) -> Option<String> {
@@ -207,7 +219,8 @@ fn redirect(node: &Node<'_>) -> Option<Kind> {
 /// `compression` and what belongs to it.
 pub(super) fn compression(server: &Node<'_>) -> Compression {
     let default = Compression::default();
-    let level = |key: &str, most: u64, fallback: u32| server.int(key, 1, most).map_or(fallback, |level| level as u32);
+    let level =
+        |key: &str, most: u64, fallback: u32| server.int(key, 1, most).map_or(fallback, |level| level as u32);
     Compression {
         on: server.bool("compression").unwrap_or(default.on),
         min_bytes: server.int("compression_min_bytes", 0, 1 << 30).unwrap_or(default.min_bytes),

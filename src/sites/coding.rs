@@ -87,7 +87,9 @@ impl Accepted {
 
 /// `q=0.5`, in thousandths; what is malformed counts as refused.
 fn weight(text: &str) -> u16 {
-    let Some(number) = text.trim().strip_prefix("q=").or_else(|| text.trim().strip_prefix("Q=")) else { return 0 };
+    let Some(number) = text.trim().strip_prefix("q=").or_else(|| text.trim().strip_prefix("Q=")) else {
+        return 0;
+    };
     match number.trim().parse::<f32>() {
         Ok(weight) if (0.0..=1.0).contains(&weight) => (weight * 1000.0) as u16,
         _ => 0,
@@ -99,7 +101,8 @@ pub fn compressible(media_type: &str) -> bool {
     let kind = media_type.split(';').next().unwrap_or("").trim();
     let is = |name: &str| kind.eq_ignore_ascii_case(name);
     let lower = |at: usize, text: &str| {
-        kind.len() >= text.len() && kind.get(at..at + text.len()).is_some_and(|part| part.eq_ignore_ascii_case(text))
+        kind.len() >= text.len()
+            && kind.get(at..at + text.len()).is_some_and(|part| part.eq_ignore_ascii_case(text))
     };
     if is("text/event-stream") {
         return false;
@@ -162,7 +165,15 @@ mod tests {
         for kind in ["text/html; charset=utf-8", "application/json", "image/svg+xml", "Application/LD+JSON"] {
             assert!(compressible(kind), "{kind}");
         }
-        for kind in ["text/event-stream", "text/event-stream; charset=utf-8", "image/png", "video/mp4", "", "+", "application/zip"] {
+        for kind in [
+            "text/event-stream",
+            "text/event-stream; charset=utf-8",
+            "image/png",
+            "video/mp4",
+            "",
+            "+",
+            "application/zip",
+        ] {
             assert!(!compressible(kind), "{kind}");
         }
     }

@@ -38,7 +38,8 @@ pub async fn enter(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> R
             Ok(Some(true))
         }
         conf::Kind::Servers(servers) => {
-            let said = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+            let said =
+                head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
             if said.is_some_and(|length| length > servers.body_bytes) {
                 refuse(session, 413, "the request's body is too long", &[]).await?;
                 return Ok(Some(true));

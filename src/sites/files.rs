@@ -36,10 +36,17 @@ impl Files {
     }
 
     /// Answers a request. `below` is what of its path is below the site's.
-    pub async fn serve(&self, gateway: &Gateway, session: &mut Session, ctx: &Ctx, below: &str) -> Result<()> {
+    pub async fn serve(
+        &self,
+        gateway: &Gateway,
+        session: &mut Session,
+        ctx: &Ctx,
+        below: &str,
+    ) -> Result<()> {
         let method = &session.req_header().method;
         if !matches!(*method, Method::GET | Method::HEAD) {
-            return refuse(session, 405, "this address is only read: GET or HEAD", &[("allow", "GET, HEAD")]).await;
+            return refuse(session, 405, "this address is only read: GET or HEAD", &[("allow", "GET, HEAD")])
+                .await;
         }
         if below.is_empty() && session.req_header().uri.path().len() > 1 {
             return answer::folder(session).await;

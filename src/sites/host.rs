@@ -55,7 +55,8 @@ mod tests {
         assert_eq!(split("a.b:8080"), Some(("a.b", Some(8080))));
         assert_eq!(split("[::1]:80"), Some(("[::1]", Some(80))));
         assert_eq!(split("[::1]"), Some(("[::1]", None)));
-        for bad in ["", ":80", "a/b", "a b", "a@b", "a:x", "a:99999", "[::1", "[x]", "a\r\nb", "[::1]x", "ä"] {
+        for bad in ["", ":80", "a/b", "a b", "a@b", "a:x", "a:99999", "[::1", "[x]", "a\r\nb", "[::1]x", "ä"]
+        {
             assert_eq!(split(bad), None, "{bad:?}");
         }
     }

@@ -38,7 +38,13 @@ pub async fn to_https(gateway: &Gateway, session: &mut Session) -> Result<bool> 
 }
 
 /// Answers with the address a site has moved to. `below` is what of the path is below the site's.
-pub async fn elsewhere(gateway: &Gateway, session: &mut Session, to: &str, status: u16, below: &str) -> Result<()> {
+pub async fn elsewhere(
+    gateway: &Gateway,
+    session: &mut Session,
+    to: &str,
+    status: u16,
+    below: &str,
+) -> Result<()> {
     let query = session.req_header().uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let to = format!("{}{below}{query}", to.trim_end_matches('/'));
     let seconds = gateway.tuning.load().hsts_seconds;

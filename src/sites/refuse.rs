@@ -8,7 +8,12 @@ use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 /// Answers with a status and a line that says why.
-pub async fn refuse(session: &mut Session, status: u16, why: &str, more: &[(&'static str, &str)]) -> Result<()> {
+pub async fn refuse(
+    session: &mut Session,
+    status: u16,
+    why: &str,
+    more: &[(&'static str, &str)],
+) -> Result<()> {
     let body = format!("{status} {why}\n");
     let mut head = ResponseHeader::build_no_case(status, Some(3 + more.len()))?;
     head.insert_header(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))?;

@@ -68,13 +68,13 @@ impl Servers {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let now = self.now_ms();
         let untried = |at: &usize| tried & (1 << at) == 0;
-        let in_turn = (0..self.list.len()).map(|step| turn.wrapping_add(step) % self.list.len()).filter(untried);
+        let in_turn =
+            (0..self.list.len()).map(|step| turn.wrapping_add(step) % self.list.len()).filter(untried);
         let well = in_turn.clone().filter(|at| self.list.get(*at).is_some_and(|server| server.well(now)));
         let best = match self.conf.balance {
             Balance::RoundRobin => well.clone().next(),
-            Balance::LeastConnections => {
-                well.min_by_key(|at| self.list.get(*at).map_or(0, |server| server.busy.load(Ordering::Relaxed)))
-            }
+            Balance::LeastConnections => well
+                .min_by_key(|at| self.list.get(*at).map_or(0, |server| server.busy.load(Ordering::Relaxed))),
         };
         let at = best.or_else(|| in_turn.clone().next())?;
         self.list.get(at)?.busy.fetch_add(1, Ordering::Relaxed);

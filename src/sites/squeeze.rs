@@ -5,7 +5,8 @@ use super::coding::{Accepted, Coding, compressible};
 use super::conf::Compression;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, SET_COOKIE, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue,
+    SET_COOKIE, VARY,
 };
 use http::{Method, StatusCode, Version};
 use pingora_error::{Error, ErrorType, Result};
@@ -44,9 +45,10 @@ impl Squeeze {
         // From here on the drop gives the place back.
         let mut squeeze = Squeeze { engine: None, flush };
         squeeze.engine = Some(match coding {
-            Coding::Gzip => {
-                Engine::Gzip(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(how.gzip_level)))
-            }
+            Coding::Gzip => Engine::Gzip(flate2::write::GzEncoder::new(
+                Vec::new(),
+                flate2::Compression::new(how.gzip_level),
+            )),
             Coding::Brotli => Engine::Brotli(Box::new(brotli::CompressorWriter::new(
                 Vec::new(),
                 4096,
@@ -94,9 +96,9 @@ impl Squeeze {
     /// The next piece of an answer that passes through Pingora's filters, in place.
     pub fn pass(&mut self, body: &mut Option<Bytes>, end: bool) -> Result<()> {
         let piece = body.take().unwrap_or_default();
-        let ready = self
-            .push(&piece, end)
-            .map_err(|error| Error::because(ErrorType::InternalError, "the answer can't be compressed", error))?;
+        let ready = self.push(&piece, end).map_err(|error| {
+            Error::because(ErrorType::InternalError, "the answer can't be compressed", error)
+        })?;
         // An empty piece would be the last chunk.
         *body = (!ready.is_empty()).then_some(ready);
         Ok(())
@@ -140,8 +142,12 @@ fn takes(request: &RequestHeader) -> Option<Accepted> {
 /// Whether an answer gets shorter, and may.
 fn worth(head: &ResponseHeader, min_bytes: u64) -> bool {
     let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let bodiless =
-        [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::PARTIAL_CONTENT, StatusCode::NOT_MODIFIED];
+    let bodiless = [
+        StatusCode::NO_CONTENT,
+        StatusCode::RESET_CONTENT,
+        StatusCode::PARTIAL_CONTENT,
+        StatusCode::NOT_MODIFIED,
+    ];
     let long_enough = match text(CONTENT_LENGTH) {
         Some(length) => length.parse::<u64>().is_ok_and(|length| length >= min_bytes),
         None => true,

@@ -144,7 +144,9 @@ mod tests {
         assert_eq!(at("b.example", "/docs/x"), Some(1));
         assert_eq!(at("only.test", "/here/x"), Some(6));
         assert_eq!(at("only.test", "/v1/models"), None);
-        for ours in ["/v1", "/v1/x", "/v1beta/models", "/api/", "/healthz", "/metrics", "/dashboard/billing/usage"] {
+        for ours in
+            ["/v1", "/v1/x", "/v1beta/models", "/api/", "/healthz", "/metrics", "/dashboard/billing/usage"]
+        {
             assert_eq!(at("elsewhere", ours), None, "{ours}");
         }
         assert_eq!(at("elsewhere", "/apix"), Some(0));

@@ -75,7 +75,8 @@ pub fn request(
     let Kind::Servers(servers) = &visit.site.kind else { return Ok(()) };
     let host = super::host::authority(session.req_header()).unwrap_or("").to_owned();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let path = if servers.conf.strip_path { path.get(visit.site.conf.path.len()..).unwrap_or("/") } else { path };
+    let path =
+        if servers.conf.strip_path { path.get(visit.site.conf.path.len()..).unwrap_or("/") } else { path };
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let uri = path.parse().map_err(|error| {
         Error::because(ErrorType::InvalidHTTPHeader, "the address can't be passed on", error)
@@ -110,7 +111,9 @@ fn is_ours(name: &str) -> bool {
         let same = |(a, b): (u8, u8)| if a == b'_' { b == b'-' } else { a == b };
         name.len() >= text.len() && name.bytes().zip(text.bytes()).all(same)
     };
-    begins("x-forwarded-") || (name.len() == 9 && (begins("forwarded") || begins("x-real-ip"))) || name == "x-request-id"
+    begins("x-forwarded-")
+        || (name.len() == 9 && (begins("forwarded") || begins("x-real-ip")))
+        || name == "x-request-id"
 }
 
 /// `request_body_filter`: counts.
@@ -137,7 +140,9 @@ pub fn answered(gateway: &Gateway, session: &Session, ctx: &mut Ctx, head: &mut 
 /// `fail_to_connect`: nothing was sent, so another server may be asked whatever the request is.
 pub fn unreachable(visit: &mut Visit, error: &mut Error) {
     visit.refusal = Some(match error.etype() {
-        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => (504, "the server did not answer in time"),
+        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => {
+            (504, "the server did not answer in time")
+        }
         _ => (502, "the server can't be reached"),
     });
     let site = visit.site.clone();
@@ -165,7 +170,11 @@ pub fn broken(session: &Session, visit: &mut Visit, error: &mut Error, reused: b
         && !session.as_ref().retry_buffer_truncated()
         && !session.is_upgrade_req();
     let late = matches!(error.etype(), ErrorType::ReadTimedout | ErrorType::WriteTimedout);
-    let retry = !committed && !ours && safe && !late && visit.tries <= 1 + visit.tried.count_ones() + u32::from(reused);
+    let retry = !committed
+        && !ours
+        && safe
+        && !late
+        && visit.tries <= 1 + visit.tried.count_ones() + u32::from(reused);
     let site = visit.site.clone();
     let Kind::Servers(servers) = &site.kind else { return error.set_retry(false) };
     // A kept connection that the server has closed says nothing about the server.

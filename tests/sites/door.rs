@@ -26,7 +26,8 @@ async fn hosts_and_paths_choose_the_site() {
         of("deep", "hosts = [\"docs.example\"]\npath = \"/v1\""),
         of("wild", "hosts = [\"*.example\"]"),
         of("below", "path = \"/below\""),
-        "[[server.sites]]\nhosts = [\"old.test\"]\nredirect = \"https://new.test/base/\"\nstatus = 301\n".to_owned(),
+        "[[server.sites]]\nhosts = [\"old.test\"]\nredirect = \"https://new.test/base/\"\nstatus = 301\n"
+            .to_owned(),
         channel("a", &vendor, ""),
     ]
     .concat();
@@ -90,9 +91,16 @@ async fn sites_come_and_go_while_it_runs() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(get(&world, "/new/", &[]).await.text(), "new");
     // A file with a fault changes nothing.
-    std::fs::write(&file, format!("{before}[[server.sites]]\nroot = \"/nowhere/at/all\"\nrot = 1\n")).unwrap();
+    std::fs::write(&file, format!("{before}[[server.sites]]\nroot = \"/nowhere/at/all\"\nrot = 1\n"))
+        .unwrap();
     let refused = world.api("POST", "/api/config/reload", None).await;
-    assert!(refused.status >= 400 && refused.text().contains("is no folder") && refused.text().contains("did you mean root"), "{}", refused.text());
+    assert!(
+        refused.status >= 400
+            && refused.text().contains("is no folder")
+            && refused.text().contains("did you mean root"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(get(&world, "/new/", &[]).await.text(), "new");
     std::fs::write(&file, before).unwrap();
     assert_eq!(world.api("POST", "/api/config/reload", None).await.status, 200);
@@ -102,7 +110,11 @@ async fn sites_come_and_go_while_it_runs() {
 #[tokio::test]
 async fn plain_listeners_can_send_everybody_to_https() {
     let dir = files(&[]);
-    let world = World::with("[server]\nhsts_seconds = 300\n".to_owned() + &site(dir.path(), "tls", "hosts = [\"localhost\"]"), true, vec![]);
+    let world = World::with(
+        "[server]\nhsts_seconds = 300\n".to_owned() + &site(dir.path(), "tls", "hosts = [\"localhost\"]"),
+        true,
+        vec![],
+    );
     let tls = world.gateway.tls.unwrap();
     // The harness writes plain listeners: this one is made to redirect.
     let file = world.dir.path().join("magic.toml");
@@ -112,7 +124,10 @@ async fn plain_listeners_can_send_everybody_to_https() {
     std::fs::write(&file, text.replacen("listen = [", &more, 1)).unwrap();
     let mut world = world;
     world.gateway.kill();
-    let child = std::process::Command::new(env!("CARGO_BIN_EXE_magic")).current_dir(world.dir.path()).spawn().unwrap();
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_magic"))
+        .current_dir(world.dir.path())
+        .spawn()
+        .unwrap();
     struct End(std::process::Child);
     impl Drop for End {
         fn drop(&mut self) {
@@ -123,14 +138,24 @@ async fn plain_listeners_can_send_everybody_to_https() {
     let _end = End(child);
     let at = ([127, 0, 0, 1], port).into();
     let deadline = Instant::now() + Duration::from_secs(60);
-    while tokio::net::TcpStream::connect(at).await.is_err() || tokio::net::TcpStream::connect(tls).await.is_err() {
+    while tokio::net::TcpStream::connect(at).await.is_err()
+        || tokio::net::TcpStream::connect(tls).await.is_err()
+    {
         assert!(Instant::now() < deadline, "it does not start");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let there = format!("https://api.example:{}", tls.port());
-    for (method, host, path) in [("GET", "api.example", "/a?b=c%2F"), ("POST", "api.example:80", "/v1/chat/completions"), ("HEAD", "api.example", "/")] {
+    for (method, host, path) in [
+        ("GET", "api.example", "/a?b=c%2F"),
+        ("POST", "api.example:80", "/v1/chat/completions"),
+        ("HEAD", "api.example", "/"),
+    ] {
         let answer = ask(at, method, path, host, &[]).await;
-        assert_eq!((answer.status, answer.headers["location"].clone()), (308, format!("{there}{path}")), "{method} {path}");
+        assert_eq!(
+            (answer.status, answer.headers["location"].clone()),
+            (308, format!("{there}{path}")),
+            "{method} {path}"
+        );
         assert!(!answer.headers.contains_key("strict-transport-security"));
     }
     for host in ["evil/x", "a b", "a@b", "", "x:y"] {
@@ -141,16 +166,23 @@ async fn plain_listeners_can_send_everybody_to_https() {
     assert_ne!(ask(at, "GET", "/.well-known/acme-challenge/token", "x", &[]).await.status, 308);
     for path in ["/", "/nothing"] {
         let page = h2_as(tls, "GET", &format!("https://localhost{path}"), &[], b"").await;
-        assert_eq!(page.headers.get("strict-transport-security").map(String::as_str), (path == "/").then_some("max-age=300"));
+        assert_eq!(
+            page.headers.get("strict-transport-security").map(String::as_str),
+            (path == "/").then_some("max-age=300")
+        );
     }
     let dashboard = h2_as(tls, "GET", "https://gateway.test/login", &[], b"").await;
-    assert_eq!((dashboard.status, dashboard.headers["strict-transport-security"].as_str()), (200, "max-age=300"));
+    assert_eq!(
+        (dashboard.status, dashboard.headers["strict-transport-security"].as_str()),
+        (200, "max-age=300")
+    );
 }
 
 #[tokio::test]
 async fn requests_of_sites_are_in_the_log() {
     let dir = files(&[]);
-    let config = "[server]\nlog_dir = \"logs\"\n".to_owned() + &site(dir.path(), "home", "hosts = [\"a.test\"]");
+    let config =
+        "[server]\nlog_dir = \"logs\"\n".to_owned() + &site(dir.path(), "home", "hosts = [\"a.test\"]");
     let world = World::with(config, false, vec![("RUST_LOG", "info".into())]);
     ask(world.gateway.address, "GET", "/?secret=1", "a.test", &[]).await;
     ask(world.gateway.address, "GET", "/healthz", "a.test", &[]).await;
@@ -163,7 +195,8 @@ async fn requests_of_sites_are_in_the_log() {
         }
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("magic::access")).collect();
         if let [first, second] = lines.as_slice() {
-            for part in ["method=GET", "host=a.test", "path=/ ", "status=200", "bytes=4", "client=127.0.0.1"] {
+            for part in ["method=GET", "host=a.test", "path=/ ", "status=200", "bytes=4", "client=127.0.0.1"]
+            {
                 assert!(first.contains(part), "{part} in {first}");
             }
             assert!(second.contains("path=/gone") && second.contains("status=404"));

@@ -8,8 +8,14 @@ use tokio::io::AsyncReadExt;
 
 #[tokio::test]
 async fn a_folder_is_served() {
-    let dir = files(&[("index.html", b"<p>home"), ("sub/index.html", b"<p>sub"), ("a b.txt", b"text"), ("sub/pic.png", b"png")]);
-    let world = World::with(folder(dir.path(), "cache_seconds = 60\nimmutable = [\"/assets/\"]"), true, vec![]);
+    let dir = files(&[
+        ("index.html", b"<p>home"),
+        ("sub/index.html", b"<p>sub"),
+        ("a b.txt", b"text"),
+        ("sub/pic.png", b"png"),
+    ]);
+    let world =
+        World::with(folder(dir.path(), "cache_seconds = 60\nimmutable = [\"/assets/\"]"), true, vec![]);
     put(dir.path(), "assets/x-1234.js", b"js");
     let home = get(&world, "/", &[]).await;
     assert_eq!((home.status, home.text().as_str()), (200, "<p>home"));
@@ -26,7 +32,13 @@ async fn a_folder_is_served() {
     let head = ask(world.gateway.address, "HEAD", "/sub/pic.png", "x", &[]).await;
     assert_eq!((head.status, head.headers["content-length"].as_str()), (200, "3"));
     assert_eq!(head.headers["content-type"], "image/png");
-    for (path, status) in [("/nothing", 404), ("/sub/nothing/", 404), ("/assets/", 404), ("/index.html/", 404), ("/index.html/x", 404)] {
+    for (path, status) in [
+        ("/nothing", 404),
+        ("/sub/nothing/", 404),
+        ("/assets/", 404),
+        ("/index.html/", 404),
+        ("/index.html/x", 404),
+    ] {
         assert_eq!(get(&world, path, &[]).await.status, status, "{path}");
     }
     let post = ask(world.gateway.address, "POST", "/", "x", &[("content-length", "0")]).await;
@@ -92,9 +104,12 @@ async fn parts_of_a_file_can_be_had() {
     assert_eq!(several.status, 206);
     let boundary = several.headers["content-type"].split_once("boundary=").unwrap().1.to_owned();
     let part = |range: &str, body: &str| {
-        format!("\r\n--{boundary}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-range: bytes {range}/10\r\n\r\n{body}")
+        format!(
+            "\r\n--{boundary}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-range: bytes {range}/10\r\n\r\n{body}"
+        )
     };
-    let wanted = [part("0-1", "01"), part("4-4", "4"), part("9-9", "9"), format!("\r\n--{boundary}--\r\n")].concat();
+    let wanted =
+        [part("0-1", "01"), part("4-4", "4"), part("9-9", "9"), format!("\r\n--{boundary}--\r\n")].concat();
     assert_eq!(several.text(), wanted);
     let etag = get(&world, "/small.txt", &[]).await.headers["etag"].clone();
     let same = get(&world, "/small.txt", &[("range", "bytes=0-0"), ("if-range", &etag)]).await;
@@ -121,7 +136,10 @@ async fn changes_are_seen_within_a_moment() {
 #[tokio::test]
 async fn an_applications_page_stands_in_for_its_addresses() {
     let dir = files(&[("index.html", b"<p>app"), ("main.js", b"js")]);
-    let world = World::new(folder(dir.path(), "path = \"/app\"\nfallback = \"index.html\"\nimmutable = [\"/assets/\"]"));
+    let world = World::new(folder(
+        dir.path(),
+        "path = \"/app\"\nfallback = \"index.html\"\nimmutable = [\"/assets/\"]",
+    ));
     for path in ["/app/", "/app/users/7", "/app/users/", "/app/v1.2"] {
         let answer = get(&world, path, &[]).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "<p>app"), "{path}");

@@ -15,7 +15,11 @@ use tokio::net::TcpListener;
 fn saying(text: &'static str) -> Vendor {
     Vendor::start(Proto::H1, move |_| Script::Whole {
         status: 200,
-        headers: vec![("content-type", "text/plain".into()), ("server", "theirs".into()), ("set-cookie", "a=b".into())],
+        headers: vec![
+            ("content-type", "text/plain".into()),
+            ("server", "theirs".into()),
+            ("set-cookie", "a=b".into()),
+        ],
         body: text.into(),
     })
 }
@@ -62,24 +66,47 @@ async fn a_server_is_told_who_asks_and_nothing_else() {
     assert_eq!((head("cookie"), head("authorization")), (Some("session=1"), Some("Bearer theirs")));
     assert_eq!(head("x-team"), Some("edge"));
     assert!(!format!("{:?}", seen.headers).contains("6.6.6.6"), "{:?}", seen.headers);
-    for gone in ["x-private", "keep-alive", "te", "proxy-connection", "upgrade", "http2-settings", "x-forwarded-port", "forwarded"] {
+    for gone in [
+        "x-private",
+        "keep-alive",
+        "te",
+        "proxy-connection",
+        "upgrade",
+        "http2-settings",
+        "x-forwarded-port",
+        "forwarded",
+    ] {
         assert_eq!(head(gone), None, "{gone}");
     }
-    let second = h2_as(world.gateway.tls.unwrap(), "POST", "https://localhost/x", &[("x-forwarded-for", "6.6.6.6")], b"body").await;
+    let second = h2_as(
+        world.gateway.tls.unwrap(),
+        "POST",
+        "https://localhost/x",
+        &[("x-forwarded-for", "6.6.6.6")],
+        b"body",
+    )
+    .await;
     assert_eq!(second.status, 200);
     let seen = server.seen().pop().unwrap();
     assert_eq!((&seen.body[..], seen.headers["x-forwarded-proto"].as_str()), (&b"body"[..], "https"));
-    assert_eq!((seen.headers["host"].as_str(), seen.headers["x-forwarded-for"].as_str()), ("localhost", "127.0.0.1"));
+    assert_eq!(
+        (seen.headers["host"].as_str(), seen.headers["x-forwarded-for"].as_str()),
+        ("localhost", "127.0.0.1")
+    );
 }
 
 #[tokio::test]
 async fn paths_and_hosts_are_rewritten_where_asked() {
     let server = saying("hi");
-    let world = World::new(servers(&[server.address], "path = \"/app\"\nstrip_path = true\nhost = \"upstream\""));
+    let world =
+        World::new(servers(&[server.address], "path = \"/app\"\nstrip_path = true\nhost = \"upstream\""));
     for (target, path) in [("/app/x/y?z", "/x/y?z"), ("/app", "/"), ("/app?q", "/?q"), ("/app/", "/")] {
         assert_eq!(get(&world, target, &[]).await.status, 200);
         let seen = server.seen().pop().unwrap();
-        assert_eq!((seen.path.as_str(), seen.headers["host"].as_str()), (path, server.address.to_string().as_str()));
+        assert_eq!(
+            (seen.path.as_str(), seen.headers["host"].as_str()),
+            (path, server.address.to_string().as_str())
+        );
     }
     // Out of the site's path, in any spelling: not passed on.
     let before = server.hits();
@@ -92,7 +119,8 @@ async fn paths_and_hosts_are_rewritten_where_asked() {
 #[tokio::test]
 async fn servers_over_tls_are_believed_by_their_authority_alone() {
     let server = Vendor::start(Proto::TlsH1, |_| Script::json(200, "{}"));
-    let config = |ca: &str| format!("[server]\n[[server.sites]]\nupstreams = [\"{}\"]\n{ca}\n", server.base_url());
+    let config =
+        |ca: &str| format!("[server]\n[[server.sites]]\nupstreams = [\"{}\"]\n{ca}\n", server.base_url());
     let world = World::new(config(&format!("ca = '''{}'''", ca_pem())));
     assert_eq!(get(&world, "/", &[]).await.status, 200);
     let world = World::new(config(""));
@@ -119,7 +147,8 @@ async fn another_server_is_asked_where_one_is_gone() {
 
 #[tokio::test]
 async fn what_may_have_happened_is_not_done_again() {
-    let (first, second) = (Vendor::start(Proto::H1, |_| Script::Hangup), Vendor::start(Proto::H1, |_| Script::Hangup));
+    let (first, second) =
+        (Vendor::start(Proto::H1, |_| Script::Hangup), Vendor::start(Proto::H1, |_| Script::Hangup));
     let world = World::new(servers(&[first.address, second.address], ""));
     let answer = magic_testkit::client::h1(world.gateway.address, "POST", "/", &[], b"pay").await;
     assert_eq!((answer.status, first.hits() + second.hits()), (502, 1));
@@ -132,10 +161,11 @@ async fn what_may_have_happened_is_not_done_again() {
 async fn a_server_that_fails_its_checks_is_not_asked() {
     let well = Arc::new(AtomicBool::new(true));
     let is_well = well.clone();
-    let one = Vendor::start(Proto::H1, move |seen| match (seen.path.as_str(), is_well.load(Ordering::Relaxed)) {
-        ("/healthz", false) => Script::json(500, "{}"),
-        _ => Script::json(200, "one"),
-    });
+    let one =
+        Vendor::start(Proto::H1, move |seen| match (seen.path.as_str(), is_well.load(Ordering::Relaxed)) {
+            ("/healthz", false) => Script::json(500, "{}"),
+            _ => Script::json(200, "one"),
+        });
     let two = Vendor::start(Proto::H1, |_| Script::json(200, "two"));
     let world = World::new(servers(
         &[one.address, two.address],
@@ -198,7 +228,10 @@ async fn echo() -> SocketAddr {
                     head.push(stream.read_u8().await.unwrap());
                 }
                 let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-                assert!(head.contains("upgrade: websocket") && head.contains("sec-websocket-key: abc"), "{head}");
+                assert!(
+                    head.contains("upgrade: websocket") && head.contains("sec-websocket-key: abc"),
+                    "{head}"
+                );
                 let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: x\r\n\r\n";
                 stream.write_all(answer.as_bytes()).await.unwrap();
                 let (mut read, mut write) = stream.split();
@@ -254,13 +287,23 @@ async fn recorder() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
 async fn one_request_stays_one() {
     const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
     let attempts = [
-        format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"),
+        format!(
+            "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"
+        ),
         format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\ncontent-length: 0\r\n\r\n{SMUGGLED}"),
         format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: xchunked\r\n\r\n{SMUGGLED}"),
         format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding : chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"),
-        format!("POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n{SMUGGLED}"),
-        format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: content-length\r\ncontent-length: {}\r\n\r\n{SMUGGLED}", SMUGGLED.len()),
-        format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: transfer-encoding\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len()),
+        format!(
+            "POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n{SMUGGLED}"
+        ),
+        format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: content-length\r\ncontent-length: {}\r\n\r\n{SMUGGLED}",
+            SMUGGLED.len()
+        ),
+        format!(
+            "GET / HTTP/1.1\r\nhost: x\r\nconnection: transfer-encoding\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n",
+            SMUGGLED.len()
+        ),
         format!("GET /a%0d%0ahost:%20y HTTP/1.1\r\nhost: x\r\nx-a: b\n\r\n{SMUGGLED}"),
         format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n{SMUGGLED}"),
         format!("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n{SMUGGLED}"),
@@ -277,8 +320,13 @@ async fn one_request_stays_one() {
         let text = String::from_utf8_lossy(&seen.lock()).into_owned();
         // As a body, framed as one, it is just bytes: the head that comes before says how many.
         let framed = text.to_ascii_lowercase();
-        let as_body = framed.contains(&format!("content-length: {}", SMUGGLED.len())) || framed.contains("transfer-encoding: chunked");
+        let as_body = framed.contains(&format!("content-length: {}", SMUGGLED.len()))
+            || framed.contains("transfer-encoding: chunked");
         let lines = text.lines().filter(|line| line.ends_with("HTTP/1.1")).count();
-        assert!(lines <= 1 || as_body, "{attempt:?} became {text:?}; answered {:?}", first.map(|answer| answer.status));
+        assert!(
+            lines <= 1 || as_body,
+            "{attempt:?} became {text:?}; answered {:?}",
+            first.map(|answer| answer.status)
+        );
     }
 }

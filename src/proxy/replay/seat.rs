@@ -55,7 +55,12 @@ impl Replay {
     }
 
     /// Takes the session's place. [`restore`] puts it back.
-    pub fn install(session: &mut Box<HttpSession>, shared: Handle, tap: Option<Tap>, compression: Compression) -> Slot {
+    pub fn install(
+        session: &mut Box<HttpSession>,
+        shared: Handle,
+        tap: Option<Tap>,
+        compression: Compression,
+    ) -> Slot {
         Replay::seat(session, shared, false, tap, compression)
     }
 
@@ -68,7 +73,13 @@ impl Replay {
         Replay::seat(session, shared, true, None, Compression { on: false, ..Compression::default() })
     }
 
-    fn seat(session: &mut Box<HttpSession>, shared: Handle, tunnel: bool, tap: Option<Tap>, compression: Compression) -> Slot {
+    fn seat(
+        session: &mut Box<HttpSession>,
+        shared: Handle,
+        tunnel: bool,
+        tap: Option<Tap>,
+        compression: Compression,
+    ) -> Slot {
         let slot: Slot = Arc::default();
         let inner = std::mem::replace(session, inert());
         let now = Instant::now();

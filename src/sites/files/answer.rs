@@ -12,8 +12,8 @@ use crate::sites::refuse::refuse;
 use crate::sites::squeeze::Squeeze;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue,
-    LAST_MODIFIED, LOCATION, RANGE, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    HeaderValue, LAST_MODIFIED, LOCATION, RANGE, VARY,
 };
 use http::{Method, Version};
 use pingora_error::Result;
@@ -80,7 +80,8 @@ pub async fn file(gateway: &Gateway, session: &mut Session, ctx: &Ctx, entry: &E
         Asked::Whole => {}
         Asked::Outside => {
             let size = format!("bytes */{}", entry.plain.size);
-            return refuse(session, 416, "the file has no such part", &[(CONTENT_RANGE.as_str(), &size)]).await;
+            return refuse(session, 416, "the file has no such part", &[(CONTENT_RANGE.as_str(), &size)])
+                .await;
         }
         Asked::Parts(parts) => return self::parts(session, ctx, entry, head, &parts).await,
     }
@@ -116,7 +117,8 @@ pub async fn file(gateway: &Gateway, session: &mut Session, ctx: &Ctx, entry: &E
             }
             session.write_response_header(Box::new(head), false).await?;
             let size = entry.plain.size;
-            send::part(session, &entry.plain.data, (0, size), true, |bytes, end| squeeze.push(&bytes, end)).await
+            send::part(session, &entry.plain.data, (0, size), true, |bytes, end| squeeze.push(&bytes, end))
+                .await
         }
     }
 }
@@ -170,8 +172,9 @@ async fn parts(
     }
     let boundary = ctx.id.to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let kind = entry.content_type.to_str().unwrap_or("application/octet-stream");
-    let between =
-        |part: Part| format!("\r\n--{boundary}\r\ncontent-type: {kind}\r\ncontent-range: {}\r\n\r\n", said(part));
+    let between = |part: Part| {
+        format!("\r\n--{boundary}\r\ncontent-type: {kind}\r\ncontent-range: {}\r\n\r\n", said(part))
+    };
     let last = format!("\r\n--{boundary}--\r\n");
     let length: u64 = parts.iter().map(|part| between(*part).len() as u64 + part.1).sum();
     head.insert_header(CONTENT_TYPE, format!("multipart/byteranges; boundary={boundary}"))?;

@@ -73,8 +73,11 @@ mod tests {
 
     #[test]
     fn conditions_are_looked_at_in_order() {
-        let (then, later, before) =
-            ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:38 GMT", "Sun, 06 Nov 1994 08:49:36 GMT");
+        let (then, later, before) = (
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:49:38 GMT",
+            "Sun, 06 Nov 1994 08:49:36 GMT",
+        );
         assert_eq!(of(&[]), Verdict::Send);
         assert_eq!(of(&[("if-none-match", "\"x\", W/\"abc\"")]), Verdict::NotModified);
         assert_eq!(of(&[("if-none-match", "*")]), Verdict::NotModified);

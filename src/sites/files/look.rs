@@ -33,7 +33,8 @@ impl Found {
             Found::Folder => 0,
             Found::File(entry) => {
                 let blobs = entry.siblings.iter().map(|(_, blob)| blob).chain([&entry.plain]);
-                let held = blobs.map(|blob| if let Data::Memory(bytes) = &blob.data { bytes.len() } else { 0 });
+                let held =
+                    blobs.map(|blob| if let Data::Memory(bytes) = &blob.data { bytes.len() } else { 0 });
                 // A compressed copy may be made of it, which is shorter.
                 held.sum::<usize>() * if entry.compressible { 2 } else { 1 }
             }
@@ -89,9 +90,10 @@ impl Entry {
     pub fn squeezed(&self, coding: Coding, how: &Compression) -> Option<Bytes> {
         let Data::Memory(bytes) = &self.plain.data else { return None };
         let at = Coding::ALL.iter().position(|other| *other == coding)?;
-        let made = self.squeezed.get(at)?.get_or_init(|| {
-            squeeze::whole(coding, how, bytes).filter(|shorter| shorter.len() < bytes.len())
-        });
+        let made = self
+            .squeezed
+            .get(at)?
+            .get_or_init(|| squeeze::whole(coding, how, bytes).filter(|shorter| shorter.len() < bytes.len()));
         made.clone()
     }
 }
@@ -115,8 +117,11 @@ pub fn look(conf: &FilesConf, name: &Name, known: Option<Arc<Found>>) -> Option<
         }
     };
     let siblings = root.siblings(&opened);
-    let marks: Vec<Mark> =
-        [&opened].into_iter().chain(siblings.iter().map(|(_, file)| file)).map(|file| mark(&file.meta)).collect();
+    let marks: Vec<Mark> = [&opened]
+        .into_iter()
+        .chain(siblings.iter().map(|(_, file)| file))
+        .map(|file| mark(&file.meta))
+        .collect();
     if let Some(known) = known
         && matches!(known.as_ref(), Found::File(entry) if entry.marks == marks)
     {
@@ -149,7 +154,8 @@ fn entry(
     let cache = if !page && conf.immutable.iter().any(|prefix| within(asked, prefix)) {
         Some("public, max-age=31536000, immutable".to_owned())
     } else {
-        conf.cache_seconds.map(|seconds| if page { "no-cache".into() } else { format!("public, max-age={seconds}") })
+        conf.cache_seconds
+            .map(|seconds| if page { "no-cache".into() } else { format!("public, max-age={seconds}") })
     };
     let modified = opened.meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let seconds = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -83,7 +83,9 @@ mod tests {
         for outside in ["bytes=100-", "bytes=-0", "bytes=200-300", "bytes="] {
             assert_eq!(asked(outside, 100), Asked::Outside, "{outside}");
         }
-        for whole in ["lines=0-1", "bytes", "bytes=a-b", "bytes=5-2", "bytes=-", "bytes=0-99,0-99", "bytes=+1-2"] {
+        for whole in
+            ["lines=0-1", "bytes", "bytes=a-b", "bytes=5-2", "bytes=-", "bytes=0-99,0-99", "bytes=+1-2"]
+        {
             assert_eq!(asked(whole, 100), Asked::Whole, "{whole}");
         }
         assert_eq!(asked(&format!("bytes={}", "0-0,".repeat(17)), 100), Asked::Whole);
