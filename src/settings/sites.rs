@@ -225,7 +225,8 @@ pub(super) fn compression(server: &Node<'_>) -> Compression {
         on: server.bool("compression").unwrap_or(default.on),
         min_bytes: server.int("compression_min_bytes", 0, 1 << 30).unwrap_or(default.min_bytes),
         gzip_level: level("gzip_level", 9, default.gzip_level),
-        brotli_level: level("brotli_level", 11, default.brotli_level),
-        zstd_level: level("zstd_level", 19, default.zstd_level as u32) as i32,
+        // Higher ones take too long beside streams: files can be compressed by them beforehand.
+        brotli_level: level("brotli_level", 6, default.brotli_level),
+        zstd_level: level("zstd_level", 9, default.zstd_level as u32) as i32,
     }
 }

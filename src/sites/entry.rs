@@ -7,6 +7,10 @@ use crate::proxy::context::Ctx;
 use http::header::CONTENT_LENGTH;
 use pingora_error::{Error, Result};
 use pingora_proxy::{FailToProxy, Session};
+use std::time::Duration;
+
+/// How long the caller of a WebSocket may say nothing.
+const LISTENING: Duration = Duration::from_secs(86_400);
 
 /// Called before anything else looks at a request's path. `None`: it is for the gateway itself; `Some(true)`: it
 /// has been answered; `Some(false)`: a server of the site is to be asked.
@@ -45,7 +49,9 @@ pub async fn enter(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> R
                 return Ok(Some(true));
             }
             session.set_write_timeout(Some(servers.idle));
-            session.set_read_timeout(Some(servers.idle));
+            // A WebSocket's caller may listen for hours: the server's silence is what ends it.
+            let silence = if session.is_upgrade_req() { LISTENING } else { servers.idle };
+            session.set_read_timeout(Some(silence));
             Ok(Some(false))
         }
         conf::Kind::Files(_) => Ok(None),

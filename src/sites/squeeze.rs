@@ -223,7 +223,7 @@ pub fn whole_answer(
 }
 
 /// Longer answers of calls go out as they are: compressing one in a piece would keep a thread from its streams.
-const WHOLE_MAX: usize = 256 << 10;
+const WHOLE_MAX: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {

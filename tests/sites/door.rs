@@ -60,7 +60,7 @@ async fn hosts_and_paths_choose_the_site() {
     assert_eq!((moved.status, moved.headers["location"].as_str()), (301, "https://new.test/base/a/b?c=d"));
     // The target's own host counts, not the header's.
     let absolute = ask(at, "GET", "http://docs.example/", "elsewhere", &[]).await;
-    assert_ne!(absolute.text(), "below");
+    assert!(absolute.status == 400 || absolute.text() == "docs", "{} {}", absolute.status, absolute.text());
 }
 
 #[tokio::test]

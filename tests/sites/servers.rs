@@ -257,6 +257,35 @@ async fn websockets_pass() {
     }
 }
 
+/// A page that only listens is not cut for its silence.
+#[tokio::test]
+async fn a_silent_caller_of_a_websocket_is_listened_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        for n in 0..10 {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            stream.write_all(format!("tick {n};").as_bytes()).await.unwrap();
+        }
+        std::future::pending::<()>().await;
+    });
+    let world = World::new(servers(&[server], "idle_ms = 700"));
+    let mut client = H1::connect(world.gateway.address).await;
+    client
+        .write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: abc\r\n\r\n")
+        .await;
+    assert!(client.read_until("tick 9;").await);
+    // Then the server is silent, and that ends it.
+    assert!(client.ended_within(10_000).await);
+}
+
 /// Bytes as they arrive at a server that answers whatever looks like the end of a head.
 async fn recorder() -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

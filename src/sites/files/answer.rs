@@ -42,7 +42,7 @@ enum Body<'e> {
 pub async fn file(gateway: &Gateway, session: &mut Session, ctx: &Ctx, entry: &Entry) -> Result<()> {
     let how = gateway.tuning.load().compression;
     let request = session.req_header();
-    let (get, version) = (request.method == Method::GET, request.version);
+    let get = request.method == Method::GET;
     let range = request.headers.get(RANGE).filter(|_| get).and_then(|range| range.to_str().ok());
     let body = if range.is_some() { Body::Blob(&entry.plain, None) } else { choose(request, entry, &how) };
     let blob = if let Body::Blob(blob, _) = &body { blob } else { &entry.plain };
@@ -85,8 +85,14 @@ pub async fn file(gateway: &Gateway, session: &mut Session, ctx: &Ctx, entry: &E
         }
         Asked::Parts(parts) => return self::parts(session, ctx, entry, head, &parts).await,
     }
+    whole(session, entry, head, body).await
+}
+
+/// All of a file, in the form that was chosen.
+async fn whole(session: &mut Session, entry: &Entry, mut head: ResponseHeader, body: Body<'_>) -> Result<()> {
     send::limits(session);
-    let plain = |bytes: Bytes, _| Ok(bytes);
+    let request = session.req_header();
+    let (get, version) = (request.method == Method::GET, request.version);
     match body {
         Body::Blob(blob, coding) => {
             head.insert_header(CONTENT_LENGTH, blob.size)?;
@@ -99,7 +105,7 @@ pub async fn file(gateway: &Gateway, session: &mut Session, ctx: &Ctx, entry: &E
             if empty {
                 return Ok(());
             }
-            send::part(session, &blob.data, (0, blob.size), true, plain).await
+            send::part(session, &blob.data, (0, blob.size), true).await
         }
         Body::Kept(bytes, coding) => {
             head.insert_header(CONTENT_LENGTH, bytes.len())?;
@@ -110,15 +116,13 @@ pub async fn file(gateway: &Gateway, session: &mut Session, ctx: &Ctx, entry: &E
             }
             session.write_response_body(Some(bytes), true).await
         }
-        Body::Squeezed(coding, mut squeeze) => {
+        Body::Squeezed(coding, squeeze) => {
             head.insert_header(CONTENT_ENCODING, coding.name())?;
             if version == Version::HTTP_11 {
                 head.insert_header("transfer-encoding", "chunked")?;
             }
             session.write_response_header(Box::new(head), false).await?;
-            let size = entry.plain.size;
-            send::part(session, &entry.plain.data, (0, size), true, |bytes, end| squeeze.push(&bytes, end))
-                .await
+            send::squeezed(session, &entry.plain, squeeze).await
         }
     }
 }
@@ -168,7 +172,7 @@ async fn parts(
         head.insert_header(CONTENT_RANGE, said(*only))?;
         head.insert_header(CONTENT_LENGTH, only.1)?;
         session.write_response_header(Box::new(head), false).await?;
-        return send::part(session, &entry.plain.data, *only, true, |bytes, _| Ok(bytes)).await;
+        return send::part(session, &entry.plain.data, *only, true).await;
     }
     let boundary = ctx.id.to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "");
     let kind = entry.content_type.to_str().unwrap_or("application/octet-stream");
@@ -182,7 +186,7 @@ async fn parts(
     session.write_response_header(Box::new(head), false).await?;
     for part in parts {
         session.write_response_body(Some(Bytes::from(between(*part))), false).await?;
-        send::part(session, &entry.plain.data, *part, false, |bytes, _| Ok(bytes)).await?;
+        send::part(session, &entry.plain.data, *part, false).await?;
     }
     session.write_response_body(Some(Bytes::from(last)), true).await
 }

@@ -1,6 +1,8 @@
 //! A file's bytes on their way: in pieces of bounded size, the next one read when the last has left.
 
-use super::look::Data;
+use super::look::{Blob, Data};
+use super::range::Part;
+use crate::sites::squeeze::Squeeze;
 use bytes::{Bytes, BytesMut};
 use pingora_core::protocols::http::server::Session as HttpSession;
 use pingora_error::{Error, ErrorType, Result};
@@ -13,6 +15,8 @@ use std::time::Duration;
 
 /// Bytes that are read and written at once.
 const PIECE: usize = 256 << 10;
+/// The same where something is done with them on the way: others wait meanwhile.
+const SHORT: usize = 64 << 10;
 /// A caller who takes less than this per second is not waited for (HTTP/1.1) …
 const SLOWEST: usize = 1 << 10;
 /// … and one that takes nothing for so long.
@@ -29,12 +33,22 @@ pub fn limits(session: &mut Session) {
     }
 }
 
-/// Sends a part of the bytes, through `through` on their way.
-pub async fn part(
+/// Sends a part of the bytes.
+pub async fn part(session: &mut Session, data: &Data, part: Part, end: bool) -> Result<()> {
+    pieces(session, data, part, end, PIECE, |bytes, _| Ok(bytes)).await
+}
+
+/// Sends all of the bytes, through a compressor.
+pub async fn squeezed(session: &mut Session, blob: &Blob, mut squeeze: Squeeze) -> Result<()> {
+    pieces(session, &blob.data, (0, blob.size), true, SHORT, |bytes, end| squeeze.push(&bytes, end)).await
+}
+
+async fn pieces(
     session: &mut Session,
     data: &Data,
-    (first, length): (u64, u64),
+    (first, length): Part,
     end: bool,
+    most: usize,
     mut through: impl FnMut(Bytes, bool) -> io::Result<Bytes> + Send,
 ) -> Result<()> {
     let broken = |error| Error::because(ErrorType::FileReadError, "a file of a site can't be read", error);
@@ -47,23 +61,20 @@ pub async fn part(
         }
         Data::File(file) => file,
     };
-    let mut buffer = BytesMut::zeroed(PIECE.min(usize::try_from(length).unwrap_or(PIECE)));
+    let most = most.min(usize::try_from(length).unwrap_or(most));
+    let mut buffer = BytesMut::zeroed(most);
     let (mut at, until) = (first, first + length);
     while at < until {
-        let want = usize::try_from(until - at).unwrap_or(PIECE).min(PIECE);
-        let read = read(file, buffer, at, want).await.map_err(broken)?;
-        let (whole, count) = (read.0.freeze(), read.1);
+        let want = usize::try_from(until - at).unwrap_or(most).min(most);
+        let (filled, count) = read(file, buffer, at, want).await.map_err(broken)?;
         at += count as u64;
-        let last = end && at == until;
+        let (last, whole) = (end && at == until, filled.freeze());
         let piece = through(whole.slice(..count), last).map_err(broken)?;
         if !piece.is_empty() || last {
             session.write_response_body(Some(piece), last).await?;
         }
         // HTTP/2 may still hold the last piece: then it keeps it, and another is taken.
-        buffer = match whole.try_into_mut() {
-            Ok(buffer) => buffer,
-            Err(_) => BytesMut::zeroed(PIECE),
-        };
+        buffer = whole.try_into_mut().unwrap_or_else(|_| BytesMut::zeroed(most));
     }
     Ok(())
 }
