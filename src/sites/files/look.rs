@@ -21,7 +21,7 @@ pub const SMALL: u64 = 64 << 10;
 
 /// What a name means.
 pub enum Found {
-    File(Entry),
+    File(Box<Entry>),
     /// A folder that was asked for without its slash.
     Folder,
 }
@@ -117,7 +117,7 @@ pub fn look(conf: &FilesConf, name: &Name, known: Option<Arc<Found>>) -> Option<
         }
     };
     let siblings = root.siblings(&opened);
-    let marks: Vec<Mark> = [&opened]
+    let marks: Vec<Mark> = [&*opened]
         .into_iter()
         .chain(siblings.iter().map(|(_, file)| file))
         .map(|file| mark(&file.meta))
@@ -127,7 +127,7 @@ pub fn look(conf: &FilesConf, name: &Name, known: Option<Arc<Found>>) -> Option<
     {
         return Some(known);
     }
-    Some(Arc::new(Found::File(entry(conf, &asked, opened, siblings, marks)?)))
+    Some(Arc::new(Found::File(Box::new(entry(conf, &asked, *opened, siblings, marks)?))))
 }
 
 fn below(folder: &str, name: &str) -> String {
@@ -194,7 +194,7 @@ struct Root {
 }
 
 enum Opened {
-    File(OpenedFile),
+    File(Box<OpenedFile>),
     Folder,
 }
 
@@ -237,7 +237,7 @@ impl Root {
         if meta.is_dir() {
             return Some(Opened::Folder);
         }
-        meta.is_file().then(|| Opened::File(OpenedFile { file, meta, path: path.to_owned() }))
+        meta.is_file().then(|| Opened::File(Box::new(OpenedFile { file, meta, path: path.to_owned() })))
     }
 
     /// Whoever swaps a folder for a symlink after the look at the path gets nothing by it: the kernel does not
@@ -273,7 +273,7 @@ impl Root {
             let mut path = file.path.clone().into_os_string();
             path.push(OsStr::new(coding.ending()));
             match self.open_real(Path::new(&path))? {
-                Opened::File(sibling) if sibling.meta.modified().ok() >= modified => Some((coding, sibling)),
+                Opened::File(sibling) if sibling.meta.modified().ok() >= modified => Some((coding, *sibling)),
                 _ => None,
             }
         };
@@ -292,7 +292,7 @@ pub mod tests {
             etag: HeaderValue::from_static("\"x\""),
             data: Data::Memory(vec![b'x'; size].into()),
         };
-        Arc::new(Found::File(Entry {
+        Arc::new(Found::File(Box::new(Entry {
             plain,
             siblings: Vec::new(),
             content_type: HeaderValue::from_static("image/png"),
@@ -302,6 +302,6 @@ pub mod tests {
             compressible: false,
             squeezed: Default::default(),
             marks: Vec::new(),
-        }))
+        })))
     }
 }
