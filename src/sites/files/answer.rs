@@ -165,7 +165,7 @@ async fn parts(
     parts: &[Part],
 ) -> Result<()> {
     let size = entry.plain.size;
-    let said = |(first, length): Part| format!("bytes {first}-{}/{size}", first + length - 1);
+    let said = |(first, length): Part| format!("bytes {first}-{}/{size}", first + length.saturating_sub(1));
     head.set_status(206)?;
     send::limits(session);
     if let [only] = parts {
