@@ -16,7 +16,7 @@ fn plain(answer: &Answer) -> Vec<u8> {
         Some("gzip") => flate2::read::GzDecoder::new(body).read_to_end(&mut out),
         Some("br") => brotli::Decompressor::new(body, 4096).read_to_end(&mut out),
         Some("zstd") => zstd::stream::read::Decoder::new(body).unwrap().read_to_end(&mut out),
-        Some(other) => panic!("{other}"),
+        Some(other) => Err(std::io::Error::other(other.to_owned())),
         None => return answer.body.clone(),
     }
     .unwrap();
