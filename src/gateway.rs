@@ -72,6 +72,8 @@ pub struct Gateway {
     pub proofs: ArcSwap<HashMap<String, String>>,
     /// Bodies on their way to be kept.
     pub captures: crate::proxy::capture::Queue,
+    /// Other sites behind the same door.
+    pub sites: crate::sites::Sites,
     tls_roots: Mutex<HashMap<u64, Arc<pingora_core::protocols::tls::CaType>>>,
 }
 
@@ -148,6 +150,7 @@ impl Gateway {
             events: parts.events,
             certificates: parts.certificates,
             proofs: ArcSwap::default(),
+            sites: Default::default(),
             tls_roots: Mutex::default(),
         }
     }

@@ -39,6 +39,7 @@ pub mod resolver;
 pub mod serve;
 pub mod settings;
 pub mod side;
+pub mod sites;
 pub mod snapshot;
 pub mod telemetry;
 pub mod tls;

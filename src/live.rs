@@ -286,6 +286,7 @@ impl LiveGateway {
         self.gateway.tuning.store(Arc::new(new.tuning.clone()));
         let (calls, memory) = new.capacity();
         self.gateway.overload.resize(calls, memory);
+        self.gateway.sites.configure(&new.sites);
         self.settings.store(Arc::new(new));
         self.refresh().await.map_err(said)?;
         Ok(waiting)

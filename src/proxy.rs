@@ -32,6 +32,7 @@ use crate::edge::door;
 use crate::faults;
 use crate::gateway::Gateway;
 use crate::overload::{self, Level};
+use crate::sites;
 use admit::Caller;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -84,6 +85,16 @@ impl ProxyHttp for Edge {
 
     async fn request_filter(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool> {
         faults::point("request", intake::header(session, "x-fault"));
+        // Whatever site has the path: an authority is answered.
+        if let Some(token) = session.req_header().uri.path().strip_prefix(acme::PROOFS)
+            && let Some(proof) = self.0.proofs.load().get(token).cloned()
+        {
+            answer::text(session, ctx, proof).await?;
+            return Ok(true);
+        }
+        if let Some(answered) = sites::enter(&self.0, session, ctx).await? {
+            return Ok(answered);
+        }
         ctx.route = route::route(&session.req_header().method, session.req_header().uri.path());
         if matches!(ctx.route, Route::Relay(_) | Route::Raw(..)) {
             ctx.trace = self.0.traces.begin(session.req_header());
@@ -97,6 +108,9 @@ impl ProxyHttp for Edge {
 
     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Ctx) -> Result<Box<HttpPeer>> {
         ctx.passing = true;
+        if let Some(visit) = &mut ctx.site {
+            return sites::upstream::peer(&self.0, visit).await;
+        }
         if ctx.call.is_none() {
             return admin_peer(&self.0, session.req_header().uri.path());
         }
@@ -121,6 +135,9 @@ impl ProxyHttp for Edge {
         request: &mut RequestHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if let Some(visit) = &ctx.site {
+            return sites::upstream::request(&self.0, session, visit, &ctx.id, request);
+        }
         match ctx.call.as_deref() {
             Some(call) if call.raw.is_some() => raw::head(call, request)?,
             Some(call) => attempt::head(&self.0, call, request)?,
@@ -135,10 +152,13 @@ impl ProxyHttp for Edge {
     async fn request_body_filter(
         &self,
         _session: &mut Session,
-        _body: &mut Option<Bytes>,
+        body: &mut Option<Bytes>,
         _end: bool,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if let Some(visit) = &mut ctx.site {
+            return sites::upstream::body(visit, body.as_ref());
+        }
         if ctx.call.as_deref().is_some_and(|call| call.realtime.is_some()) {
             faults::stall().await;
         }
@@ -151,6 +171,10 @@ impl ProxyHttp for Edge {
         head: &mut ResponseHeader,
         ctx: &mut Ctx,
     ) -> Result<()> {
+        if ctx.call.is_none() {
+            sites::upstream::answered(&self.0, session, ctx, head);
+            return Ok(());
+        }
         faults::point("answer", intake::header(session, "x-fault"));
         relay::head(ctx, head)
     }
@@ -162,6 +186,9 @@ impl ProxyHttp for Edge {
         end: bool,
         ctx: &mut Ctx,
     ) -> Result<Option<Duration>> {
+        if let Some(squeeze) = &mut ctx.squeeze {
+            return squeeze.pass(body, end).map(|()| None);
+        }
         if let Some(realtime) = ctx.call.as_deref_mut().and_then(|call| call.realtime.as_mut()) {
             if let Some(bytes) = body {
                 realtime.push(bytes);
@@ -181,6 +208,10 @@ impl ProxyHttp for Edge {
         ctx: &mut Ctx,
         mut error: Box<Error>,
     ) -> Box<Error> {
+        if let Some(visit) = &mut ctx.site {
+            sites::upstream::unreachable(visit, &mut error);
+            return error;
+        }
         ctx.refusal = (ctx.call.is_some()).then(|| Refusal::from(verdict::told(&error)));
         verdict::conclude(ctx, 0, error.etype().as_str(), Outcome::Failure);
         error.set_retry(verdict::may_retry(ctx));
@@ -190,11 +221,15 @@ impl ProxyHttp for Edge {
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
-        _session: &mut Session,
+        session: &mut Session,
         mut error: Box<Error>,
         ctx: &mut Ctx,
-        _reused: bool,
+        reused: bool,
     ) -> Box<Error> {
+        if let Some(visit) = &mut ctx.site {
+            sites::upstream::broken(session, visit, &mut error, reused);
+            return error;
+        }
         if error.etype == replay::EMPTY_ERROR
             && let Some(raised) = relay::empty_error(ctx)
         {
@@ -216,6 +251,9 @@ impl ProxyHttp for Edge {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut Ctx) -> FailToProxy {
+        if ctx.site.is_some() {
+            return sites::fail(session, error, ctx).await;
+        }
         reject::write(session, error, ctx).await
     }
 
@@ -233,7 +271,9 @@ impl ProxyHttp for Edge {
         crate::event::count(ctx, session);
         crate::telemetry::finish(ctx, session, why);
         door::request_over(session);
-        crate::event::write(ctx, session);
+        if !sites::over(ctx, session) {
+            crate::event::write(ctx, session);
+        }
     }
 
     /// Every failure is in the request's own event; Pingora's lines would say it again, with paths.
@@ -285,12 +325,6 @@ impl From<Box<Error>> for Refused {
 impl Edge {
     /// True: the request has been answered here.
     async fn dispatch(&self, session: &mut Session, ctx: &mut Ctx) -> Result<bool, Refused> {
-        if let Some(token) = session.req_header().uri.path().strip_prefix(acme::PROOFS)
-            && let Some(proof) = self.0.proofs.load().get(token).cloned()
-        {
-            answer::text(session, ctx, proof).await?;
-            return Ok(true);
-        }
         match ctx.route.clone() {
             Route::Healthz => answer::healthz(session, ctx).await?,
             Route::Readyz => answer::readyz(session, ctx, &self.0).await?,
@@ -392,7 +426,8 @@ impl Edge {
         });
         call.batch = asked.batch;
         let tap = capture.as_ref().map(|capture| capture.tap());
-        call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone(), tap));
+        let (seat, how) = (&mut session.downstream_session, gateway.tuning.load().compression);
+        call.slot = Some(replay::Replay::install(seat, call.replay.clone(), tap, how));
         call.capture = capture;
         ctx.call = Some(call);
         Ok(false)

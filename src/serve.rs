@@ -130,6 +130,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     if let Some(spans) = spans {
         jobs.spawn(crate::telemetry::run(gateway.clone(), spans, settings.telemetry.clone(), epoch.clone()));
     }
+    gateway.sites.configure(&settings.sites);
     let live = LiveGateway::new(
         gateway.clone(),
         store.clone(),
@@ -178,6 +179,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     jobs.spawn(crate::jobs::verify::run(live.clone(), settings.verify_every));
     jobs.spawn(crate::jobs::counts::run(live.clone(), settings.redis.is_some()));
+    jobs.spawn(crate::sites::health::run(gateway.clone()));
     jobs.spawn(crate::jobs::certificates::run(certificates));
     // What a process that has begun to end leaves to others.
     let ending = [

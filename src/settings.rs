@@ -7,6 +7,7 @@ mod listen;
 mod owned;
 mod prompts;
 mod reader;
+mod sites;
 mod sockets;
 mod watch;
 
@@ -42,6 +43,8 @@ pub struct Settings {
     pub certificates: Vec<Pair>,
     /// Certificates that are ordered.
     pub acme: Option<Acme>,
+    /// Other sites behind the same door.
+    pub sites: Vec<crate::sites::conf::Conf>,
     /// Connections that may be open at once; by the machine where nothing is said.
     pub connections: Option<usize>,
     /// Calls that may be under way at once, and memory that may be used (bytes); by the machine where nothing is said.
@@ -134,6 +137,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     let mut listen = listen::listen(&server);
     let certificates = listen::certificates(&server);
     let acme = acme::acme(&server);
+    let (sites, compression) = (sites::sites(&server), sites::compression(&server));
     let hsts_seconds = server.int("hsts_seconds", 0, 63_072_000).unwrap_or(0);
     let drain_delay = server.int("drain_delay_seconds", 0, 600);
     let drain_delay = Duration::from_secs(number("MAGIC_DRAIN_DELAY").or(drain_delay).unwrap_or(0).min(600));
@@ -152,6 +156,12 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         "certificates",
         "acme",
         "hsts_seconds",
+        "sites",
+        "compression",
+        "compression_min_bytes",
+        "gzip_level",
+        "brotli_level",
+        "zstd_level",
         "threads",
         "drain_seconds",
         "drain_delay_seconds",
@@ -260,6 +270,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         listen,
         certificates,
         acme,
+        sites,
         connections,
         calls,
         memory,
@@ -270,7 +281,7 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         logs,
         telemetry,
         admin_listen,
-        tuning: Tuning { fsync, hsts_seconds, https_port, ..tuning },
+        tuning: Tuning { fsync, hsts_seconds, https_port, compression, ..tuning },
         dsn: main,
         log_dsn,
         max_connections: max_connections as u32,

@@ -37,6 +37,7 @@ pub struct Tuning {
     pub hsts_seconds: u64,
     /// Where plain requests are sent by listeners that redirect.
     pub https_port: u16,
+    pub compression: crate::sites::conf::Compression,
 }
 
 impl Default for Tuning {
@@ -63,6 +64,7 @@ impl Default for Tuning {
             fsync: false,
             hsts_seconds: 0,
             https_port: 443,
+            compression: Default::default(),
         }
     }
 }

@@ -39,6 +39,7 @@ mod responses;
 mod rotation;
 mod rules;
 mod signin;
+mod sites;
 mod smuggling;
 mod stats;
 mod streams;

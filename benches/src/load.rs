@@ -25,6 +25,12 @@ pub enum Work {
     ClaudeBig,
     /// The same picture in OpenAI's words.
     Picture,
+    /// A site's file of 1 KiB, and of 1 MiB.
+    File1k,
+    File1m,
+    /// The same from a server behind a site.
+    Proxy1k,
+    Proxy1m,
 }
 
 /// What came of a round.
@@ -49,6 +55,9 @@ impl Outcome {
 
 /// The bytes of a request.
 pub fn request(work: Work, key: &str, hold: bool) -> Vec<u8> {
+    if let Some(path) = page(work) {
+        return format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes();
+    }
     let filler = match work {
         Work::Big => "lorem ipsum dolor sit amet ".repeat(38_836),
         _ => "Say something about foxes.".to_owned(),
@@ -62,6 +71,16 @@ pub fn request(work: Work, key: &str, hold: bool) -> Vec<u8> {
         r#"{{"model":"gpt-4o-mini","stream":{stream},{hold}"max_tokens":100,"messages":[{{"role":"user","content":"{filler}"}}]}}"#
     );
     framed("/v1/chat/completions", key, &body)
+}
+
+fn page(work: Work) -> Option<&'static str> {
+    match work {
+        Work::File1k => Some("/files/1k.bin"),
+        Work::File1m => Some("/files/1m.bin"),
+        Work::Proxy1k => Some("/proxy/1k"),
+        Work::Proxy1m => Some("/proxy/1m"),
+        _ => None,
+    }
 }
 
 /// Works that are asked for in another dialect, or show a picture.
@@ -90,7 +109,7 @@ fn foreign(work: Work) -> Option<(&'static str, String)> {
                 r#"{{"contents":[{{"role":"user","parts":[{{"text":"{TEXT}"}}]}}],"generationConfig":{{"maxOutputTokens":100}}}}"#
             ),
         ),
-        Work::Small | Work::Stream | Work::Big => return None,
+        _ => return None,
     })
 }
 

@@ -10,6 +10,7 @@ mod load;
 mod measure;
 mod peers;
 mod pure;
+mod sites;
 mod vendor;
 
 use clap::{Parser, Subcommand};
@@ -47,6 +48,15 @@ enum Command {
         #[arg(long, default_value_t = 7)]
         rounds: usize,
         /// Seconds of each measurement
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+    },
+    /// Files and servers of sites, nginx and the gateway, interleaved
+    Sites {
+        #[arg(long)]
+        magic: PathBuf,
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
         #[arg(long, default_value_t = 2)]
         seconds: u64,
     },
@@ -122,6 +132,7 @@ fn main() -> ExitCode {
         Command::Vendor { listen } => vendor::run(listen),
         Command::Bare { listen, vendor } => bare::run(listen, vendor),
         Command::Compare { magic, rounds, seconds } => compare::run(&magic, rounds, seconds),
+        Command::Sites { magic, rounds, seconds } => sites::run(&magic, rounds, seconds),
         Command::Convert { magic, rounds, seconds } => convert::run(&magic, rounds, seconds),
         Command::Growth { magic, rounds, seconds } => growth::run(&magic, rounds, seconds),
         Command::Lists { magic, rows, calls, dsn, only } => lists::run(&magic, rows, calls, dsn, &only),

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub const CHUNKS: usize = 100;
 
 struct Answers {
+    /// A page of 1 KiB, and one of 1 MiB.
+    pages: [Vec<u8>; 2],
     json: Vec<u8>,
     head: Vec<u8>,
     chunk: Vec<u8>,
@@ -30,7 +32,12 @@ fn answers() -> Answers {
         "x".repeat(30)
     );
     let usage = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-4o-mini","choices":[],"usage":{"prompt_tokens":20,"completion_tokens":100,"total_tokens":120}}"#;
+    let page = |size: usize| {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {size}\r\n\r\n");
+        [head.as_bytes(), &vec![b'x'; size]].concat()
+    };
     Answers {
+        pages: [page(1 << 10), page(1 << 20)],
         json: format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
@@ -67,16 +74,22 @@ pub fn run(listen: SocketAddr) -> Result<(), String> {
 async fn serve(mut stream: TcpStream, answers: &Answers) -> std::io::Result<()> {
     let mut buffer = Vec::with_capacity(4096);
     loop {
-        let (head, length) = loop {
+        let (head, length, page) = loop {
             if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 let text = String::from_utf8_lossy(&buffer[..at]).to_ascii_lowercase();
                 let length = text.split("content-length:").nth(1).and_then(|rest| rest.split("\r\n").next());
-                break (at + 4, length.and_then(|text| text.trim().parse().ok()).unwrap_or(0usize));
+                let page = ["get /1k", "get /1m"].iter().position(|start| text.starts_with(start));
+                break (at + 4, length.and_then(|text| text.trim().parse().ok()).unwrap_or(0usize), page);
             }
             if stream.read_buf(&mut buffer).await? == 0 {
                 return Ok(());
             }
         };
+        if let Some(page) = page.and_then(|page| answers.pages.get(page)) {
+            buffer.drain(..head);
+            stream.write_all(page).await?;
+            continue;
+        }
         while buffer.len() < head + length {
             if stream.read_buf(&mut buffer).await? == 0 {
                 return Ok(());

@@ -36,6 +36,10 @@ pub struct Ctx {
     pub call: Option<Box<Call>>,
     /// Its trace, if it has one.
     pub trace: Option<Box<crate::telemetry::Trace>>,
+    /// The request is another site's.
+    pub site: Option<Box<crate::sites::Visit>>,
+    /// The answer is compressed on its way.
+    pub squeeze: Option<Box<crate::sites::squeeze::Squeeze>>,
     /// An upstream has been asked for. Pingora keeps no connection after an error from here on.
     pub passing: bool,
     /// The request counts among those in flight.
@@ -231,6 +235,8 @@ impl Ctx {
             refusal: None,
             call: None,
             trace: None,
+            site: None,
+            squeeze: None,
             passing: false,
             counted: None,
             seat: None,

@@ -7,6 +7,7 @@ use super::intake::{self, Intake};
 use super::plan::{self, Wanted};
 use super::replay;
 use crate::gateway::Gateway;
+use crate::sites::conf::Compression;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
 use magic_domain::feature::Features;
@@ -74,7 +75,9 @@ pub async fn call(
     let plan = plan::plan(gateway, &wanted)?;
     let mut call = plan::call(gateway, session, wanted, plan, intake).await?;
     call.raw = Some(path);
-    call.slot = Some(replay::Replay::install(&mut session.downstream_session, call.replay.clone(), None));
+    let as_it_is = Compression { on: false, ..Compression::default() };
+    let session = &mut session.downstream_session;
+    call.slot = Some(replay::Replay::install(session, call.replay.clone(), None, as_it_is));
     Ok(call)
 }
 

@@ -98,6 +98,47 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn sites_are_read_and_their_faults_told() {
+    use crate::sites::conf::{Balance, Kind};
+    let text = "[server]\ncompression = false\n[[server.sites]]\nhosts=[\"A.example\"]\npath=\"/docs/\"\nroot=\"/\"\nimmutable=[\"/assets/\"]\n\
+        [[server.sites]]\nupstreams=[\"http://127.0.0.1:80\",\"https://b:8443\"]\nbalance=\"least_connections\"\nheaders={ x-a = \"b\" }\n\
+        [[server.sites]]\nhosts=[\"*.old\"]\nredirect=\"https://new\"\n";
+    let settings = load_text(text).unwrap();
+    assert!(!settings.tuning.compression.on);
+    let [files, servers, redirect] = settings.sites.as_slice() else { unreachable!() };
+    assert_eq!((files.hosts[0].as_str(), files.path.as_str()), ("a.example", "/docs"));
+    assert!(
+        matches!(&files.kind, Kind::Files(files) if files.immutable == ["assets"] && files.index == "index.html")
+    );
+    let Kind::Servers(conf) = &servers.kind else { unreachable!() };
+    assert_eq!((conf.balance, conf.servers[1].authority().as_str()), (Balance::LeastConnections, "b:8443"));
+    assert_eq!(conf.servers[0].authority(), "127.0.0.1");
+    assert_eq!(redirect.kind, Kind::Redirect { to: "https://new".into(), status: 308 });
+
+    let bad = "[[server.sites]]\nroot=\"/nowhere/at/all\"\nfalback=\"x\"\n[[server.sites]]\nhosts=[\"a b\"]\npath=\"docs\"\nupstreams=[\"ftp://x\"]\n\
+        [[server.sites]]\nroot=\"/\"\nredirect=\"https://x\"\n[[server.sites]]\npath=\"/x\"\n[[server.sites]]\nupstreams=[\"http://a/b\"]\nheaders={ connection = \"x\" }\n\
+        [[server.sites]]\nhosts=[\"h\"]\nredirect=\"x\"\nstatus=303\n[[server.sites]]\nhosts=[\"h\"]\nroot=\"/\"\nfallback=\"../x\"\n";
+    let found = faults(bad).join("\n");
+    for wanted in [
+        "server.sites[0].root: /nowhere/at/all is no folder",
+        "server.sites[0].falback: unknown key, did you mean fallback?",
+        "server.sites[1].hosts: \"a b\" is no host name",
+        "server.sites[1].path: must begin with a slash",
+        "\"ftp://x\" is no server",
+        "server.sites[2].redirect: a site is one of",
+        "server.sites[3].root: a site needs one of",
+        "has a path",
+        "connection can't be set",
+        "must be an http:// or https:// address",
+        "must be 301, 302, 307 or 308",
+        "server.sites[6].fallback: must be the name of a file",
+        "server.sites[6].hosts: another site has the same host and path",
+    ] {
+        assert!(found.contains(wanted), "{wanted} in {found}");
+    }
+}
+
+#[test]
 fn the_example_shows_the_defaults() {
     let text = include_str!("../../config/magic.example.toml");
     let example = load_text(text).unwrap();

@@ -144,8 +144,21 @@ pub async fn h1(
     client.answer().await.expect("an answer")
 }
 
-/// One request over a new HTTP/2 connection over TLS.
+/// One POST over a new HTTP/2 connection over TLS.
 pub async fn h2(address: SocketAddr, path: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+    let length = body.len().to_string();
+    let fields = [fields, &[("content-length", length.as_str())]].concat();
+    h2_as(address, "POST", &format!("https://localhost{path}"), &fields, body).await
+}
+
+/// One request for a whole address over a new HTTP/2 connection over TLS.
+pub async fn h2_as(
+    address: SocketAddr,
+    method: &str,
+    uri: &str,
+    fields: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     provider();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(certificate().cert.der().clone()).expect("a root");
@@ -159,14 +172,18 @@ pub async fn h2(address: SocketAddr, path: &str, fields: &[(&str, &str)], body: 
         let _ = connection.await;
     });
     let mut client = client.ready().await.expect("ready");
-    let mut request = http::Request::builder().method("POST").uri(format!("https://localhost{path}"));
+    let mut request = http::Request::builder().method(method).uri(uri);
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    let request = request.header("content-length", body.len()).body(()).expect("a request");
-    let (response, mut send) = client.send_request(request, false).expect("sent");
+    let request = request.body(()).expect("a request");
+    let (response, mut send) = client.send_request(request, body.is_empty()).expect("sent");
     let body = Bytes::copy_from_slice(body);
-    let sending = tokio::spawn(async move { send_all(&mut send, body, true).await });
+    let sending = tokio::spawn(async move {
+        if !body.is_empty() {
+            let _ = send_all(&mut send, body, true).await;
+        }
+    });
     let response = response.await.expect("an answer");
     let (parts, mut incoming) = response.into_parts();
     let mut body = Vec::new();

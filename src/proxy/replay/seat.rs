@@ -2,6 +2,7 @@
 
 use super::{CLIENT_GONE, EMPTY_ERROR, FIRST_BYTE_TIMEOUT, Handle, IDLE_TIMEOUT, Shared, TOTAL_TIMEOUT};
 use crate::proxy::capture::Tap;
+use crate::sites::conf::Compression;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::Stream;
@@ -26,6 +27,8 @@ pub struct Replay {
     inner: Box<HttpSession>,
     shared: Handle,
     slot: Slot,
+    /// Whole answers are compressed for callers who take that.
+    compression: Compression,
     held: Option<Box<ResponseHeader>>,
     /// A WebSocket is relayed: bytes pass both ways as they come, and no timer runs.
     tunnel: bool,
@@ -52,8 +55,13 @@ impl Replay {
     }
 
     /// Takes the session's place. [`restore`] puts it back.
-    pub fn install(session: &mut Box<HttpSession>, shared: Handle, tap: Option<Tap>) -> Slot {
-        Replay::seat(session, shared, false, tap)
+    pub fn install(
+        session: &mut Box<HttpSession>,
+        shared: Handle,
+        tap: Option<Tap>,
+        compression: Compression,
+    ) -> Slot {
+        Replay::seat(session, shared, false, tap, compression)
     }
 
     /// Takes the place of a session that asks for a WebSocket.
@@ -62,10 +70,16 @@ impl Replay {
     /// read before that message, the message is taken for the end of the WebSocket; so none is sent until
     /// the upgrade is decided.
     pub fn install_tunnel(session: &mut Box<HttpSession>, shared: Handle) -> Slot {
-        Replay::seat(session, shared, true, None)
+        Replay::seat(session, shared, true, None, Compression { on: false, ..Compression::default() })
     }
 
-    fn seat(session: &mut Box<HttpSession>, shared: Handle, tunnel: bool, tap: Option<Tap>) -> Slot {
+    fn seat(
+        session: &mut Box<HttpSession>,
+        shared: Handle,
+        tunnel: bool,
+        tap: Option<Tap>,
+        compression: Compression,
+    ) -> Slot {
         let slot: Slot = Arc::default();
         let inner = std::mem::replace(session, inert());
         let now = Instant::now();
@@ -73,6 +87,7 @@ impl Replay {
             inner,
             shared,
             slot: slot.clone(),
+            compression,
             held: None,
             tunnel,
             alarm: None,
@@ -372,6 +387,7 @@ impl CustomSession for Replay {
             return Ok(false);
         }
         self.note(&out);
+        crate::sites::squeeze::whole_answer(self.inner.req_header(), &self.compression, &mut out);
         match self.inner.response_duplex_vec(out).await {
             Ok(done) => Ok(done || ended),
             Err(error) if self.leave() => {
