@@ -84,7 +84,7 @@ impl Overload {
             let late = due.elapsed() > LATE;
             let (open, most) = connections();
             let limit = self.memory.load(Ordering::Relaxed);
-            let memory = if limit == 0 { 0 } else { resident().saturating_mul(100) / limit };
+            let memory = resident().saturating_mul(100).checked_div(limit).unwrap_or(0);
             let files = (open as u64).saturating_mul(100) / (most as u64).max(1);
             self.set(memory, files, late);
         }

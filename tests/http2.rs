@@ -295,7 +295,7 @@ async fn flood(mut stream: TlsStream<TcpStream>, frames: impl Fn(u32) -> Vec<u8>
         false
     };
     let reading = async {
-        let mut buffer = [0; 16384];
+        let mut buffer = vec![0; 16384];
         while matches!(reader.read(&mut buffer).await, Ok(1..)) {}
         true
     };

@@ -46,7 +46,7 @@ async fn caller(address: SocketAddr, keep: bool, stop: Arc<AtomicBool>) -> usize
     let (mut calls, mut client) = (0, H1::connect(address).await);
     while !stop.load(Ordering::Relaxed) {
         client.send("POST", "/v1/chat/completions", &[BEARER], body.as_bytes()).await;
-        let answer = client.answer().await.expect("an answer");
+        let answer = client.answer().await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text());
         calls += 1;
         if !keep || answer.headers.get("connection").is_some_and(|value| value == "close") {
@@ -98,7 +98,7 @@ async fn nothing_is_dropped_while_another_process_takes_over() {
         gate.open();
         for (old, streams) in rounds {
             for mut client in streams {
-                let answer = client.answer().await.expect("a stream");
+                let answer = client.answer().await.unwrap();
                 assert!(answer.body == whole(), "{}", answer.text());
             }
             gone(old).await;

@@ -1,5 +1,5 @@
 //! What nodes of a fleet settle among themselves in the database: duties, rest, losses, the schema, notices.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on fails")]
 
 mod common;
 
