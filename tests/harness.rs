@@ -138,8 +138,11 @@ fn start(
     (tls, listeners): (bool, &str),
     env: &[(&'static str, String)],
 ) -> Gateway {
+    // Another build of the same, for measurements.
+    let binary =
+        std::env::var("MAGIC_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_magic").to_owned());
     Gateway::start(&Setup {
-        binary: env!("CARGO_BIN_EXE_magic"),
+        binary: &binary,
         dir: dir.path(),
         config: config.to_owned(),
         tls,

@@ -40,6 +40,7 @@ mod rotation;
 mod rules;
 mod signin;
 mod sites;
+mod slow;
 mod smuggling;
 mod stats;
 mod streams;

@@ -17,13 +17,18 @@ const BEARER: (&str, &str) = ("authorization", "Bearer sk-roottoken0123456789");
 /// A vendor whose streams wait in their middle, and whose other answers come at once.
 fn vendor(gate: &Gate) -> Vendor {
     let gate = gate.clone();
+    vendor_with(move || gate.clone())
+}
+
+/// The same, with a gate that is asked for at each call.
+fn vendor_with(gate: impl Fn() -> Gate + Send + Sync + 'static) -> Vendor {
     Vendor::start(Proto::H1, move |seen| {
         if seen.json()["stream"] != true {
             return crate::harness::answer("hello", 10, 5);
         }
         let event = |text: String| Step::Send(format!("data: {text}\n\n").into());
         let mut steps: Vec<Step> = (0..20).map(|n| event(chunk(&format!("before {n} ")))).collect();
-        steps.push(Step::Wait(gate.clone()));
+        steps.push(Step::Wait(gate()));
         steps.extend((0..20).map(|n| event(chunk(&format!("after {n} ")))));
         steps.extend([event(usage_chunk(10, 5)), event("[DONE]".into())]);
         Script::Pieces { status: 200, content_type: "text/event-stream", steps }
@@ -41,7 +46,7 @@ fn whole() -> Vec<u8> {
 
 /// Calls one after the other until told to stop, over a connection for each call or one for as many as it serves. How
 /// many there were; one that goes wrong is a panic.
-async fn caller(address: SocketAddr, keep: bool, stop: Arc<AtomicBool>) -> usize {
+async fn caller(address: SocketAddr, keep: bool, pause: Option<Duration>, stop: Arc<AtomicBool>) -> usize {
     let body = request(false).to_string();
     let (mut calls, mut client) = (0, H1::connect(address).await);
     while !stop.load(Ordering::Relaxed) {
@@ -49,6 +54,9 @@ async fn caller(address: SocketAddr, keep: bool, stop: Arc<AtomicBool>) -> usize
         let answer = client.answer().await.unwrap();
         assert_eq!(answer.status, 200, "{}", answer.text());
         calls += 1;
+        if let Some(pause) = pause {
+            tokio::time::sleep(pause).await;
+        }
         if !keep || answer.headers.get("connection").is_some_and(|value| value == "close") {
             client = H1::connect(address).await;
         }
@@ -64,22 +72,34 @@ async fn gone(pid: u32) {
     }
 }
 
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+/// `MAGIC_TEST_STREAMS`, `MAGIC_TEST_ROUNDS` and `MAGIC_TEST_RATE` (calls a second; without, as fast as they go) make it
+/// larger.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_dropped_while_another_process_takes_over() {
+    let (many, rounds) = (number("MAGIC_TEST_STREAMS", 50), number("MAGIC_TEST_ROUNDS", 2));
+    let rate = number("MAGIC_TEST_RATE", 0);
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let database = database(engine);
-        let gate = Gate::new();
-        let vendor = vendor(&gate);
+        let gates = Arc::new(parking_lot::Mutex::new(Vec::<Gate>::new()));
+        let current = gates.clone();
+        let vendor = vendor_with(move || current.lock().last().cloned().unwrap());
         let env = vec![("SQL_DSN", database.dsn.clone())];
         let mut world = World::with(channel("a", &vendor, ""), false, env);
         let address = world.gateway.address;
         let stop = Arc::new(AtomicBool::new(false));
+        let pause = (rate > 0).then(|| Duration::from_secs_f64(6.0 / rate as f64));
         let callers: Vec<_> =
-            (0..6).map(|n| tokio::spawn(caller(address, n % 2 == 0, stop.clone()))).collect();
-        let mut rounds = Vec::new();
-        for _ in 0..2 {
+            (0..6).map(|n| tokio::spawn(caller(address, n % 2 == 0, pause, stop.clone()))).collect();
+        let (mut waiting, mut left) = (Vec::new(), Vec::new());
+        for round in 0..rounds {
+            let gate = Gate::new();
+            gates.lock().push(gate.clone());
             let mut streams = Vec::new();
-            for _ in 0..50 {
+            for _ in 0..many {
                 let mut client = H1::connect(address).await;
                 let body = request(true).to_string();
                 client.send("POST", "/v1/chat/completions", &[BEARER], body.as_bytes()).await;
@@ -93,15 +113,20 @@ async fn nothing_is_dropped_while_another_process_takes_over() {
             assert_eq!(code, 0, "{out}{err}");
             assert_ne!(world.gateway.pid(), old);
             assert!(is_running(old), "its streams are open");
-            rounds.push((old, streams));
-        }
-        gate.open();
-        for (old, streams) in rounds {
-            for mut client in streams {
-                let answer = client.answer().await.unwrap();
-                assert!(answer.body == whole(), "{}", answer.text());
+            waiting.push((old, gate, streams));
+            // The first streams outlive two upgrades.
+            if round > 0 || rounds == 1 {
+                for (old, gate, streams) in waiting.drain(..) {
+                    gate.open();
+                    for mut client in streams {
+                        let answer = client.answer().await.unwrap();
+                        assert!(answer.body == whole(), "{}", answer.text());
+                    }
+                    let ended = Instant::now();
+                    gone(old).await;
+                    left.push(ended.elapsed());
+                }
             }
-            gone(old).await;
         }
         stop.store(true, Ordering::Relaxed);
         let mut calls = 0;
@@ -109,15 +134,58 @@ async fn nothing_is_dropped_while_another_process_takes_over() {
             calls += caller.await.unwrap();
         }
         assert!(calls > 20, "{calls}");
+        eprintln!(
+            "{engine:?}: {rounds} upgrades under {many} streams and {calls} calls, none failed; the old process was gone {:?} after its last stream at most",
+            left.iter().max().unwrap()
+        );
         world.gateway.signal("TERM");
         gone(world.gateway.pid()).await;
         world.restart();
         let stat = world.api("GET", "/api/log/stat", None).await.json();
-        let nano: usize = (calls + 100) * 4500;
+        let nano: usize = (calls + rounds * many) * 4500;
         let cost = format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000);
         assert_eq!(stat["data"]["cost_usd"], cost, "{engine:?}: {calls} calls");
         world.verify();
     }
+}
+
+/// A balancer hears of the end before it comes, and the service manager of the beginning and the end.
+#[tokio::test]
+async fn the_end_is_told_before_it_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notify");
+    let told = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    told.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let heard = || {
+        let mut bytes = [0; 256];
+        let read = told.recv(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes[..read]).into_owned()
+    };
+    let env = vec![("NOTIFY_SOCKET", path.to_str().unwrap().to_owned())];
+    let mut world = World::with("[server]\ndrain_delay_seconds = 2\n", false, env);
+    let pid = world.gateway.pid();
+    let ready = heard();
+    assert!(ready.contains("READY=1") && ready.contains(&format!("MAINPID={pid}")), "{ready}");
+    let (code, _, err) = world.gateway.upgrade(&[]);
+    assert_eq!(code, 0, "{err}");
+    let ready = heard();
+    assert!(
+        ready.contains(&format!("MAINPID={}", world.gateway.pid())) && world.gateway.pid() != pid,
+        "{ready}"
+    );
+    gone(pid).await;
+    let at = world.gateway.address;
+    world.gateway.signal("TERM");
+    assert!(heard().contains("STOPPING=1"));
+    let begun = Instant::now();
+    // New connections are still served, and told that no more should come.
+    let answer = magic_testkit::client::h1(at, "GET", "/readyz", &[], b"").await;
+    assert_eq!((answer.status, answer.json()["status"].as_str()), (503, Some("draining")));
+    let answer = magic_testkit::client::h1(at, "GET", "/healthz", &[], b"").await;
+    assert_eq!(answer.status, 200);
+    gone(world.gateway.pid()).await;
+    assert!(begun.elapsed() >= Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert!(tokio::net::TcpStream::connect(at).await.is_err());
 }
 
 /// A process that leaves keeps of a balance what its open calls hold, and gives the rest to its heir at once.
@@ -170,7 +238,7 @@ async fn a_new_process_that_fails_changes_nothing() {
     let vendor = good(Proto::H1);
     let mut world = World::new(channel("a", &vendor, ""));
     let stop = Arc::new(AtomicBool::new(false));
-    let caller = tokio::spawn(caller(world.gateway.address, false, stop.clone()));
+    let caller = tokio::spawn(caller(world.gateway.address, false, None, stop.clone()));
     let old = world.gateway.pid();
     let script = |name: &str, text: &str| {
         let path = world.dir.path().join(name);

@@ -77,7 +77,7 @@ pub fn send<T: Serialize>(stream: &UnixStream, message: &T, files: &[BorrowedFd<
 /// It breaks off, is none, or does not come within the stream's timeout.
 pub fn receive<T: for<'de> Deserialize<'de>>(stream: &UnixStream) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let (mut line, mut files) = (Vec::new(), Vec::new());
-    while !line.ends_with(b"\n") {
+    while !line.contains(&b'\n') {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FILES_MAX))];
         let mut beside = RecvAncillaryBuffer::new(&mut space);
         let mut bytes = [0; 4096];
@@ -97,6 +97,7 @@ pub fn receive<T: for<'de> Deserialize<'de>>(stream: &UnixStream) -> io::Result<
             return Err(io::Error::other("the message is too long"));
         }
     }
+    // One message at a time: what follows the line makes it malformed.
     Ok(Some((serde_json::from_slice(&line)?, files)))
 }
 
@@ -133,7 +134,12 @@ mod tests {
     #[test]
     fn rubbish_is_an_error() {
         let (one, other) = UnixStream::pair().unwrap();
-        io::Write::write_all(&mut &one, b"{\"ask\":\"money\"}\n{\"ask\":").unwrap();
-        assert!(receive::<Ask>(&other).is_err());
+        for rubbish in ["{\"ask\":\"money\"}\n", "{\"ask\":\"status\"}\n{\"ask\":", "status\n"] {
+            io::Write::write_all(&mut &one, rubbish.as_bytes()).unwrap();
+            assert!(receive::<Ask>(&other).is_err(), "{rubbish}");
+        }
+        io::Write::write_all(&mut &one, b"{\"ask\":").unwrap();
+        drop(one);
+        assert!(receive::<Ask>(&other).is_err(), "half a message");
     }
 }

@@ -1,0 +1,114 @@
+//! Callers who read or send next to nothing: they cost little, and others do not notice them.
+
+use crate::harness::{World, channel, chunk, request, usage_chunk};
+use magic_testkit::client::H1;
+use magic_testkit::vendor::{Proto, Script, Vendor};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const BEARER: (&str, &str) = ("authorization", "Bearer sk-roottoken0123456789");
+
+fn resident(pid: u32) -> i64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<i64>().unwrap()
+}
+
+/// A megabyte as a stream, else a short answer.
+fn vendor() -> Vendor {
+    Vendor::start(Proto::H1, |seen| {
+        if seen.json()["stream"] != true {
+            return crate::harness::answer("hello", 10, 5);
+        }
+        let long = chunk(&"x".repeat(8 << 10));
+        Script::sse((0..128).map(|_| long.clone()).chain([usage_chunk(10, 5), "[DONE]".into()]))
+    })
+}
+
+/// The middle and the last hundredth of the times that calls take, fifty a second over ten connections.
+async fn times(at: SocketAddr, seconds: u64) -> (Duration, Duration) {
+    let body = request(false).to_string();
+    let body = body.as_bytes();
+    let all = futures::future::join_all((0..10).map(|n| async move {
+        tokio::time::sleep(Duration::from_millis(20 * n)).await;
+        let (mut client, mut took) = (H1::connect(at).await, Vec::new());
+        let end = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < end {
+            let begun = Instant::now();
+            client.send("POST", "/v1/chat/completions", &[BEARER], body).await;
+            let answer = client.answer().await.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            took.push(begun.elapsed());
+            tokio::time::sleep_until((begun + Duration::from_millis(200)).into()).await;
+        }
+        took
+    }));
+    let mut all: Vec<Duration> = all.await.into_iter().flatten().collect();
+    all.sort();
+    (all[all.len() / 2], all[all.len() * 99 / 100])
+}
+
+/// `MAGIC_TEST_SLOW` says how many there are of each kind; `MAGIC_TEST_BINARY` names an optimised build to measure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slow_callers_cost_little_and_hold_nobody_up() {
+    let many: usize = std::env::var("MAGIC_TEST_SLOW").map_or(200, |text| text.parse().unwrap());
+    let vendor = vendor();
+    let world = World::new(channel("a", &vendor, ""));
+    let at = world.gateway.address;
+    let seconds = if many > 1000 { 20 } else { 3 };
+    times(at, 2).await;
+    let before = times(at, seconds).await;
+    let memory = resident(world.gateway.pid());
+    // Readers take the beginning of their answer, and then nothing; senders stop in the middle of a body.
+    let mut open = Vec::new();
+    let stream = request(true).to_string();
+    for n in 0..2 * many {
+        let mut client = TcpStream::connect(at).await.unwrap();
+        let (length, part) = if n % 2 == 0 { (stream.len(), stream.len()) } else { (1000, 100) };
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n{}: {}\r\ncontent-length: {length}\r\n\r\n",
+            BEARER.0, BEARER.1
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&stream.as_bytes()[..part]).await.unwrap();
+        if n % 2 == 0 {
+            let mut first = [0; 64];
+            client.read_exact(&mut first).await.unwrap();
+            assert!(first.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&first));
+        }
+        open.push(client);
+    }
+    let during = times(at, seconds).await;
+    let each = (resident(world.gateway.pid()) - memory) / (2 * many) as i64;
+    eprintln!(
+        "{many} readers and {many} senders: p50 {:?} -> {:?}, p99 {:?} -> {:?}; {each} KiB a connection, {} MiB in all",
+        before.0,
+        during.0,
+        before.1,
+        during.1,
+        resident(world.gateway.pid()) >> 10
+    );
+    assert!(each < 256, "{each} KiB each");
+    assert!(during.0 < before.0 * 3 + Duration::from_millis(20), "{before:?} {during:?}");
+    // Senders are cut off, readers who go on get all of it.
+    let mut reader = open.swap_remove(0);
+    let mut rest = Vec::new();
+    let whole = tokio::time::timeout(Duration::from_secs(60), async {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer).await {
+                Ok(read @ 1..) => rest.extend_from_slice(&buffer[..read]),
+                _ => return,
+            }
+            if rest.ends_with(b"0\r\n\r\n") {
+                return;
+            }
+        }
+    });
+    whole.await.unwrap();
+    assert!(rest.len() > 1 << 20 && String::from_utf8_lossy(&rest).contains("[DONE]"));
+    drop(open);
+    world.verify();
+}
