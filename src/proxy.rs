@@ -173,7 +173,8 @@ impl ProxyHttp for Edge {
     ) -> Result<()> {
         if ctx.call.is_none() {
             sites::upstream::answered(&self.0, session, ctx, head);
-            return Ok(());
+            // The management service's answers bear the request's number too; a site's are its own.
+            return if ctx.site.is_none() { relay::head(ctx, head) } else { Ok(()) };
         }
         faults::point("answer", intake::header(session, "x-fault"));
         relay::head(ctx, head)

@@ -26,6 +26,7 @@ use magic_admin::endpoints::Endpoints;
 use magic_admin::events::Events;
 use magic_journal::Journal;
 use magic_store::{Dsn, Store, StoreError};
+use parking_lot::Mutex;
 use pingora_core::apps::HttpServerOptions;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server};
@@ -217,10 +218,11 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     };
     let gate = watch::Sender::new(if heir.is_some() { Gate::Waiting } else { Gate::Open });
     let (leave, runtime) = (stop.clone(), jobs.handle().clone());
+    let sockets = Arc::new(Mutex::new(copies(&listening)?));
     let keeper = Keeper {
         gateway: gateway.clone(),
         version: VERSION,
-        sockets: copies(&listening)?,
+        sockets: sockets.clone(),
         gate: gate.clone(),
         runtime: jobs.handle().clone(),
         leave: Box::new(move || {
@@ -246,7 +248,8 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         }
     });
     let ending = ending.iter().map(|job| job.abort_handle()).collect();
-    let signals = Signals { gateway: gateway.clone(), stop, delay: settings.drain_delay, jobs: ending };
+    let signals =
+        Signals { gateway: gateway.clone(), stop, delay: settings.drain_delay, sockets, jobs: ending };
     run_server(&settings, gateway, (listening, gate.subscribe(), started), exit, signals);
     Ok(())
 }

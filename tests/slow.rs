@@ -66,7 +66,7 @@ async fn slow_callers_cost_little_and_hold_nobody_up() {
     let stream = request(true).to_string();
     for n in 0..2 * many {
         let mut client = TcpStream::connect(at).await.unwrap();
-        let (length, part) = if n % 2 == 0 { (stream.len(), stream.len()) } else { (1000, 100) };
+        let (length, part) = if n % 2 == 0 { (stream.len(), stream.len()) } else { (1000, 50) };
         let head = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n{}: {}\r\ncontent-length: {length}\r\n\r\n",
             BEARER.0, BEARER.1

@@ -3,6 +3,7 @@
 use super::wire::{self, Answer, Ask, Status};
 use crate::edge::accept::Gate;
 use crate::gateway::Gateway;
+use parking_lot::Mutex;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,12 +23,15 @@ const BETWEEN: Duration = Duration::from_secs(5);
 /// How long leases may take to go back; those that don't are settled when this process ends.
 const RECALL: Duration = Duration::from_secs(3);
 
+/// Listening sockets that can be handed over.
+pub type Sockets = Arc<Mutex<Vec<(SocketAddr, TcpListener)>>>;
+
 /// What the control socket works with.
 pub struct Keeper {
     pub gateway: Arc<Gateway>,
     pub version: &'static str,
-    /// Copies of the listening sockets.
-    pub sockets: Vec<(SocketAddr, TcpListener)>,
+    /// Copies of the listening sockets. Emptied when the process ends: while one is open, callers get through to nobody.
+    pub sockets: Sockets,
     pub gate: watch::Sender<Gate>,
     /// Where balances are given back.
     pub runtime: Handle,
@@ -97,12 +101,13 @@ impl Keeper {
     }
 
     fn give_sockets(&self, stream: &UnixStream) -> io::Result<()> {
-        let addresses = self.sockets.iter().map(|(address, _)| address.to_string()).collect();
+        let sockets = self.sockets.lock();
+        let addresses = sockets.iter().map(|(address, _)| address.to_string()).collect();
         let (out, err) = (io::stdout(), io::stderr());
-        let mut files: Vec<BorrowedFd<'_>> = self.sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
+        let mut files: Vec<BorrowedFd<'_>> = sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
         files.extend([out.as_fd(), err.as_fd()]);
         if files.len() > wire::FILES_MAX {
-            let why = format!("{} listeners are more than can be handed over", self.sockets.len());
+            let why = format!("{} listeners are more than can be handed over", sockets.len());
             return wire::send(stream, &Answer::No { why }, &[]);
         }
         wire::send(stream, &Answer::Sockets { addresses }, &files)

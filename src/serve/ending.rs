@@ -1,6 +1,7 @@
 //! The end of the process: signals, the drain, and what is settled before it leaves.
 
 use crate::gateway::Gateway;
+use crate::handover::keeper::Sockets;
 use crate::jobs::{nodes, post::Poster};
 use async_trait::async_trait;
 use magic_journal::Journal;
@@ -57,6 +58,8 @@ pub(super) struct Signals {
     pub stop: Stop,
     /// How long balancers get to notice that no more should come.
     pub delay: Duration,
+    /// Copies of the listening sockets.
+    pub sockets: Sockets,
     /// Work that another process does from now on, or nobody.
     pub jobs: Vec<AbortHandle>,
 }
@@ -73,6 +76,7 @@ impl ShutdownSignalWatch for Signals {
         if !self.gateway.handed_over.load(Ordering::Acquire) {
             tokio::time::sleep(self.delay).await;
         }
+        self.sockets.lock().clear();
         self.gateway.events.close();
         log::info!("ending: {} calls are still open", self.gateway.in_flight.load(Ordering::Acquire));
         ShutdownSignal::GracefulTerminate
