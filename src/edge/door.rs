@@ -44,7 +44,7 @@ impl Door {
         let stream = Watched::wrap(stream, self.gateway.tuning.load().head_deadline, conn.clone());
         tokio::select! {
             () = self.requests(stream, &shutdown) => {}
-            () = conn.idle_at_the_end(shutdown.clone()) => {}
+            () = conn.idle_at_the_end(shutdown.clone(), &self.gateway) => {}
         }
     }
 
@@ -72,6 +72,8 @@ const BEYOND: u8 = 2;
 
 /// How long a connection has to be silent before the end of the process closes it.
 const IDLE: Duration = Duration::from_secs(1);
+/// Between two looks whether it is.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Conn {
     /// The connection of an HTTP/1 request.
@@ -80,17 +82,20 @@ impl Conn {
         digest.user_data.as_ref()?.downcast_ref::<Arc<Conn>>().map(Arc::as_ref)
     }
 
-    /// Waits until the process ends and the connection has been between two requests for a while: who sends one just
-    /// now would lose it.
-    async fn idle_at_the_end(&self, mut shutdown: ShutdownWatch) {
+    /// Waits until the process ends, no call is left in it, and the connection has been between two requests for a
+    /// while: who sends one just now would lose it, and is told to connect anew as long as anybody is served here.
+    async fn idle_at_the_end(&self, mut shutdown: ShutdownWatch, gateway: &Gateway) {
         if shutdown.wait_for(|ending| *ending).await.is_err() {
             return std::future::pending().await;
         }
+        let mut silent = (self.heads.load(Ordering::Relaxed), Instant::now());
         loop {
+            tokio::time::sleep(LOOK).await;
             let heads = self.heads.load(Ordering::Relaxed);
-            tokio::time::sleep(IDLE).await;
-            let silent = heads == self.heads.load(Ordering::Relaxed);
-            if silent && self.at.load(Ordering::Relaxed) == BETWEEN {
+            if heads != silent.0 || self.at.load(Ordering::Relaxed) != BETWEEN {
+                silent = (heads, Instant::now());
+            }
+            if silent.1.elapsed() >= IDLE && gateway.in_flight.load(Ordering::Acquire) == 0 {
                 return;
             }
         }
