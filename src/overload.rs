@@ -28,8 +28,6 @@ const STEPS: [(u64, Level); 3] = [(85, Level::Busy), (92, Level::Pressed), (95, 
 const BACK: u64 = 5;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(250);
-/// Later than this by so much, and the event loop is busy.
-const LATE: Duration = Duration::from_millis(500);
 /// What callers are told to wait, in seconds.
 const RETRY: u64 = 2;
 
@@ -79,22 +77,20 @@ impl Overload {
     /// Looks at the process until it ends. `connections`: how many are open, and may be.
     pub async fn watch(self: Arc<Self>, connections: impl Fn() -> (usize, usize) + Send) {
         loop {
-            let due = tokio::time::Instant::now() + LOOK;
-            tokio::time::sleep_until(due).await;
-            let late = due.elapsed() > LATE;
+            tokio::time::sleep(LOOK).await;
             let (open, most) = connections();
             let limit = self.memory.load(Ordering::Relaxed);
             let memory = resident().saturating_mul(100).checked_div(limit).unwrap_or(0);
             let files = (open as u64).saturating_mul(100) / (most as u64).max(1);
-            self.set(memory, files, late);
+            self.set(memory, files);
         }
     }
 
-    fn set(&self, memory: u64, connections: u64, late: bool) {
+    fn set(&self, memory: u64, connections: u64) {
         let before = self.level();
-        // Connections that wait to be accepted are no danger, and a slow loop is not helped by refusals: both only
-        // end the keeping of connections.
-        let busy = if connections >= STEPS[0].0 || late { Level::Busy } else { Level::Calm };
+        // Connections that wait to be accepted are no danger: only the keeping of connections ends. How late the event
+        // loop is says nothing here: connections made anew would cost it more.
+        let busy = if connections >= STEPS[0].0 { Level::Busy } else { Level::Calm };
         let now = level_of(memory, before).max(busy);
         if now == before {
             return;
@@ -143,30 +139,29 @@ mod tests {
     #[test]
     fn levels_come_and_go_with_a_margin() {
         let overload = Overload::new(1, Some(1));
-        let after = |memory, connections, late| {
-            overload.set(memory, connections, late);
+        let after = |memory, connections| {
+            overload.set(memory, connections);
             overload.level()
         };
-        assert_eq!(after(84, 0, false), Level::Calm);
-        assert_eq!(after(85, 0, false), Level::Busy);
-        assert_eq!(after(81, 0, false), Level::Busy, "not yet");
-        assert_eq!(after(79, 0, false), Level::Calm);
-        assert_eq!(after(96, 0, false), Level::Overwhelmed);
-        assert_eq!(after(91, 0, false), Level::Overwhelmed);
-        assert_eq!(after(89, 0, false), Level::Pressed);
-        assert_eq!(after(50, 99, false), Level::Busy);
-        assert_eq!(after(50, 10, true), Level::Busy);
-        assert_eq!(after(50, 10, false), Level::Calm);
+        assert_eq!(after(84, 0), Level::Calm);
+        assert_eq!(after(85, 0), Level::Busy);
+        assert_eq!(after(81, 0), Level::Busy, "not yet");
+        assert_eq!(after(79, 0), Level::Calm);
+        assert_eq!(after(96, 0), Level::Overwhelmed);
+        assert_eq!(after(91, 0), Level::Overwhelmed);
+        assert_eq!(after(89, 0), Level::Pressed);
+        assert_eq!(after(50, 99), Level::Busy);
+        assert_eq!(after(50, 10), Level::Calm);
         assert!(resident() > 1 << 20);
     }
 
     #[test]
     fn streams_are_refused_before_short_calls() {
         let overload = Overload::new(1, None);
-        overload.set(93, 0, false);
+        overload.set(93, 0);
         assert!(overload.check_call().is_ok() && overload.check_stream(false).is_ok());
         assert_eq!(overload.check_stream(true).unwrap_err().retry_after, Some(RETRY));
-        overload.set(97, 0, false);
+        overload.set(97, 0);
         assert!(overload.check_call().is_err());
     }
 }
