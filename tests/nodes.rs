@@ -14,7 +14,11 @@ fn world(database: &Database, config: &str) -> World {
 }
 
 async fn nodes(world: &World) -> Vec<Value> {
-    let answer = world.api("GET", "/api/node", None).await;
+    nodes_as(world, &world.cookie().await).await
+}
+
+async fn nodes_as(world: &World, cookie: &str) -> Vec<Value> {
+    let answer = h1(world.gateway.address, "GET", "/api/node", &[("cookie", cookie)], b"").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["data"].as_array().unwrap().clone()
 }
@@ -22,8 +26,10 @@ async fn nodes(world: &World) -> Vec<Value> {
 /// The nodes, once they are as wanted.
 async fn until(world: &World, what: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     let end = Instant::now() + Duration::from_secs(30);
+    // One session for all: signing in is limited.
+    let cookie = world.cookie().await;
     loop {
-        let all = nodes(world).await;
+        let all = nodes_as(world, &cookie).await;
         if wanted(&all) {
             return all;
         }
