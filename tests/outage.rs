@@ -117,8 +117,9 @@ async fn outage(engine: Engine, stall: bool) {
     let (served, calls) = (all.get(&200).copied().unwrap_or(0), all.values().sum::<usize>());
     // Everything that was served is in the database soon after it is back.
     let begun = Instant::now();
+    let cookie = world.cookie().await;
     loop {
-        let stat = world.api("GET", "/api/log/stat", None).await.json();
+        let stat = h1(at, "GET", "/api/log/stat", &[("cookie", &cookie)], b"").await.json();
         if stat["data"]["cost_usd"]
             == format!("{}.{:09}", served * 4500 / 1_000_000_000, served * 4500 % 1_000_000_000)
         {
