@@ -5,6 +5,7 @@
 
 pub mod queue;
 
+use crate::jobs::nodes::resident;
 use magic_domain::fault::{Code, Fault};
 use queue::Queue;
 use std::sync::Arc;
@@ -123,13 +124,6 @@ fn level_of(share: u64, before: Level) -> Level {
 /// What is said to callers who are refused.
 pub fn overloaded() -> Fault {
     Fault::new(Code::Overloaded, "the gateway has more to do than it can; try again").retry_after(RETRY)
-}
-
-/// Bytes of memory in use, as Linux tells; else 0.
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0);
-    pages.saturating_mul(rustix::param::page_size() as u64)
 }
 
 #[cfg(test)]

@@ -212,6 +212,11 @@ fn decode(text: &str) -> String {
 
 /// Decodes `%XX`; `None` when the result is no UTF-8.
 pub fn percent(text: &str) -> Option<String> {
+    String::from_utf8(percent_bytes(text)?).ok()
+}
+
+/// Decodes `%XX`, once; `None` where one is malformed.
+pub fn percent_bytes(text: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -223,7 +228,7 @@ pub fn percent(text: &str) -> Option<String> {
             out.push(byte);
         }
     }
-    String::from_utf8(out).ok()
+    Some(out)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A request's path as a name below a folder. It is decoded once, and whatever could mean another place than it
 //! says is refused instead of being cleaned.
 
+use crate::proxy::route::percent_bytes;
 use std::borrow::Cow;
 
 /// Why a path names no file.
@@ -27,7 +28,7 @@ pub fn climbs(path: &str) -> bool {
         return false;
     }
     let decoded = match path.contains('%') {
-        true => match decode(path) {
+        true => match percent_bytes(path) {
             Some(decoded) => Cow::Owned(decoded),
             None => return true,
         },
@@ -58,7 +59,7 @@ pub fn name(path: &str) -> Result<Name, Bad> {
             folder = true;
             break;
         }
-        let decoded = decode(segment).ok_or(Bad::Malformed)?;
+        let decoded = percent_bytes(segment).ok_or(Bad::Malformed)?;
         let decoded = std::str::from_utf8(&decoded).map_err(|_| Bad::Malformed)?;
         if decoded.chars().any(|c| c.is_control() || matches!(c, '/' | '\\')) || matches!(decoded, "." | "..")
         {
@@ -78,22 +79,6 @@ pub fn name(path: &str) -> Result<Name, Bad> {
 /// Names with a dot in front are nobody's business: `.git`, `.env`. What RFC 8615 puts there is.
 pub fn hidden(segment: &str) -> bool {
     segment.starts_with('.') && segment != ".well-known"
-}
-
-/// Decodes `%XX` once; `None` for one that is malformed.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = char::from(bytes.next()?).to_digit(16)?;
-            let low = char::from(bytes.next()?).to_digit(16)?;
-            out.push((high * 16 + low) as u8);
-        } else {
-            out.push(byte);
-        }
-    }
-    Some(out)
 }
 
 #[cfg(test)]
