@@ -3,7 +3,7 @@
 use crate::cli::{self, Common};
 use crate::settings::{self, Settings};
 use magic_domain::secret::Secret;
-use magic_store::Store;
+use magic_store::{Store, StoreError};
 use std::io::{BufRead, Write};
 use tokio::runtime::Runtime;
 
@@ -44,6 +44,10 @@ pub fn check_config(common: &Common) -> Outcome {
 }
 
 pub(crate) async fn open_store(settings: &Settings) -> Result<Store, String> {
+    connect(settings).await.map_err(|error| format!("{}: {error}", settings.dsn))
+}
+
+pub(crate) async fn connect(settings: &Settings) -> Result<Store, StoreError> {
     let config = magic_store::Config {
         dsn: settings.dsn.clone(),
         log_dsn: settings.log_dsn.clone(),
@@ -53,7 +57,7 @@ pub(crate) async fn open_store(settings: &Settings) -> Result<Store, String> {
         bootstrap: settings.bootstrap.clone(),
         follower: settings.follower,
     };
-    Store::open(config).await.map_err(|error| format!("{}: {error}", settings.dsn))
+    Store::open(config).await
 }
 
 pub(crate) fn runtime() -> Result<Runtime, String> {

@@ -1,6 +1,7 @@
 //! `magic serve`, the composition: settings → database → journal → routing → services.
 
 mod before;
+mod database;
 mod ending;
 
 use crate::app::{self, Outcome, say};
@@ -66,7 +67,9 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     }
     let jobs = app::runtime()?;
     let stop = Stop::listen(jobs.handle());
-    let store = jobs.block_on(app::open_store(&settings))?;
+    let Some(store) = database::open(&settings, &listening, &stop, &jobs, heir.is_some())? else {
+        return Ok(());
+    };
     if !settings.follower {
         jobs.block_on(store.apply_owned(settings.owned.clone())).map_err(|error| error.to_string())?;
     }

@@ -4,6 +4,7 @@ use magic_testkit::client::{Answer, h1};
 use magic_testkit::process::{Gateway, ROOT_KEY, ROOT_PASSWORD, Setup};
 use magic_testkit::vendor::{Proto, Script, Vendor, ca_pem};
 use serde_json::{Value, json};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -17,6 +18,8 @@ pub struct World {
     tls: bool,
     listeners: String,
     env: Vec<(&'static str, String)>,
+    /// Root's session: signing in is limited.
+    session: Mutex<Option<String>>,
 }
 
 /// A channel of the configuration.
@@ -58,7 +61,7 @@ impl World {
     ) -> World {
         let (dir, config, listeners) = (tempfile::tempdir().unwrap(), config.into(), listeners.to_owned());
         let gateway = start(&dir, &config, (tls, &listeners), &env);
-        World { gateway, dir, config, tls, listeners, env }
+        World { gateway, dir, config, tls, listeners, env, session: Mutex::default() }
     }
 
     /// Starts it again on the same data, after its end.
@@ -96,9 +99,19 @@ impl World {
         answer.headers["set-cookie"].split(';').next().unwrap().to_owned()
     }
 
+    /// Asks as root, in one session for as long as it is good.
     pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
-        let cookie = self.cookie().await;
         let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let known = self.session.lock().unwrap().clone();
+        if let Some(cookie) = known {
+            let answer =
+                h1(self.gateway.address, method, path, &[("cookie", &cookie)], body.as_bytes()).await;
+            if answer.status != 401 {
+                return answer;
+            }
+        }
+        let cookie = self.cookie().await;
+        *self.session.lock().unwrap() = Some(cookie.clone());
         h1(self.gateway.address, method, path, &[("cookie", &cookie)], body.as_bytes()).await
     }
 

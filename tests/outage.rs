@@ -154,3 +154,71 @@ async fn a_database_that_says_nothing_loses_nothing() {
     outage(Engine::Postgres, true).await;
     outage(Engine::MySql, true).await;
 }
+
+/// Starts a gateway at a known address before its database answers.
+fn starting(dsn: String, at: SocketAddr) -> std::thread::JoinHandle<World> {
+    let listener = format!(", {{ address = \"{at}\" }}");
+    std::thread::spawn(move || World::listening(customers(), false, vec![("SQL_DSN", dsn)], &listener))
+}
+
+async fn asked(at: SocketAddr, method: &str, path: &str) -> Option<(u16, Value)> {
+    let mut client = H1::try_connect(at).await?;
+    client.send(method, path, &[("authorization", &format!("Bearer {}", key(0)))], b"{}").await;
+    let answer = client.answer().await?;
+    Some((answer.status, answer.json()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_not_there_at_the_start_is_waited_for() {
+    for (engine, stall) in [(Engine::Postgres, false), (Engine::MySql, false), (Engine::MySql, true)] {
+        let database = database(engine);
+        let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let relay = Relay::to(&server);
+        if stall {
+            relay.stall()
+        } else {
+            relay.cut()
+        }
+        let at: SocketAddr = ([127, 0, 0, 1], magic_testkit::db::free_port()).into();
+        let starting = starting(database.dsn.replace(&server, &relay.address.to_string()), at);
+        let begun = Instant::now();
+        let told = loop {
+            match asked(at, "POST", "/v1/messages").await {
+                Some(told) => break told,
+                None => assert!(begun.elapsed() < Duration::from_secs(20), "nobody says that it waits"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!((told.0, &told.1["type"]), (503, &"error".into()), "{told:?}");
+        let (status, told) = asked(at, "POST", "/v1/chat/completions").await.unwrap();
+        assert_eq!((status, &told["error"]["code"]), (503, &"quota_authority_unavailable".into()));
+        assert_eq!(asked(at, "GET", "/readyz").await.unwrap().0, 503);
+        assert_eq!(asked(at, "GET", "/healthz").await.unwrap().0, 200);
+        relay.mend();
+        let world = starting.join().unwrap();
+        assert_eq!(ready(at).await["status"], "ok");
+        assert_eq!(asked(world.gateway.address, "GET", "/v1/models").await.unwrap().0, 200);
+    }
+}
+
+#[test]
+fn a_process_that_waits_for_its_database_can_be_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = magic_testkit::db::free_port();
+    std::fs::write(dir.path().join("magic.toml"), format!("[server]\nlisten = [\"127.0.0.1:{port}\"]\n"))
+        .unwrap();
+    let nobody = magic_testkit::db::free_port();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_magic"))
+        .current_dir(dir.path())
+        .args(["--config", "magic.toml"])
+        .env("SQL_DSN", format!("postgres://u:p@127.0.0.1:{nobody}/d"))
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -45,7 +45,7 @@ impl Stop {
         self.0.send_replace(true);
     }
 
-    async fn asked(&self) {
+    pub async fn asked(&self) {
         if self.0.subscribe().wait_for(|asked| *asked).await.is_err() {
             std::future::pending::<()>().await;
         }

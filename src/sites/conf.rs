@@ -39,7 +39,7 @@ pub struct FilesConf {
     pub cache_seconds: Option<u64>,
     /// Below these paths a name carries a digest of its content: kept for ever.
     pub immutable: Vec<String>,
-    /// Small files are kept in memory, up to so many bytes together.
+    /// Files are kept in memory, up to so many bytes together; none that is longer than a sixteenth of it.
     pub memory_bytes: usize,
 }
 

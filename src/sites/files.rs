@@ -3,6 +3,7 @@
 
 mod answer;
 mod condition;
+mod lent;
 mod look;
 mod memory;
 mod range;
@@ -14,7 +15,7 @@ use super::refuse::refuse;
 use crate::gateway::Gateway;
 use crate::proxy::context::Ctx;
 use http::Method;
-use look::Found;
+use look::{Content, Found};
 use memory::Memory;
 use pingora_error::Result;
 use pingora_proxy::Session;
@@ -28,11 +29,16 @@ const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Files {
     conf: Arc<FilesConf>,
     memory: Memory,
+    content: Content,
 }
 
 impl Files {
     pub fn new(conf: &FilesConf) -> Files {
-        Files { conf: Arc::new(conf.clone()), memory: Memory::new(conf.memory_bytes) }
+        Files {
+            conf: Arc::new(conf.clone()),
+            memory: Memory::new(conf.memory_bytes),
+            content: Content::new(conf.memory_bytes),
+        }
     }
 
     /// Answers a request. `below` is what of its path is below the site's.
@@ -67,8 +73,8 @@ impl Files {
             return Ok(found);
         }
         let name = path::name(below)?;
-        let (conf, known) = (self.conf.clone(), self.memory.peek(below));
-        let looked = tokio::task::spawn_blocking(move || look::look(&conf, &name, known));
+        let (conf, content, known) = (self.conf.clone(), self.content.clone(), self.memory.peek(below));
+        let looked = tokio::task::spawn_blocking(move || look::look(&conf, &content, &name, known));
         let found = match tokio::time::timeout(DEADLINE, looked).await {
             Ok(Ok(found)) => found,
             Ok(Err(_)) | Err(_) => return Err(Gone::Late),

@@ -113,11 +113,16 @@ async fn texts_are_compressed_for_who_takes_it() {
         ("tiny.txt", b"tiny"),
         ("a.png", text.as_bytes()),
     ]);
-    let world = World::with(folder(dir.path(), ""), true, vec![]);
-    for (path, whole) in [("/a.txt", &text), ("/large.css", &large)] {
+    for more in ["", "memory_bytes = 0"] {
+        texts_of(&World::with(folder(dir.path(), more), true, vec![]), &text, &large).await;
+    }
+}
+
+async fn texts_of(world: &World, text: &str, large: &str) {
+    for (path, whole) in [("/a.txt", text), ("/large.css", large)] {
         for accept in ["gzip", "br", "zstd"] {
             let fields = [("accept-encoding", accept)];
-            let answer = get(&world, path, &fields).await;
+            let answer = get(world, path, &fields).await;
             assert_eq!(coding(&answer), accept, "{path}");
             assert!(
                 answer.body.len() < whole.len() / 10 && plain(&answer) == whole.as_bytes(),
@@ -133,11 +138,11 @@ async fn texts_are_compressed_for_who_takes_it() {
             assert!(!second.headers.contains_key("transfer-encoding"));
             let tag = answer.headers["etag"].as_str();
             assert_eq!(
-                get(&world, path, &[("accept-encoding", accept), ("if-none-match", tag)]).await.status,
+                get(world, path, &[("accept-encoding", accept), ("if-none-match", tag)]).await.status,
                 304
             );
         }
-        let as_is = get(&world, path, &[]).await;
+        let as_is = get(world, path, &[]).await;
         assert!(as_is.body == whole.as_bytes() && as_is.headers["vary"] == "accept-encoding");
     }
     for (path, fields) in [
@@ -145,7 +150,7 @@ async fn texts_are_compressed_for_who_takes_it() {
         ("/a.png", &[("accept-encoding", "gzip")]),
         ("/a.txt", &[("accept-encoding", "gzip"), ("range", "bytes=0-2000")]),
     ] {
-        assert_eq!(coding(&get(&world, path, fields).await), "", "{path}");
+        assert_eq!(coding(&get(world, path, fields).await), "", "{path}");
     }
     // HTTP/1.0 has no chunks.
     let mut client = H1::connect(world.gateway.address).await;

@@ -39,9 +39,14 @@ pub struct H1 {
 
 impl H1 {
     pub async fn connect(address: SocketAddr) -> H1 {
-        let stream = TcpStream::connect(address).await.expect("a connection");
+        Self::try_connect(address).await.expect("a connection")
+    }
+
+    /// `None`: nobody listens.
+    pub async fn try_connect(address: SocketAddr) -> Option<H1> {
+        let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).expect("nodelay");
-        H1 { stream, buffer: Vec::new() }
+        Some(H1 { stream, buffer: Vec::new() })
     }
 
     pub async fn write(&mut self, bytes: &[u8]) {

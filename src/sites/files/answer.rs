@@ -1,7 +1,7 @@
 //! What a file is answered with: whole, in parts, compressed, or not at all because the caller has it.
 
 use super::condition::{self, Verdict};
-use super::look::{Blob, Data, Entry};
+use super::look::{Blob, Data, Entry, SMALL};
 use super::range::{self, Asked, Part};
 use super::send;
 use crate::gateway::Gateway;
@@ -143,13 +143,13 @@ fn choose<'e>(request: &RequestHeader, entry: &'e Entry, how: &Compression) -> B
     }
     let Some(coding) = accepted.choose(|_| true) else { return plain };
     match &entry.plain.data {
-        Data::Memory(_) => match entry.squeezed(coding, how) {
+        Data::Memory(_) if entry.plain.size <= SMALL => match entry.squeezed(coding, how) {
             Some(bytes) => Body::Kept(bytes, coding),
             None => plain,
         },
         // HTTP/1.0 has no chunks, and nobody waits for the body of a HEAD.
-        Data::File(_) if request.version < Version::HTTP_11 || request.method != Method::GET => plain,
-        Data::File(_) => match Squeeze::new(coding, how, false) {
+        _ if request.version < Version::HTTP_11 || request.method != Method::GET => plain,
+        _ => match Squeeze::new(coding, how, false) {
             Some(squeeze) => Body::Squeezed(coding, squeeze),
             None => plain,
         },

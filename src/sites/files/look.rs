@@ -1,5 +1,6 @@
 //! Looking at the disk: which file a name means, what is told of it. Runs on threads that may block.
 
+use super::lent::{Lender, Room};
 use crate::sites::coding::{Coding, compressible};
 use crate::sites::conf::{Compression, FilesConf};
 use crate::sites::path::{Name, hidden};
@@ -16,8 +17,30 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-/// Files up to this size are kept in memory.
+/// Files up to this size are kept in memory, and compressed whole.
 pub const SMALL: u64 = 64 << 10;
+
+/// Which content is read into memory at once.
+#[derive(Clone)]
+pub struct Content {
+    /// Files up to this size are, so that no file takes more than a part of it.
+    upto: u64,
+    large: Arc<Lender>,
+}
+
+impl Content {
+    /// `memory` is what may be remembered, in bytes. As much again may be in the hands of slow callers.
+    pub fn new(memory: usize) -> Content {
+        Content { upto: memory as u64 / 16, large: Lender::new(memory.saturating_mul(2)) }
+    }
+
+    fn room(&self, size: u64) -> Option<Room> {
+        if size > self.upto {
+            return None;
+        }
+        self.large.room(usize::try_from(size).ok()?)
+    }
+}
 
 /// What a name means.
 pub enum Found {
@@ -35,8 +58,8 @@ impl Found {
                 let blobs = entry.siblings.iter().map(|(_, blob)| blob).chain([&entry.plain]);
                 let held =
                     blobs.map(|blob| if let Data::Memory(bytes) = &blob.data { bytes.len() } else { 0 });
-                // A compressed copy may be made of it, which is shorter.
-                held.sum::<usize>() * if entry.compressible { 2 } else { 1 }
+                // A compressed copy may be made of a small one, which is shorter.
+                held.sum::<usize>() * if entry.compressible && entry.plain.size <= SMALL { 2 } else { 1 }
             }
         }
     }
@@ -99,7 +122,12 @@ impl Entry {
 }
 
 /// What `name` means below the root. `known` is what it meant a moment ago: returned where nothing has changed.
-pub fn look(conf: &FilesConf, name: &Name, known: Option<Arc<Found>>) -> Option<Arc<Found>> {
+pub fn look(
+    conf: &FilesConf,
+    content: &Content,
+    name: &Name,
+    known: Option<Arc<Found>>,
+) -> Option<Arc<Found>> {
     let root = Root::open(&conf.root)?;
     let opened = match name.folder {
         true => root.open_file(&below(&name.path, &conf.index)),
@@ -127,7 +155,7 @@ pub fn look(conf: &FilesConf, name: &Name, known: Option<Arc<Found>>) -> Option<
     {
         return Some(known);
     }
-    Some(Arc::new(Found::File(Box::new(entry(conf, &asked, *opened, siblings, marks)?))))
+    Some(Arc::new(Found::File(Box::new(entry(conf, content, &asked, *opened, siblings, marks)?))))
 }
 
 fn below(folder: &str, name: &str) -> String {
@@ -143,6 +171,7 @@ fn may_fall_back(conf: &FilesConf, path: &str) -> bool {
 
 fn entry(
     conf: &FilesConf,
+    content: &Content,
     asked: &str,
     opened: OpenedFile,
     siblings: Vec<(Coding, OpenedFile)>,
@@ -159,9 +188,10 @@ fn entry(
     };
     let modified = opened.meta.modified().unwrap_or(SystemTime::UNIX_EPOCH);
     let seconds = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let coded = siblings.into_iter().filter_map(|(coding, file)| Some((coding, blob(file)?))).collect();
+    let coded =
+        siblings.into_iter().filter_map(|(coding, file)| Some((coding, blob(file, content)?))).collect();
     Some(Entry {
-        plain: blob(opened)?,
+        plain: blob(opened, content)?,
         siblings: coded,
         content_type: HeaderValue::from_str(&format!("{kind}{charset}")).ok()?,
         cache_control: cache.and_then(|cache| HeaderValue::from_str(&cache).ok()),
@@ -173,18 +203,28 @@ fn entry(
     })
 }
 
-fn blob(file: OpenedFile) -> Option<Blob> {
+fn blob(file: OpenedFile, content: &Content) -> Option<Blob> {
     let size = file.meta.size();
     let since = file.meta.mtime() as u64;
     let tag = format!("\"{:x}-{since:x}{:x}-{size:x}\"", file.meta.ino(), file.meta.mtime_nsec());
     let etag = HeaderValue::from_str(&tag).ok()?;
-    if size > SMALL {
-        return Some(Blob { size, etag, data: Data::File(Arc::new(file.file)) });
-    }
+    let room = match size {
+        ..=SMALL => None,
+        _ => match content.room(size) {
+            None => return Some(Blob { size, etag, data: Data::File(Arc::new(file.file)) }),
+            room => room,
+        },
+    };
     let mut bytes = Vec::with_capacity(size as usize);
     file.file.take(size).read_to_end(&mut bytes).ok()?;
     // It has just become shorter: the next look gets it right.
-    (bytes.len() as u64 == size).then(|| Blob { size, etag, data: Data::Memory(bytes.into()) })
+    (bytes.len() as u64 == size).then(|| {
+        let bytes = match room {
+            Some(room) => room.fill(bytes),
+            None => bytes.into(),
+        };
+        Blob { size, etag, data: Data::Memory(bytes) }
+    })
 }
 
 /// A folder that is served, where its path leads now.

@@ -56,8 +56,18 @@ async fn pieces(
         Data::Memory(bytes) => {
             let from = usize::try_from(first).unwrap_or(usize::MAX).min(bytes.len());
             let to = from.saturating_add(length as usize).min(bytes.len());
-            let bytes = through(bytes.slice(from..to), end).map_err(broken)?;
-            return session.write_response_body(Some(bytes), end).await;
+            let mut rest = bytes.slice(from..to);
+            loop {
+                let piece = rest.split_to(most.min(rest.len()));
+                let last = end && rest.is_empty();
+                let piece = through(piece, last).map_err(broken)?;
+                if !piece.is_empty() || last {
+                    session.write_response_body(Some(piece), last).await?;
+                }
+                if rest.is_empty() {
+                    return Ok(());
+                }
+            }
         }
         Data::File(file) => file,
     };
