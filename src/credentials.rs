@@ -6,7 +6,6 @@ mod google;
 mod kept;
 
 use crate::gateway::Gateway;
-use chrono::Utc;
 use kept::Kept;
 use magic_domain::channel::Channel;
 use magic_wire::peek::Rope;
@@ -49,10 +48,10 @@ pub async fn sign(
                 body: &body.concat(),
             };
             let whose = tc3::Credentials { secret_id: &pair.id, secret_key: pair.secret.expose() };
-            Ok(signed(tc3::sign(&post, &whose, Utc::now().timestamp())))
+            Ok(signed(tc3::sign(&post, &whose, crate::clock::seconds())))
         }
         Signing::Zhipu => {
-            let token = zhipu::token(channel.key.expose(), Utc::now().timestamp(), ZHIPU_LIVES);
+            let token = zhipu::token(channel.key.expose(), crate::clock::seconds(), ZHIPU_LIVES);
             Ok(bearer(token.as_deref().unwrap_or(channel.key.expose())))
         }
         Signing::Google(google) => {
@@ -88,7 +87,7 @@ fn amazon(aws: &Aws, target: &Target, body: &Rope) -> Signed {
     };
     let token = session.as_ref().map(|session| session.expose());
     let whose = sigv4::Credentials { access_key: access, secret: secret.expose(), token };
-    signed(sigv4::sign(&post, &whose, Utc::now().timestamp()))
+    signed(sigv4::sign(&post, &whose, crate::clock::seconds()))
 }
 
 fn signed(headers: Vec<(&'static str, String)>) -> Signed {

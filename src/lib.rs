@@ -10,6 +10,7 @@ pub mod bridge;
 pub mod catalogue;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod conformance;
 pub mod credentials;
 pub mod edge;

@@ -19,15 +19,8 @@ pub fn init(dir: Option<&Path>, json: bool, keep: Keep) {
     builder.filter_level(log::LevelFilter::Info);
     // Pingora tells of every caller who left, as an error; the request's own event says what matters.
     builder.filter_module("pingora_proxy", log::LevelFilter::Off);
-    for noisy in [
-        "pingora_core",
-        "pingora_proxy",
-        "pingora_pool",
-        "actix_server",
-        "sqlx",
-        "hickory_resolver",
-        "hickory_proto",
-    ] {
+    for noisy in ["pingora_core", "pingora_pool", "actix_server", "sqlx", "hickory_resolver", "hickory_proto"]
+    {
         builder.filter_module(noisy, log::LevelFilter::Error);
     }
     if let Ok(filters) = std::env::var("RUST_LOG") {

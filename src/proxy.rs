@@ -36,7 +36,6 @@ use crate::sites;
 use admit::Caller;
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::Utc;
 use context::{Counted, Ctx, Refusal};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
@@ -376,7 +375,7 @@ impl Edge {
         let presented = credential::read(session.req_header())?;
         let presented = presented.resolved(|hash| self.0.principals.token(hash).is_some());
         let ip = crate::client::address(session, &self.0.tuning.load().trusted_proxies);
-        let caller = admit::identify(&self.0, &presented, ip, Utc::now().timestamp())?;
+        let caller = admit::identify(&self.0, &presented, ip, crate::clock::seconds())?;
         Ok((caller, presented))
     }
 

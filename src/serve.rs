@@ -179,6 +179,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
             crate::notices::disable(&keeper, dead).await;
         }
     });
+    jobs.spawn(crate::clock::run(live.clone()));
     jobs.spawn(follow::run(live.clone()));
     jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     jobs.spawn(crate::jobs::verify::run(live.clone(), settings.verify_every));

@@ -5,7 +5,7 @@ use magic_domain::limits::Day;
 
 /// The day it is now.
 pub fn today() -> Day {
-    day(&Local::now())
+    day(&crate::clock::local())
 }
 
 fn day(at: &impl Datelike) -> Day {

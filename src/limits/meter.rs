@@ -277,7 +277,7 @@ impl State {
             let full = used.plus(asking.money) > limit || used >= limit;
             let (tomorrow, next_month) = calendar::ends(asking.day);
             let reset = if period == "day" { tomorrow } else { next_month };
-            let wait = reset.saturating_sub(chrono::Utc::now().timestamp());
+            let wait = reset.saturating_sub(crate::clock::seconds());
             let reached = Reached {
                 what: format!(
                     "{} has a budget of ${} for the {period}: ${} are spent, ${} reserved by calls in flight, and this call reserves up to ${}",

@@ -66,6 +66,7 @@ families! {
     DATABASE_UP Gauge "magic_database_up" [] "1: the database answered last time.";
     DATABASE Histogram "magic_database_seconds" ["outcome"] "How long pieces of work for the database took: ok, refused (by what it holds), unavailable, error.";
     REDIS_UP Gauge "magic_redis_up" [] "1: Redis carries notices between nodes. Absent where none is set up.";
+    CLOCK Gauge "magic_clock_behind_seconds" [] "How far the machine's clock is behind the database's, which counts.";
     LEASES Gauge "magic_leases" ["owner"] "Users and tokens that this process keeps money for.";
     LEASED_FREE Gauge "magic_leases_free_usd" ["owner"] "How much of that is free, in US dollars.";
     QUEUE Gauge "magic_queue_length" ["queue"] "What waits to be written: captures, spans, log lines.";

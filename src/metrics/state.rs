@@ -36,6 +36,7 @@ pub(super) fn take(gateway: &Gateway, watched: Option<&Watched>, samples: &mut S
     let most = gateway.tuning.load().buffered_bytes;
     samples.set(&names::BODY_BYTES, most.saturating_sub(gateway.budget.available_permits()) as f64);
     samples.set(&names::DATABASE_UP, flag(gateway.database_up()));
+    samples.set(&names::CLOCK, crate::clock::ahead());
     samples.set(&names::DRAINING, flag(gateway.draining.load(Ordering::Relaxed)));
     samples.with(&names::BUILD, &[env!("CARGO_PKG_VERSION")], 1.0);
     if let Some(until) = gateway.certificates.until() {

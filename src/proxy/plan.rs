@@ -7,7 +7,6 @@ use super::prompt::Used;
 use super::replay::{Handle, Timers};
 use crate::gateway::Gateway;
 use crate::snapshot::{Now, Snapshot};
-use chrono::Utc;
 use magic_domain::channel::Channel;
 use magic_domain::endpoint::Endpoint;
 use magic_domain::fault::{Code, Fault};
@@ -185,7 +184,7 @@ pub async fn call(
         gateway,
         Ask {
             id: wanted.id,
-            at_ms: Utc::now().timestamp_millis(),
+            at_ms: crate::clock::millis(),
             caller: wanted.caller,
             group: &group,
             endpoint: wanted.endpoint,

@@ -4,7 +4,6 @@ use super::context::{Call, Ctx, Reply};
 use crate::gateway::Gateway;
 use crate::limits::calendar;
 use crate::tokens;
-use chrono::Utc;
 use magic_domain::books::{Attempt, Closing};
 use magic_domain::endpoint::Endpoint;
 use magic_domain::limits::{Day, Scope};
@@ -48,7 +47,7 @@ pub fn closing(call: &Call, usage: Usage, mark: Mark, error: &str, elapsed_ms: u
     Closing {
         key_id: call.current.as_ref().map_or(0, |current| current.channel.key_id),
         id: call.ticket.opening.id,
-        at_ms: Utc::now().timestamp_millis(),
+        at_ms: crate::clock::millis(),
         channel_id,
         model,
         mark,

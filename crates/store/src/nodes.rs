@@ -91,7 +91,28 @@ pub(crate) fn clock(engine: Engine) -> &'static str {
     }
 }
 
+/// A question that took longer tells the time too vaguely.
+const VAGUE: std::time::Duration = std::time::Duration::from_millis(400);
+
 impl Store {
+    /// How far the database's clock is ahead of this machine's, in milliseconds. `None`: the answer took too long to
+    /// tell. A file's clock is the machine's.
+    pub async fn clock_ahead(&self) -> Result<Option<i64>> {
+        self.run(move |inner| async move {
+            let sql = match inner.db.engine() {
+                Engine::Sqlite => return Ok(Some(0)),
+                Engine::MySql => "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)",
+                Engine::Postgres => "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+            };
+            let asked = (std::time::Instant::now(), chrono::Utc::now().timestamp_millis());
+            let Some(row) = inner.db.one(sql, vec![]).await? else { return Ok(None) };
+            let took = asked.0.elapsed();
+            let middle = asked.1 + i64::try_from(took.as_millis() / 2).unwrap_or(0);
+            Ok((took <= VAGUE).then_some(row.int(0)? - middle))
+        })
+        .await
+    }
+
     /// Writes a node's row, and forgets those that have not been seen for a day.
     pub async fn beat(&self, beat: Beat) -> Result<()> {
         self.run(move |inner| async move {

@@ -130,7 +130,13 @@ impl H1 {
             let mut chunk = [0u8; 4096];
             match self.stream.read(&mut chunk).await {
                 Ok(read) if read > 0 => self.buffer.extend_from_slice(&chunk[..read]),
-                _ => return false,
+                ended => {
+                    eprintln!(
+                        "{text:?} did not come: {ended:?} after {}",
+                        String::from_utf8_lossy(&self.buffer)
+                    );
+                    return false;
+                }
             }
         }
     }

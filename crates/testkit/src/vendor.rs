@@ -190,6 +190,8 @@ impl Vendor {
             changed: changed.clone(),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        // A thousand streams may begin at once: with the standard queue of 128 the kernel resets some of them.
+        rustix::net::listen(&listener, 4096).expect("a longer queue");
         listener.set_nonblocking(true).expect("non-blocking");
         let address = listener.local_addr().expect("an address");
         let counter = connections.clone();
