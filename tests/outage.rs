@@ -1,11 +1,11 @@
 //! The database is away, or says nothing, while calls go on: who is known is served, nobody is told that a good key is
 //! bad, and what was served is billed when it is back.
 
-use crate::harness::{MODEL, World, channel, good, request};
+use crate::harness::{CUSTOMER_KEY, MODEL, World, channel, customer, good, request};
 use magic_testkit::client::{H1, h1};
 use magic_testkit::db::{Engine, database};
 use magic_testkit::relay::Relay;
-use magic_testkit::vendor::Proto;
+use magic_testkit::vendor::{Proto, Vendor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -229,4 +229,98 @@ fn a_process_that_waits_for_its_database_can_be_ended() {
     }
     assert!(std::process::Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A relay in front of a database, and a gateway behind it.
+fn behind(engine: Engine, vendor: &Vendor, users: &str) -> (Relay, World) {
+    let database = database(engine);
+    let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let relay = Relay::to(&server);
+    let dsn = database.dsn.replace(&server, &relay.address.to_string());
+    let world = World::with([channel("a", vendor, ""), users.into()].concat(), false, vec![("SQL_DSN", dsn)]);
+    (relay, world)
+}
+
+/// F06: what a user may spend here is spent while the database is away.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_used_up_is_filled_when_the_database_is_back() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        // A call costs 15 cents, and a dollar is set aside.
+        let vendor = Vendor::start(Proto::H1, |_| crate::harness::answer("hello", 1_000_000, 0));
+        let (relay, world) = behind(engine, &vendor, &customer(10.0));
+        let short = request(false);
+        let call = || world.chat_as(CUSTOMER_KEY, &short);
+        assert_eq!(call().await.status, 200);
+        world.logs(1).await;
+        relay.cut();
+        until_ready(world.gateway.address, "degraded").await;
+        let mut served = 1;
+        let refused = loop {
+            match call().await {
+                answer if answer.status == 200 => served += 1,
+                answer => break answer,
+            }
+            assert!(served < 30, "{engine:?}: more is spent than was set aside");
+        };
+        assert_eq!((refused.status, refused.code().as_str()), (503, "quota_authority_unavailable"));
+        assert!(served > 3 && refused.headers.contains_key("retry-after"), "{served}");
+        relay.mend();
+        until_ready(world.gateway.address, "ok").await;
+        let begun = Instant::now();
+        while call().await.status != 200 {
+            assert!(begun.elapsed() < Duration::from_secs(5), "{engine:?}: it stays refused");
+        }
+        world.logs(served + 1).await;
+        let stat = world.api("GET", "/api/log/stat", None).await.json();
+        assert_eq!(stat["data"]["cost_usd"], format!("{:.9}", 0.15 * (served + 1) as f64), "{stat}");
+        world.verify();
+    }
+}
+
+/// F08: every answer of the database comes two seconds later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_database_slows_no_call() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let vendor = good(Proto::H1);
+        let (relay, world) = behind(engine, &vendor, &customers());
+        let at = world.gateway.address;
+        let stop = Arc::new(AtomicBool::new(false));
+        let pause = Duration::from_millis(20);
+        for n in 0..USERS {
+            assert_eq!(world.chat_as(&key(n), &request(false)).await.status, 200);
+        }
+        world.logs(USERS).await;
+        relay.slow(Duration::from_secs(2));
+        let callers: Vec<_> =
+            (0..USERS).map(|n| tokio::spawn(caller(at, key(n), pause, stop.clone()))).collect();
+        // Pages take their time, and answer.
+        let page = world.api("GET", "/api/log/?type=2&page_size=10", None).await;
+        assert!(page.status == 200 || page.status == 503, "{}", page.text());
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stop.store(true, Ordering::Relaxed);
+        let mut served = USERS;
+        for caller in callers {
+            let (statuses, longest) = caller.await.unwrap();
+            assert!(statuses.keys().eq([&200]), "{engine:?}: {statuses:?}");
+            assert!(
+                longest < Duration::from_secs(2),
+                "{engine:?}: a call waited for the database: {longest:?}"
+            );
+            served += statuses[&200];
+        }
+        relay.slow(Duration::ZERO);
+        until_ready(at, "ok").await;
+        assert!(served > USERS * 20);
+        let wanted = format!("{}.{:09}", served * 4500 / 1_000_000_000, served * 4500 % 1_000_000_000);
+        let begun = Instant::now();
+        loop {
+            let stat = world.api("GET", "/api/log/stat", None).await.json();
+            if stat["data"]["cost_usd"] == wanted {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(20), "{stat} after {served} calls");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        world.verify();
+    }
 }

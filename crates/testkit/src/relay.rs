@@ -4,9 +4,14 @@
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+/// Milliseconds.
+type Slowness = Arc<AtomicU64>;
 
 /// How the other side is found.
 #[derive(Debug, Clone)]
@@ -26,6 +31,8 @@ pub struct Relay {
     cut: Arc<watch::Sender<bool>>,
     /// Stalled: connections stay, new ones come about, and nothing is said on them.
     stalled: Arc<watch::Sender<bool>>,
+    /// How long answers are held back.
+    slowness: Slowness,
     /// What was asked of a proxy: `user:password@host:port`.
     asked: Arc<Mutex<Vec<String>>>,
     runtime: Option<tokio::runtime::Runtime>,
@@ -57,6 +64,11 @@ impl Relay {
         self.cut.send_replace(true);
     }
 
+    /// Answers come so much later from now on.
+    pub fn slow(&self, by: Duration) {
+        self.slowness.store(by.as_millis() as u64, Ordering::Relaxed);
+    }
+
     pub fn stall(&self) {
         self.stalled.send_replace(true);
     }
@@ -79,6 +91,8 @@ impl Relay {
         let (cut, asked) = (Arc::new(watch::channel(false).0), Arc::new(Mutex::new(Vec::new())));
         let stalled = Arc::new(watch::channel(false).0);
         let (state, record, still) = (cut.clone(), asked.clone(), stalled.clone());
+        let slowness = Slowness::default();
+        let slow = slowness.clone();
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             loop {
@@ -87,16 +101,16 @@ impl Relay {
                     continue;
                 }
                 let (kind, record, mut until) = (kind.clone(), record.clone(), state.subscribe());
-                let still = still.subscribe();
+                let (still, slow) = (still.subscribe(), slow.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         _ = until.wait_for(|cut| *cut) => {}
-                        () = unless_stalled(relay(stream, kind, &record), still) => {}
+                        () = unless_stalled(relay(stream, kind, &record, &slow), still) => {}
                     }
                 });
             }
         });
-        Relay { address, cut, stalled, asked, runtime: Some(runtime) }
+        Relay { address, cut, stalled, slowness, asked, runtime: Some(runtime) }
     }
 }
 
@@ -112,7 +126,12 @@ async fn unless_stalled(work: impl Future<Output = std::io::Result<()>>, mut sta
     }
 }
 
-async fn relay(mut near: TcpStream, kind: Kind, record: &Mutex<Vec<String>>) -> std::io::Result<()> {
+async fn relay(
+    mut near: TcpStream,
+    kind: Kind,
+    record: &Mutex<Vec<String>>,
+    slow: &AtomicU64,
+) -> std::io::Result<()> {
     near.set_nodelay(true)?;
     let target = match kind {
         Kind::Plain(target) => target,
@@ -121,7 +140,26 @@ async fn relay(mut near: TcpStream, kind: Kind, record: &Mutex<Vec<String>>) -> 
     };
     let mut far = TcpStream::connect(target).await?;
     far.set_nodelay(true)?;
-    tokio::io::copy_bidirectional(&mut near, &mut far).await.map(|_| ())
+    let ((mut near_read, mut near_write), (mut far_read, mut far_write)) = (near.split(), far.split());
+    let there = async {
+        tokio::io::copy(&mut near_read, &mut far_write).await?;
+        far_write.shutdown().await
+    };
+    let back = async {
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            let read = far_read.read(&mut piece).await?;
+            let by = slow.load(Ordering::Relaxed);
+            if by > 0 {
+                tokio::time::sleep(Duration::from_millis(by)).await;
+            }
+            if read == 0 {
+                return near_write.shutdown().await;
+            }
+            near_write.write_all(&piece[..read]).await?;
+        }
+    };
+    tokio::try_join!(there, back).map(|_| ())
 }
 
 async fn connect(near: &mut TcpStream, record: &Mutex<Vec<String>>) -> std::io::Result<String> {
