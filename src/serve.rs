@@ -70,8 +70,13 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let Some(store) = database::open(&settings, &listening, &stop, &jobs, heir.is_some())? else {
         return Ok(());
     };
-    if !settings.follower {
-        jobs.block_on(store.apply_owned(settings.owned.clone())).map_err(|error| error.to_string())?;
+    // What the file declares is for all nodes. A process that takes over writes it once it does: one that fails before
+    // has changed nothing.
+    let mut owned = Some(settings.owned.clone()).filter(|_| !settings.follower);
+    if heir.is_none()
+        && let Some(owned) = owned.take()
+    {
+        jobs.block_on(store.apply_owned(owned)).map_err(|error| error.to_string())?;
     }
 
     let epoch = format!("{:x}-{}", chrono::Utc::now().timestamp_micros(), &hex(4)?);
@@ -236,7 +241,8 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
             leave.ask();
         }),
     };
-    let before = Before { heir, keeper, control, store, epoch, journals: settings.journal_dir() };
+    let journals = settings.journal_dir();
+    let before = Before { heir, keeper, control, store, epoch, journals, owned, live: live.clone() };
     let (started, all_listen) = tokio::sync::oneshot::channel();
     let (first, runtime) = (settings.listen.first().cloned(), jobs.handle().clone());
     std::thread::spawn(move || {

@@ -266,13 +266,18 @@ async fn a_new_process_that_fails_changes_nothing() {
         assert!(err.contains(said), "{flags:?}: {err}");
         assert_eq!(world.gateway.pid(), old);
     }
-    std::fs::write(&file, &sound).unwrap();
+    // What the file declares is in force with the new process, not before.
+    let more = [sound.as_str(), &channel("later", &vendor, "")].concat();
+    std::fs::write(&file, &more).unwrap();
+    let channels = "/api/channel/search?keyword=later";
+    assert_eq!(world.api("GET", channels, None).await.json()["data"].as_array().map(Vec::len), Some(0));
     stop.store(true, Ordering::Relaxed);
     assert!(caller.await.unwrap() > 10);
     let (code, out, err) = tokio::task::block_in_place(|| world.gateway.upgrade(&[]));
     assert_eq!(code, 0, "{out}{err}");
     gone(old).await;
     assert_eq!(world.chat(&request(false)).await.status, 200);
+    assert_eq!(world.api("GET", channels, None).await.json()["data"][0]["name"], "later");
     world.gateway.kill();
     let (code, _, err) = world.gateway.upgrade(&[]);
     assert!(code == 1 && err.contains("no process of MAGIC answers"), "{err}");

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 /// How long a new process may take to prepare, from one question to the next.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Between taking over and serving nothing is left to do: longer means that the new process is stuck.
+/// Between taking over and serving only what the file declares is written: longer means that the new process is stuck.
 const BETWEEN: Duration = Duration::from_secs(5);
 /// How long leases may take to go back; those that don't are settled when this process ends.
 const RECALL: Duration = Duration::from_secs(3);

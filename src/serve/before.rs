@@ -5,8 +5,11 @@ use crate::edge::accept::Gate;
 use crate::handover::heir::Heir;
 use crate::handover::keeper::{self, Keeper};
 use crate::jobs::recover;
+use crate::live::LiveGateway;
 use magic_store::Store;
+use magic_store::owned::Owned;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::runtime::Handle;
 
@@ -19,6 +22,9 @@ pub(super) struct Before {
     pub store: Store,
     pub epoch: String,
     pub journals: PathBuf,
+    /// What the file declares, where it is not in the database yet.
+    pub owned: Option<Owned>,
+    pub live: Arc<LiveGateway>,
 }
 
 impl Before {
@@ -27,9 +33,16 @@ impl Before {
     /// # Errors
     /// In words: the process before goes on, and this one has to end.
     pub fn follow(self, runtime: &Handle) -> Result<(), String> {
-        let Before { heir, keeper, control, store, epoch, journals } = self;
+        let Before { heir, keeper, control, store, epoch, journals, owned, live } = self;
         if let Some(heir) = &heir {
             heir.take_over()?;
+        }
+        if let Some(owned) = owned {
+            let applied = runtime.block_on(async {
+                store.apply_owned(owned).await?;
+                live.refresh().await
+            });
+            applied.map_err(|error| format!("what the configuration declares can't be written: {error}"))?;
         }
         let gateway = keeper.gateway.clone();
         keeper.gate.send_replace(Gate::Open);
