@@ -127,4 +127,28 @@ export const flows = [
     await page.getByRole('cell', { name: 'Alive' }).waitFor()
     await shot(page, 'nodes')
   }),
+
+  flow('a node is drained and resumed', { clicks: 5 }, async ({ page, server }) => {
+    // A node looks each second whether it shall rest.
+    const ready = async (wanted) => {
+      const end = Date.now() + 5000
+      for (;;) {
+        const answer = await fetch(`${server.origin}/readyz`)
+        const told = `${answer.status} ${(await answer.json()).status}`
+        if (told === wanted) return
+        assert.ok(Date.now() < end, told)
+        await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    }
+    await go(page, 'Nodes')
+    await page.getByRole('button', { name: 'Drain' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click()
+    await page.getByRole('cell', { name: 'Drained' }).waitFor()
+    await ready('503 draining')
+    await shot(page, 'nodes-drained')
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).click()
+    await page.getByRole('cell', { name: 'Alive' }).waitFor()
+    await ready('200 ok')
+  }),
 ]
