@@ -396,6 +396,10 @@ impl Live for LiveGateway {
         enabled.map(|channel| channel.id).filter(|id| self.health(*id).0 == "resting").collect()
     }
 
+    fn ordered_hosts(&self) -> Vec<String> {
+        self.settings().acme.as_ref().map(|acme| acme.hosts.clone()).unwrap_or_default()
+    }
+
     fn models_down(&self) -> Vec<String> {
         let snapshot = self.gateway.routing.load();
         let mut ready = std::collections::BTreeMap::new();

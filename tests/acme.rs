@@ -110,4 +110,9 @@ async fn an_authority_that_refuses_is_told_of_and_tried_later() {
     // Without a certificate handshakes fail, and nothing else.
     assert!(shown(address(tls), HOST).await.is_err());
     assert_eq!(world.api("GET", "/api/status", None).await.status, 200);
+    let told = world.api("GET", "/api/alerts", None).await.json();
+    let alerts = told["data"]["alerts"].as_array().unwrap();
+    let alert = alerts.iter().find(|alert| alert["kind"] == "certificate_failing").unwrap();
+    assert_eq!((&alert["name"], &alert["severity"]), (&HOST.into(), &"bad".into()), "{told}");
+    assert!(alert["detail"].as_str().unwrap().contains("connection refused"), "{told}");
 }

@@ -69,6 +69,8 @@ pub trait Live: Send + Sync {
     fn resting(&self) -> Vec<ChannelId>;
     /// Models of channels that nobody paused, and that no channel can be asked for now.
     fn models_down(&self) -> Vec<String>;
+    /// Hosts whose certificates are ordered from an authority.
+    fn ordered_hosts(&self) -> Vec<String>;
     /// How one of several keys of a channel fares right now.
     fn key_health(&self, id: ChannelId, key: i64) -> (&'static str, Option<&'static str>);
     /// Reads the configuration file again. `Err`: every fault; nothing was changed.

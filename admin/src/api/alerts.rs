@@ -23,7 +23,7 @@ const SHOWN: usize = 50;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Alert {
     /// `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `channel_test_failed`, `model_down` (no channel can be asked),
-    /// `model_unpriced` (calls are refused), and for root `root_without_factor`, `address_unset`, `mail_unset`.
+    /// `model_unpriced` (calls are refused), `certificate_failing` (the authority gives none), and for root `root_without_factor`, `address_unset`, `mail_unset`.
     kind: &'static str,
     /// `bad`: callers are refused; `warn`: they may be; `hint`: safer otherwise.
     severity: &'static str,
@@ -55,6 +55,23 @@ fn of_channel(kind: &'static str, row: &ChannelRow, detail: &str) -> Alert {
     let name = row.channel.name.clone();
     let owned_by_file = row.owner == FILE;
     Alert { kind, severity: "warn", id: row.channel.id.0, name, detail: detail.to_owned(), owned_by_file }
+}
+
+/// Hosts that the authority gives no certificate for.
+async fn of_certificates(deps: &Deps) -> Result<Vec<Alert>> {
+    let hosts = deps.live.ordered_hosts();
+    if hosts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = chrono::Utc::now().timestamp();
+    let failed = deps.store.failed_orders().await?;
+    let ours = failed.into_iter().filter(|(host, ..)| hosts.contains(host));
+    let told = ours.take(SHOWN).map(|(host, failure, until)| {
+        // With the one they have they are served meanwhile.
+        let severity = if until > now { "warn" } else { "bad" };
+        Alert { detail: failure, ..alert("certificate_failing", severity, &host) }
+    });
+    Ok(told.collect())
 }
 
 /// What is wrong with the settings, for root.
@@ -98,6 +115,7 @@ pub async fn list(caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer
     alerts.extend(rested.iter().map(|row| of_channel("channel_resting", row, reason(row))));
     alerts.extend(disabled.iter().map(|row| of_channel("channel_disabled", row, &row.disabled_reason)));
     alerts.extend(failed.iter().map(|row| of_channel("channel_test_failed", row, "")));
+    alerts.extend(of_certificates(&deps).await?);
     more += usize::try_from(failed_count).unwrap_or(0).saturating_sub(failed.len());
     more += usize::try_from(resting_count).unwrap_or(0).saturating_sub(rested.len());
     more += usize::try_from(disabled_count).unwrap_or(0).saturating_sub(disabled.len());
@@ -105,7 +123,7 @@ pub async fn list(caller: Caller<Admin>, deps: web::Data<Deps>) -> Result<Answer
         let (options, _) = deps.store.options().await?;
         let factors = Factors::of(&deps, &caller.user).await?;
         alerts.extend(of_options(&options, factors.is_some()));
-        alerts.sort_by_key(|alert| ["bad", "warn", "hint"].iter().position(|s| *s == alert.severity));
     }
+    alerts.sort_by_key(|alert| ["bad", "warn", "hint"].iter().position(|s| *s == alert.severity));
     Ok(ok(Alerts { channels, failing: disabled_count + resting_count + failed_count, alerts, more }))
 }

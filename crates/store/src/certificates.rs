@@ -89,6 +89,16 @@ impl Store {
         .await
     }
 
+    /// Hosts whose last order failed: why, and when the certificate they have ends (Unix seconds; 0: they have none).
+    pub async fn failed_orders(&self) -> Result<Vec<(String, String, i64)>> {
+        self.run(|inner| async move {
+            let sql = "SELECT host, failure, until_at FROM magic_certificates WHERE failure <> '' ORDER BY host";
+            let rows = inner.db.fetch(sql, vec![]).await?;
+            rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.int(2)?))).collect()
+        })
+        .await
+    }
+
     /// Whether this node may order a host's certificate now: nobody else does, and no failure is too fresh. It has
     /// `seconds` for it.
     pub async fn begin_order(&self, host: &str, seconds: i64) -> Result<bool> {

@@ -2264,7 +2264,7 @@ export interface components {
             id: number;
             /**
              * @description `no_channel`, `channel_resting`, `channel_disabled` (by the gateway), `channel_test_failed`, `model_down` (no channel can be asked),
-             *     `model_unpriced` (calls are refused), and for root `root_without_factor`, `address_unset`, `mail_unset`.
+             *     `model_unpriced` (calls are refused), `certificate_failing` (the authority gives none), and for root `root_without_factor`, `address_unset`, `mail_unset`.
              */
             kind: string;
             /** @description Of the channel or model. */

@@ -20,8 +20,11 @@ const MOODS = { bad: 'bad', warn: 'warn', hint: 'none' } as const
 const moodOf = (alert: Alert) => MOODS[alert.severity as keyof typeof MOODS] ?? 'none'
 
 /** Where something can be done about it. */
-function remedy(alert: Alert): { to: string; search: Record<string, string>; name: Key } {
+function remedy(alert: Alert): { to: string; search: Record<string, string>; name: Key } | undefined {
   switch (alert.kind) {
+    // The reason says what is missing: a name that leads here, a port that is open.
+    case 'certificate_failing':
+      return undefined
     case 'no_channel':
       return { to: '/channels', search: { new: '1' }, name: 'alert_do_first' }
     case 'model_down':
@@ -84,7 +87,9 @@ export function Alerts() {
         retry={() => refetch()}
         empty={<Empty icon={<BellOff className="size-6" aria-hidden />} title={t('alert_says_none')} />}
         actions={(alert) => {
-          const { to, search, name } = remedy(alert)
+          const what = remedy(alert)
+          if (!what) return null
+          const { to, search, name } = what
           return (
             <Link
               to={to}

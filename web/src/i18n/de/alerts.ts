@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} wurde automatisch ausgeschaltet',
   alert_channel_resting: '{name} ist gestört und ruht eine Weile',
   alert_do_address: 'Adresse festlegen',
+  alert_certificate_failing: 'Die Zertifizierungsstelle stellt kein Zertifikat für {name} aus',
   alert_do_channel: 'Kanal ansehen',
   alert_do_channels: 'Kanäle ansehen',
   alert_do_factor: 'Zweiten Faktor einrichten',

@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} was switched off by itself',
   alert_channel_resting: '{name} is failing and rests for a while',
   alert_do_address: 'Set the address',
+  alert_certificate_failing: 'The authority issues no certificate for {name}',
   alert_do_channel: 'Look at the channel',
   alert_do_channels: 'Look at its channels',
   alert_do_factor: 'Set up a second factor',

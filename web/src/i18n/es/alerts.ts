@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} se desactivó automáticamente',
   alert_channel_resting: '{name} falla y descansa un rato',
   alert_do_address: 'Definir la dirección',
+  alert_certificate_failing: 'La autoridad no emite ningún certificado para {name}',
   alert_do_channel: 'Ver el canal',
   alert_do_channels: 'Ver sus canales',
   alert_do_factor: 'Configurar un segundo factor',

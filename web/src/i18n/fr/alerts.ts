@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} a été désactivé automatiquement',
   alert_channel_resting: '{name} est en échec et se repose un moment',
   alert_do_address: 'Définir l’adresse',
+  alert_certificate_failing: 'L’autorité ne délivre pas de certificat pour {name}',
   alert_do_channel: 'Voir le canal',
   alert_do_channels: 'Voir ses canaux',
   alert_do_factor: 'Configurer un second facteur',

@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} が自動で無効になりました',
   alert_channel_resting: '{name} は障害のため休止中です',
   alert_do_address: 'アドレスを設定',
+  alert_certificate_failing: '{name} の証明書を認証局が発行しません',
   alert_do_channel: 'チャネルを見る',
   alert_do_channels: 'チャネルを見る',
   alert_do_factor: '第 2 要素を設定',

@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} 채널이 자동으로 꺼졌습니다',
   alert_channel_resting: '{name} 채널이 장애로 잠시 쉬고 있습니다',
   alert_do_address: '주소 설정',
+  alert_certificate_failing: '인증 기관이 {name}의 인증서를 발급하지 않습니다',
   alert_do_channel: '채널 보기',
   alert_do_channels: '채널 보기',
   alert_do_factor: '2단계 인증 설정',

@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} foi desativado automaticamente',
   alert_channel_resting: '{name} está com falhas e descansa um pouco',
   alert_do_address: 'Definir o endereço',
+  alert_certificate_failing: 'A autoridade não emite certificado para {name}',
   alert_do_channel: 'Ver o canal',
   alert_do_channels: 'Ver seus canais',
   alert_do_factor: 'Configurar um segundo fator',

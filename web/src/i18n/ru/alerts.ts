@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: 'Канал {name} отключён автоматически',
   alert_channel_resting: 'Канал {name} сбоит и на время приостановлен',
   alert_do_address: 'Задать адрес',
+  alert_certificate_failing: 'Центр сертификации не выдаёт сертификат для {name}',
   alert_do_channel: 'Открыть канал',
   alert_do_channels: 'Открыть каналы',
   alert_do_factor: 'Настроить второй фактор',

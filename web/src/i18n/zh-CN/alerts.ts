@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} 已被自动停用',
   alert_channel_resting: '{name} 出现故障，暂时休息',
   alert_do_address: '设置地址',
+  alert_certificate_failing: '证书颁发机构未签发 {name} 的证书',
   alert_do_channel: '查看渠道',
   alert_do_channels: '查看其渠道',
   alert_do_factor: '设置两步验证',

@@ -5,6 +5,7 @@ export const alerts = {
   alert_channel_disabled: '{name} 已自動停用',
   alert_channel_resting: '{name} 發生故障，暫時休息',
   alert_do_address: '設定網址',
+  alert_certificate_failing: '憑證機構未簽發 {name} 的憑證',
   alert_do_channel: '查看管道',
   alert_do_channels: '查看其管道',
   alert_do_factor: '設定第二道驗證',
