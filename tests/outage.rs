@@ -106,6 +106,7 @@ async fn outage(engine: Engine, stall: bool) {
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     gone.store(true, Ordering::Relaxed);
     let (strangers, patience) = stranger.await.unwrap();
+    let during = resident(world.gateway.pid()) - before;
     relay.mend();
     let back = until_ready(at, "ok").await;
     stop.store(true, Ordering::Relaxed);
@@ -140,13 +141,15 @@ async fn outage(engine: Engine, stall: bool) {
     };
     eprintln!(
         "{engine:?}, {}: {seconds} s, {served} of {calls} calls served {all:?}, the slowest took {longest:?}; strangers {strangers:?}, \
-         {patience:?} at most; drained {drained:?} after it came back; {grown} MiB more, {later} MiB in the end",
+         {patience:?} at most; drained {drained:?} after it came back; {during} MiB more at its end, {grown} with all posted, {later} later",
         if stall { "silent" } else { "gone" }
     );
     assert!(served * 1000 >= calls * 999, "{all:?}");
     assert!(strangers.keys().all(|status| *status == 503), "{strangers:?}");
     assert!(drained < Duration::from_secs(10), "{drained:?}");
-    assert!(grown < 48 && later < 48, "{grown} MiB more, {later} MiB in the end");
+    // Posting it all at once takes some for a moment.
+    assert!(during < 32 && grown < 96, "{during} MiB more, {grown} with all posted");
+    assert!(seconds < 60 || later < 32, "{later} MiB more a minute later");
     assert_eq!(vendor.hits(), served, "{MODEL}");
     world.verify();
 }

@@ -92,7 +92,8 @@ impl Store {
     /// Hosts whose last order failed: why, and when the certificate they have ends (Unix seconds; 0: they have none).
     pub async fn failed_orders(&self) -> Result<Vec<(String, String, i64)>> {
         self.run(|inner| async move {
-            let sql = "SELECT host, failure, until_at FROM magic_certificates WHERE failure <> '' ORDER BY host";
+            let sql =
+                "SELECT host, failure, until_at FROM magic_certificates WHERE failure <> '' ORDER BY host";
             let rows = inner.db.fetch(sql, vec![]).await?;
             rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?, row.int(2)?))).collect()
         })
