@@ -462,6 +462,8 @@ impl Edge {
             needs: Features::default(),
             prompt: Default::default(),
         };
+        // Pingora would end the session of a caller who says nothing for a minute.
+        session.set_read_timeout(Some(self.0.tuning.load().total));
         let plan = plan::plan(&self.0, &wanted)?;
         let mut call = plan::realtime(&self.0, session, wanted, plan).await?;
         call.slot =

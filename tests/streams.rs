@@ -291,6 +291,24 @@ async fn a_websocket_that_is_accepted_at_once_stays_open() {
     world.verify();
 }
 
+/// Regression: a caller who listened for a minute was cut off, by a limit that nobody could set.
+#[tokio::test]
+async fn a_silent_realtime_session_lasts_as_long_as_a_call_may() {
+    let head = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let bytes = [&head[..], &frame(r#"{"type":"session.created"}"#)].concat();
+    let vendor = Vendor::start(Proto::H1, move |_| Script::Raw(bytes.clone().into()));
+    let timeouts = "[server]\n[server.timeouts]\ntotal_ms = 2000\n";
+    let world = World::new([timeouts, &channel("a", &vendor, "")].concat());
+    let mut client = H1::connect(world.gateway.address).await;
+    let handshake = "GET /v1/realtime?model=gpt-4o-mini HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\
+                     authorization: Bearer sk-roottoken0123456789\r\n\r\n";
+    client.write(handshake.as_bytes()).await;
+    assert!(client.read_until("session.created").await && !client.ended_within(500).await);
+    assert!(client.ended_within(10_000).await);
+    world.verify();
+}
+
 #[tokio::test]
 async fn a_long_line_passes_and_an_endless_one_is_an_error() {
     for (megabytes, fine) in [(4, true), (20, false)] {

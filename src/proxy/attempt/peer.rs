@@ -61,7 +61,11 @@ pub async fn peer(
     options.connection_timeout = Some(connect);
     options.total_connection_timeout = Some(connect * 2);
     // Backstops: the replay session's timers are the ones that count.
-    let silence = timers.first_byte.max(timers.idle) + Duration::from_secs(5);
+    // In a WebSocket both may be silent until somebody speaks.
+    let silence = match call_is_upgrade(target) {
+        true => timers.total,
+        false => timers.first_byte.max(timers.idle) + Duration::from_secs(5),
+    };
     options.read_timeout = Some(silence);
     options.write_timeout = Some(silence);
     options.idle_timeout = Some(KEEP_IDLE);
