@@ -54,6 +54,8 @@ pub struct Gateway {
     pub one_writer: bool,
     /// Somebody has asked that no more be sent here for a while; what comes is served.
     pub resting: AtomicBool,
+    /// What is known of keys and users is too old to go by.
+    pub stale: AtomicBool,
     /// Redis is meant to be there and is not.
     pub redis_away: Arc<AtomicBool>,
     /// Where browsers that want the dashboard are sent; `None`: it is here.
@@ -139,6 +141,7 @@ impl Gateway {
             alone: parts.alone,
             one_writer: parts.one_writer,
             resting: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
             redis_away: parts.redis_away,
             frontend: parts.frontend,
             in_flight: AtomicU64::new(0),
@@ -160,11 +163,14 @@ impl Gateway {
     }
 
     /// Whether traffic should be sent here, as a status and a word. Yes also while the database is away: known tokens
-    /// are served. No while draining.
+    /// are served. No while draining, nor once what is known is too old.
     pub fn readiness(&self) -> (u16, &'static str) {
         // After an upgrade the addresses are another process's, which is ready.
         let ending = self.draining.load(Ordering::Relaxed) && !self.handed_over.load(Ordering::Relaxed);
         let draining = ending || self.resting.load(Ordering::Relaxed);
+        if self.stale.load(Ordering::Relaxed) && !draining {
+            return (503, "cut off");
+        }
         match (draining, self.database_up() && !self.redis_away.load(Ordering::Relaxed)) {
             (true, _) => (503, "draining"),
             (false, true) => (200, "ok"),

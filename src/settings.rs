@@ -64,6 +64,8 @@ pub struct Settings {
     pub dsn: Dsn,
     pub log_dsn: Option<Dsn>,
     pub max_connections: u32,
+    /// A database that is not there at the start is waited for.
+    pub database_wait: bool,
     /// Where nodes tell each other of changes; off without.
     pub redis: Option<magic_store::Redis>,
     /// Follows the others: makes no schema and no first account, and does nothing that is done once for all.
@@ -207,7 +209,11 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         .or_else(|| database.int("max_connections", 1, 1000))
         .unwrap_or(20)
         .clamp(1, 100);
-    database.only(&["dsn", "log_dsn", "max_connections"]);
+    let staleness =
+        database.int("max_staleness_seconds", 0, 86_400).map_or(tuning.staleness, Duration::from_secs);
+    let waits = database.bool("wait");
+    let waits = set("MAGIC_DATABASE_WAIT").map(|text| text == "true").or(waits);
+    database.only(&["dsn", "log_dsn", "max_connections", "max_staleness_seconds", "wait"]);
 
     let redis = fleet::redis(&root.table("redis"), env);
 
@@ -281,10 +287,11 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
         logs,
         telemetry,
         admin_listen,
-        tuning: Tuning { fsync, hsts_seconds, https_port, compression, ..tuning },
+        tuning: Tuning { fsync, staleness, hsts_seconds, https_port, compression, ..tuning },
         dsn: main,
         log_dsn,
         max_connections: max_connections as u32,
+        database_wait: waits.unwrap_or(false),
         redis,
         follower,
         frontend,

@@ -27,6 +27,9 @@ pub struct Tuning {
     pub abandoned: Duration,
     pub abandoned_max: usize,
     pub trusted_proxies: Vec<IpNet>,
+    /// How long a node of a fleet believes what it knows of keys and users when the database does not answer: others may
+    /// have taken a key back meanwhile. Zero: for ever.
+    pub staleness: Duration,
     /// Connections that one address may have; `None`: [`crate::edge::places::PER_ADDRESS`], but for neighbours.
     pub connections_per_address: Option<usize>,
     /// Networks besides the public internet that pictures may be fetched from, at any port.
@@ -59,6 +62,7 @@ impl Default for Tuning {
             abandoned: Duration::from_secs(30),
             abandoned_max: 200,
             trusted_proxies: Vec::new(),
+            staleness: Duration::from_secs(600),
             connections_per_address: None,
             egress_allow: Vec::new(),
             fsync: false,

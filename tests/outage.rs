@@ -169,7 +169,14 @@ async fn a_database_that_says_nothing_loses_nothing() {
 /// Starts a gateway at a known address before its database answers.
 fn starting(dsn: String, at: SocketAddr) -> std::thread::JoinHandle<World> {
     let listener = format!(", {{ address = \"{at}\" }}");
-    std::thread::spawn(move || World::listening(customers(), false, vec![("SQL_DSN", dsn)], &listener))
+    std::thread::spawn(move || {
+        World::listening(
+            customers(),
+            false,
+            vec![("SQL_DSN", dsn), ("MAGIC_DATABASE_WAIT", "true".into())],
+            &listener,
+        )
+    })
 }
 
 async fn asked(at: SocketAddr, method: &str, path: &str) -> Option<(u16, Value)> {
@@ -216,8 +223,11 @@ async fn a_database_that_is_not_there_at_the_start_is_waited_for() {
 fn a_process_that_waits_for_its_database_can_be_ended() {
     let dir = tempfile::tempdir().unwrap();
     let port = magic_testkit::db::free_port();
-    std::fs::write(dir.path().join("magic.toml"), format!("[server]\nlisten = [\"127.0.0.1:{port}\"]\n"))
-        .unwrap();
+    std::fs::write(
+        dir.path().join("magic.toml"),
+        format!("[server]\nlisten = [\"127.0.0.1:{port}\"]\n[database]\nwait = true\n"),
+    )
+    .unwrap();
     let nobody = magic_testkit::db::free_port();
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_magic"))
         .current_dir(dir.path())

@@ -33,6 +33,7 @@ pub async fn run(live: Arc<LiveGateway>) {
     let mut seen = live.store().version().await.unwrap_or(0);
     let mut loaded = Instant::now();
     live.put_in_force(seen);
+    let mut heard = Heard { at: Instant::now(), others: false };
     loop {
         tokio::select! {
             _ = hangup.recv() => {
@@ -55,8 +56,10 @@ pub async fn run(live: Arc<LiveGateway>) {
         }
         // Also the pulse that tells whether the database is there.
         let Ok(Watch { version, resting, lost, nodes }) = live.store().watch(live.node()).await else {
+            heard.not(&live);
             continue;
         };
+        heard.now(&live, nodes);
         if live.gateway().resting.swap(resting, Ordering::Relaxed) != resting {
             log::info!(
                 "{}",
@@ -80,6 +83,33 @@ pub async fn run(live: Arc<LiveGateway>) {
             } else {
                 live.put_in_force(version);
             }
+        }
+    }
+}
+
+/// When the database was heard of last, and whether other nodes may have changed something since.
+struct Heard {
+    at: Instant,
+    others: bool,
+}
+
+impl Heard {
+    fn now(&mut self, live: &LiveGateway, nodes: u32) {
+        *self = Heard { at: Instant::now(), others: nodes > 1 };
+        if live.gateway().stale.swap(false, Ordering::Relaxed) {
+            log::warn!("the database is heard of again: calls are taken");
+        }
+    }
+
+    /// F29: a key that was taken back elsewhere is good here for so long at most. A node that is alone knows better.
+    fn not(&self, live: &LiveGateway) {
+        let most = live.gateway().tuning.load().staleness;
+        let stale = self.others && !most.is_zero() && self.at.elapsed() > most;
+        if stale && !live.gateway().stale.swap(true, Ordering::Relaxed) {
+            log::error!(
+                "the database has not been heard of for {} s, and other nodes may have taken keys back: no call is taken",
+                most.as_secs()
+            );
         }
     }
 }

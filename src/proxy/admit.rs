@@ -49,6 +49,11 @@ pub fn identify(gateway: &Gateway, presented: &Presented, ip: IpAddr, now: i64) 
                 .retry_after(5)
         });
     };
+    if gateway.stale.load(std::sync::atomic::Ordering::Relaxed) {
+        // Another node may have taken the key back.
+        let why = "this node has not heard from its database for too long; try again";
+        return Err(Fault::new(Code::QuotaAuthorityUnavailable, why).retry_after(5));
+    }
     if token.old_key.is_some_and(|old| old.hash == presented.hash && old.until <= now) {
         return Err(credential::invalid());
     }

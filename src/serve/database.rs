@@ -1,5 +1,6 @@
-//! A database that can't be reached when the process starts (F07): it is waited for, as long as it takes. Whoever asks
-//! meanwhile is told so, so that a balancer looks elsewhere and nobody takes the process for dead.
+//! A database that can't be reached when the process starts (F07): where that is wished it is waited for, as long as
+//! it takes, for containers that start in any order. Whoever asks meanwhile is told so, so that a balancer looks
+//! elsewhere and nobody takes the process for dead.
 
 use super::ending::Stop;
 use crate::app;
@@ -30,8 +31,8 @@ const AGAIN: u64 = 5;
 /// Opens the database. `None`: the process was asked to end while it waited.
 ///
 /// # Errors
-/// In words: the database can't be used. One that is not there is waited for, unless this process takes over from
-/// another, which goes on.
+/// In words: the database can't be used. One that is not there is waited for where `database.wait` says so, unless
+/// this process takes over from another, which goes on.
 pub(super) fn open(
     settings: &Settings,
     listening: &[Listening],
@@ -39,7 +40,7 @@ pub(super) fn open(
     jobs: &Runtime,
     takes_over: bool,
 ) -> Result<Option<Store>, String> {
-    let waits = !takes_over && !matches!(settings.dsn, Dsn::Sqlite(_));
+    let waits = settings.database_wait && !takes_over && !matches!(settings.dsn, Dsn::Sqlite(_));
     let mut room = None;
     jobs.block_on(async {
         let opened = loop {

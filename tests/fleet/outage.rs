@@ -1,9 +1,10 @@
 //! What Redis may do without anybody's noticing: hang, end, forget everything, hold nonsense.
 
 use super::{Fleet, SHARED};
-use crate::harness::{CUSTOMER_KEY, channel, customer, good, request};
+use crate::harness::{CUSTOMER_KEY, World, channel, customer, good, request};
 use magic_testkit::client::h1;
-use magic_testkit::db::{Server, free_port, redis_on};
+use magic_testkit::db::{Engine, Server, database, free_port, redis_on};
+use magic_testkit::relay::Relay;
 use magic_testkit::vendor::Proto;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -153,4 +154,59 @@ async fn banned_and_not(fleet: &Fleet) -> usize {
         }
     }
     paid
+}
+
+/// F29: a node that is cut off from the database does not believe for ever what it knows of keys.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_cut_off_stops_when_keys_may_have_been_taken_back() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let (database, vendor) = (database(engine), good(Proto::H1));
+        let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+        let relay = Relay::to(&server);
+        let config =
+            ["[database]\nmax_staleness_seconds = 2\n", &channel("a", &vendor, ""), &customer(1.0)].concat();
+        let start = |dsn: &str| {
+            let env =
+                vec![("SQL_DSN", dsn.to_owned()), ("SESSION_SECRET", "a secret of all nodes".to_owned())];
+            World::with(config.clone(), false, env)
+        };
+        let whole = start(&database.dsn);
+        let apart = start(&database.dsn.replace(&server, &relay.address.to_string()));
+        let short = request(false);
+        let call = |world: &World| {
+            let at = world.gateway.address;
+            let body = short.to_string();
+            async move {
+                let bearer = format!("Bearer {CUSTOMER_KEY}");
+                h1(at, "POST", "/v1/chat/completions", &[("authorization", &bearer)], body.as_bytes()).await
+            }
+        };
+        // Both are seen: the count of nodes comes with their beats.
+        let until = Instant::now() + Duration::from_secs(30);
+        while apart.api("GET", "/api/node/", None).await.json()["data"].as_array().map(Vec::len) != Some(2) {
+            assert!(Instant::now() < until, "the nodes do not see each other");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        assert_eq!(call(&apart).await.status, 200);
+        relay.cut();
+        let refused = loop {
+            let answer = call(&apart).await;
+            if answer.status != 200 {
+                break answer;
+            }
+            assert!(Instant::now() < until, "{engine:?}: it goes on for ever");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        assert_eq!((refused.status, refused.code().as_str()), (503, "quota_authority_unavailable"));
+        assert_eq!(h1(apart.gateway.address, "GET", "/readyz", &[], b"").await.status, 503);
+        assert_eq!(call(&whole).await.status, 200);
+        relay.mend();
+        let mended = Instant::now();
+        while call(&apart).await.status != 200 {
+            assert!(mended.elapsed() < Duration::from_secs(10), "{engine:?}: it stays so");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        apart.verify();
+    }
 }
