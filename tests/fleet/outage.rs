@@ -181,13 +181,26 @@ async fn a_node_that_is_cut_off_stops_when_keys_may_have_been_taken_back() {
                 h1(at, "POST", "/v1/chat/completions", &[("authorization", &bearer)], body.as_bytes()).await
             }
         };
-        // Both are seen: the count of nodes comes with their beats.
-        let until = Instant::now() + Duration::from_secs(30);
-        while apart.api("GET", "/api/node/", None).await.json()["data"].as_array().map(Vec::len) != Some(2) {
-            assert!(Instant::now() < until, "the nodes do not see each other");
+        let until = Instant::now() + Duration::from_secs(40);
+        let nodes = loop {
+            let told = whole.api("GET", "/api/node/", None).await.json();
+            match told["data"].as_array() {
+                Some(nodes) if nodes.len() == 2 => break nodes.clone(),
+                _ => assert!(Instant::now() < until, "the nodes do not see each other: {told}"),
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        // A node that hears of its drain has counted the nodes.
+        for (what, wanted) in [("drain", 503), ("resume", 200)] {
+            for node in &nodes {
+                let path = format!("/api/node/{}/{what}", node["id"].as_str().unwrap());
+                assert_eq!(whole.api("POST", &path, None).await.status, 200);
+            }
+            while h1(apart.gateway.address, "GET", "/readyz", &[], b"").await.status != wanted {
+                assert!(Instant::now() < until, "{what} is not heard of");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
         }
-        tokio::time::sleep(Duration::from_millis(1500)).await;
         assert_eq!(call(&apart).await.status, 200);
         relay.cut();
         let refused = loop {
