@@ -35,6 +35,7 @@ async fn a_slave_waits_for_a_master_and_sends_browsers_away() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
+        slave.logs(2).await;
         let users = slave.api("GET", "/api/user/search?keyword=customer", None).await.json();
         let quota = users["data"][0]["quota"].as_i64().unwrap();
         assert!(quota > 499_000 && quota < 500_000, "a dollar, not five: {quota}");
