@@ -59,7 +59,7 @@ pub async fn run(live: Arc<LiveGateway>) {
             heard.not(&live);
             continue;
         };
-        heard.now(&live, nodes);
+        heard = Heard { at: Instant::now(), others: nodes > 1 };
         if live.gateway().resting.swap(resting, Ordering::Relaxed) != resting {
             log::info!(
                 "{}",
@@ -84,6 +84,10 @@ pub async fn run(live: Arc<LiveGateway>) {
                 live.put_in_force(version);
             }
         }
+        // What was changed meanwhile is loaded before calls are taken again.
+        if seen == version && live.gateway().stale.swap(false, Ordering::Relaxed) {
+            log::warn!("the database is heard of again: calls are taken");
+        }
     }
 }
 
@@ -94,13 +98,6 @@ struct Heard {
 }
 
 impl Heard {
-    fn now(&mut self, live: &LiveGateway, nodes: u32) {
-        *self = Heard { at: Instant::now(), others: nodes > 1 };
-        if live.gateway().stale.swap(false, Ordering::Relaxed) {
-            log::warn!("the database is heard of again: calls are taken");
-        }
-    }
-
     /// F29: a key that was taken back elsewhere is good here for so long at most. A node that is alone knows better.
     fn not(&self, live: &LiveGateway) {
         let most = live.gateway().tuning.load().staleness;
