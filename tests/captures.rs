@@ -431,10 +431,9 @@ async fn what_the_seat_writes_is_captured_too() {
 #[tokio::test]
 async fn a_database_that_goes_away_costs_captures_and_no_calls() {
     let database = database(Engine::MySql);
-    let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-    let relay = Relay::to(&server);
+    let (relay, dsn) = Relay::before(&database.dsn);
     let vendor = good(Proto::H1);
-    let env = vec![("SQL_DSN", database.dsn.replace(&server, &relay.address.to_string()))];
+    let env = vec![("SQL_DSN", dsn)];
     let world = World::with(channel("a", &vendor, ""), false, env);
     let root = Person::root(&world).await;
     root.option("BodyCaptureEnabled", "true").await;

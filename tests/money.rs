@@ -231,9 +231,7 @@ async fn an_installation_ends_and_begins_without_a_trace() {
 async fn a_database_that_goes_away_stops_nobody_it_knows() {
     for engine in [Engine::MySql, Engine::Postgres] {
         let database = database(engine);
-        let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-        let relay = Relay::to(&server);
-        let dsn = database.dsn.replace(&server, &relay.address.to_string());
+        let (relay, dsn) = Relay::before(&database.dsn);
         let vendor = good(Proto::H1);
         let config = [channel("a", &vendor, ""), customer(1.0)].concat();
         let world = World::with(config, false, vec![("SQL_DSN", dsn)]);

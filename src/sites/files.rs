@@ -1,4 +1,4 @@
-//! A folder of files. What has been looked at is remembered for a second, small files with their content; then
+//! A folder of files. What has been looked at is remembered for a second, most files with their content; then
 //! it is looked at again.
 
 mod answer;

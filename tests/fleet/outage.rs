@@ -161,8 +161,7 @@ async fn banned_and_not(fleet: &Fleet) -> usize {
 async fn a_node_that_is_cut_off_stops_when_keys_may_have_been_taken_back() {
     for engine in [Engine::Postgres, Engine::MySql] {
         let (database, vendor) = (database(engine), good(Proto::H1));
-        let server = database.dsn.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
-        let relay = Relay::to(&server);
+        let (relay, dsn) = Relay::before(&database.dsn);
         let config =
             ["[database]\nmax_staleness_seconds = 2\n", &channel("a", &vendor, ""), &customer(1.0)].concat();
         let start = |dsn: &str| {
@@ -171,7 +170,7 @@ async fn a_node_that_is_cut_off_stops_when_keys_may_have_been_taken_back() {
             World::with(config.clone(), false, env)
         };
         let whole = start(&database.dsn);
-        let apart = start(&database.dsn.replace(&server, &relay.address.to_string()));
+        let apart = start(&dsn);
         let short = request(false);
         let call = |world: &World| {
             let at = world.gateway.address;

@@ -52,6 +52,14 @@ impl Relay {
         Self::start(Kind::Plain(target.to_owned()))
     }
 
+    /// In front of a database's server, with the DSN that leads through it.
+    pub fn before(dsn: &str) -> (Relay, String) {
+        let server = dsn.split('@').nth(1).and_then(|rest| rest.split('/').next()).expect("a server");
+        let relay = Relay::to(server);
+        let through = dsn.replace(server, &relay.address.to_string());
+        (relay, through)
+    }
+
     pub fn http_proxy() -> Relay {
         Self::start(Kind::Http)
     }
