@@ -167,14 +167,14 @@ impl Gateway {
     pub fn readiness(&self) -> (u16, &'static str) {
         // After an upgrade the addresses are another process's, which is ready.
         let ending = self.draining.load(Ordering::Relaxed) && !self.handed_over.load(Ordering::Relaxed);
-        let draining = ending || self.resting.load(Ordering::Relaxed);
-        if self.stale.load(Ordering::Relaxed) && !draining {
-            return (503, "cut off");
-        }
-        match (draining, self.database_up() && !self.redis_away.load(Ordering::Relaxed)) {
-            (true, _) => (503, "draining"),
-            (false, true) => (200, "ok"),
-            (false, false) => (200, "degraded"),
+        if ending || self.resting.load(Ordering::Relaxed) {
+            (503, "draining")
+        } else if self.stale.load(Ordering::Relaxed) {
+            (503, "cut off")
+        } else if self.database_up() && !self.redis_away.load(Ordering::Relaxed) {
+            (200, "ok")
+        } else {
+            (200, "degraded")
         }
     }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
-/// Calls posted in one transaction at most. More post no faster, and take more memory after an outage.
+/// Calls posted in one transaction at most.
 const BATCH: usize = 500;
 /// How long finished calls may wait for others to join their batch.
 const GATHER: Duration = Duration::from_millis(20);

@@ -17,6 +17,7 @@ use magic_domain::principal::{Role, Token, User, token_status, user_status};
 use magic_domain::usage::{Bucket, Usage};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A caller who was let in.
 #[derive(Clone)]
@@ -49,7 +50,7 @@ pub fn identify(gateway: &Gateway, presented: &Presented, ip: IpAddr, now: i64) 
                 .retry_after(5)
         });
     };
-    if gateway.stale.load(std::sync::atomic::Ordering::Relaxed) {
+    if gateway.stale.load(Ordering::Relaxed) {
         // Another node may have taken the key back.
         let why = "this node has not heard from its database for too long; try again";
         return Err(Fault::new(Code::QuotaAuthorityUnavailable, why).retry_after(5));

@@ -226,11 +226,16 @@ impl Drop for Counted {
     }
 }
 
+/// The number of a new request.
+pub fn request_id() -> RequestId {
+    RequestId(uuid::Uuid::now_v7().as_u128())
+}
+
 impl Ctx {
     pub fn new(gateway: Arc<Gateway>) -> Ctx {
         Ctx {
             started: Instant::now(),
-            id: RequestId(uuid::Uuid::now_v7().as_u128()),
+            id: request_id(),
             route: Route::Unknown,
             refusal: None,
             call: None,

@@ -5,12 +5,11 @@
 use super::ending::Stop;
 use crate::app;
 use crate::edge::accept::Listening;
-use crate::proxy::route;
+use crate::proxy::{context, route};
 use crate::settings::Settings;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpRequest, HttpResponse, web};
 use magic_domain::fault::{Code, Fault};
-use magic_domain::ids::RequestId;
 use magic_store::{Dsn, Store, StoreError};
 use magic_wire::fault::write_fault;
 use sd_notify::NotifyState;
@@ -125,8 +124,7 @@ async fn answer(request: HttpRequest) -> HttpResponse {
                 Code::QuotaAuthorityUnavailable,
                 "this gateway has just started and waits for its database; try again",
             );
-            let (face, id) =
-                (route::route(&method, path).face(), RequestId(uuid::Uuid::now_v7().as_u128()).to_string());
+            let (face, id) = (route::route(&method, path).face(), context::request_id().to_string());
             waiting().insert_header(("x-request-id", id.as_str())).body(write_fault(face, &fault, &id))
         }
     }
