@@ -75,7 +75,7 @@ async fn the_old_key_works_until_its_time_is_over() {
         until(&world, &fourth, 401).await;
         let one = world.api("GET", &format!("/api/token/{id}"), None).await.json();
         assert_eq!((&one["data"]["old_key"], &one["data"]["id"]), (&Value::Null, &json!(id)));
-        let rows = world.logs(6).await;
+        let rows = world.logs(5).await;
         assert!(rows.iter().all(|row| row["token_name"] == "t"), "the same token to the log");
         world.verify();
     }

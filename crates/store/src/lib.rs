@@ -63,6 +63,11 @@ pub(crate) fn now() -> i64 {
     chrono::Utc::now().timestamp()
 }
 
+/// The same, rounded up: a time that was promised from here on isn't cut short by the part of this second that is over.
+pub(crate) fn next_second() -> i64 {
+    chrono::Utc::now().timestamp_millis().saturating_add(999).div_euclid(1000)
+}
+
 /// A value that stands for "owned by the configuration file" in `owner` columns.
 pub const FILE: &str = "file";
 /// A value that stands for "owned by the database".

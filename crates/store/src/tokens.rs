@@ -4,7 +4,7 @@ use crate::db::{Arg, Row, Tx, TxError, args, beginning, sorted};
 use crate::error::{Result, StoreError};
 use crate::run::{Store, bump, transaction};
 use crate::users::Page;
-use crate::{DB, now, split_list};
+use crate::{DB, next_second, now, split_list};
 use magic_domain::channel::Limits;
 use magic_domain::ids::{TokenId, UserId};
 use magic_domain::money::Nano;
@@ -339,7 +339,7 @@ impl Store {
         .await
     }
 
-    /// Gives a token another key. The one it has works on for `overlap` seconds; one from an earlier rotation is
+    /// Gives a token another key. The one it has works on for at least `overlap` seconds; one from an earlier rotation is
     /// dead at once. The key is returned once and never again.
     pub async fn rotate_token(&self, user: UserId, id: TokenId, overlap: i64) -> Result<(TokenRow, Secret)> {
         let key = new_key()?;
@@ -359,7 +359,7 @@ impl Store {
                         made.tail(),
                         lives.then_some(hash),
                         lives.then_some(tail),
-                        if lives { now() + overlap } else { 0 },
+                        if lives { next_second() + overlap } else { 0 },
                         id.0,
                         user.0
                     ],

@@ -216,6 +216,21 @@ async fn tokens_belong_to_their_user() {
     .await;
 }
 
+/// Once in CI a key that was to work for one more second was dead within milliseconds: the second was nearly over.
+#[tokio::test]
+async fn an_old_key_lives_for_all_the_time_that_was_promised() {
+    each(async |store, _| {
+        let owner = user(&store, 1).await;
+        let new = NewToken { user_id: owner, name: "t".into(), ..NewToken::default() };
+        let (token, _) = store.create_token(new).await.unwrap();
+        let begun = chrono::Utc::now().timestamp_millis();
+        let (row, _) = store.rotate_token(owner, token.id, 7).await.unwrap();
+        let lives = row.old_key(0).unwrap().until * 1000 - begun;
+        assert!((7_000..60_000).contains(&lives), "{lives} ms");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn accounts_change_and_their_sessions_end() {
     each(async |store, _| {
