@@ -249,15 +249,18 @@ fn start_mysql() -> (String, Server) {
     let data = dir.path().join("data");
     std::fs::create_dir(&data).expect("a folder");
     let log = dir.path().join("log");
+    // A server that starts removes the temporary tables it finds, those of another that shares the folder as well.
+    let tmp = dir.path().join("tmp");
+    std::fs::create_dir(&tmp).expect("a folder");
     let as_user = unprivileged(dir.path());
     let installer = find(&["mariadb-install-db", "mysql_install_db"]);
     run(Command::new("sh").args([
         "-c",
         &format!(
-            "{as_user}{} --no-defaults --datadir={} --auth-root-authentication-method=normal --skip-test-db >{} 2>&1",
+            "{as_user}{} --no-defaults --datadir={} --tmpdir={} --auth-root-authentication-method=normal --skip-test-db",
             installer.display(),
             data.display(),
-            log.display()
+            tmp.display()
         ),
     ]));
     let port = free_port();
@@ -266,10 +269,11 @@ fn start_mysql() -> (String, Server) {
         dir.path(),
         &log,
         &format!(
-            "{as_user}{} --no-defaults --datadir={} --socket={}/s --port={port} --bind-address=127.0.0.1 --skip-name-resolve \
+            "{as_user}{} --no-defaults --datadir={} --tmpdir={} --socket={}/s --port={port} --bind-address=127.0.0.1 --skip-name-resolve \
              --innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M --max-connections=500 --performance-schema=off",
             program.display(),
             data.display(),
+            tmp.display(),
             dir.path().display()
         ),
     );
@@ -291,10 +295,9 @@ fn start_postgres() -> (String, Server) {
     run(Command::new("sh").args([
         "-c",
         &format!(
-            "{as_user}{} -D {} -U postgres --auth=trust --no-sync >{} 2>&1",
+            "{as_user}{} -D {} -U postgres --auth=trust --no-sync",
             postgres_program("initdb").display(),
-            data.display(),
-            log.display()
+            data.display()
         ),
     ]));
     let port = free_port();
