@@ -262,6 +262,15 @@ impl LiveGateway {
         crate::acme::load(self).await
     }
 
+    /// The database has forgotten what it had committed last: what is set aside here may be set aside there no more, and
+    /// what was loaded may be gone.
+    pub async fn rewound(self: Arc<Self>) {
+        self.gateway.wallets.recall_all().await;
+        if let Err(error) = self.refresh().await {
+            log::warn!("what the database has now could not be loaded: {error}");
+        }
+    }
+
     /// Reads the file again and applies the difference; a faulty file changes nothing.
     pub async fn reload_settings(&self) -> Result<Vec<String>, Vec<String>> {
         let done = self.read_settings().await;

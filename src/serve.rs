@@ -185,7 +185,11 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
         }
     });
     jobs.spawn(crate::clock::run(live.clone()));
-    jobs.spawn(follow::run(live.clone()));
+    poster.on_rewind({
+        let (live, jobs) = (live.clone(), jobs.handle().clone());
+        move || drop(jobs.spawn(live.clone().rewound()))
+    });
+    jobs.spawn(follow::run(live.clone(), poster.clone()));
     jobs.spawn(crate::jobs::captures::run(live.clone(), captured));
     jobs.spawn(crate::jobs::verify::run(live.clone(), settings.verify_every));
     jobs.spawn(crate::jobs::counts::run(live.clone(), settings.redis.is_some()));

@@ -12,7 +12,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// A scrape of the gateway, with root's token.
-async fn scrape(world: &World) -> String {
+pub async fn scrape(world: &World) -> String {
     let bearer = format!("Bearer {ROOT_KEY}");
     let answer = h1(world.gateway.address, "GET", "/metrics", &[("authorization", &bearer)], b"").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -20,7 +20,7 @@ async fn scrape(world: &World) -> String {
 }
 
 /// The value of a series, as a scrape has it.
-fn value(page: &str, series: &str) -> Option<f64> {
+pub fn value(page: &str, series: &str) -> Option<f64> {
     page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 

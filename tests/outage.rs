@@ -1,9 +1,12 @@
 //! The database is away, or says nothing, while calls go on: who is known is served, nobody is told that a good key is
 //! bad, and what was served is billed when it is back.
 
+mod contention;
+mod failover;
+
 use crate::harness::{CUSTOMER_KEY, MODEL, World, channel, customer, good, request};
 use magic_testkit::client::{H1, h1};
-use magic_testkit::db::{Engine, database};
+use magic_testkit::db::{Database, Engine, database};
 use magic_testkit::relay::Relay;
 use magic_testkit::vendor::{Proto, Vendor};
 use serde_json::Value;
@@ -33,6 +36,19 @@ fn customers() -> String {
 /// What so many calls cost.
 fn dollars(calls: usize) -> String {
     format!("{}.{:09}", calls * 4500 / 1_000_000_000, calls * 4500 % 1_000_000_000)
+}
+
+/// Waits until so many calls are in the database, at 4,500 nano-dollars each.
+async fn until_billed(world: &World, calls: usize) {
+    let begun = Instant::now();
+    loop {
+        let stat = world.api("GET", "/api/log/stat", None).await.json();
+        if stat["data"]["cost_usd"] == dollars(calls) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "{stat} after {calls} calls");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Statuses of calls, and how often each came.
@@ -85,7 +101,7 @@ async fn outage(engine: Engine, stall: bool) {
     let seconds: u64 = std::env::var("MAGIC_TEST_OUTAGE").map_or(4, |text| text.parse().unwrap());
     let pause = std::env::var("MAGIC_TEST_PAUSE_MS").map_or(20, |text| text.parse().unwrap());
     let vendor = good(Proto::H1);
-    let (relay, world) = behind(engine, &vendor, &customers());
+    let (_database, relay, world) = behind(engine, &vendor, &customers());
     let at = world.gateway.address;
     let stop = Arc::new(AtomicBool::new(false));
     let pause = Duration::from_millis(pause);
@@ -119,15 +135,7 @@ async fn outage(engine: Engine, stall: bool) {
     let (served, calls) = (all.get(&200).copied().unwrap_or(0), all.values().sum::<usize>());
     // Everything that was served is in the database soon after it is back.
     let begun = Instant::now();
-    let cookie = world.cookie().await;
-    loop {
-        let stat = h1(at, "GET", "/api/log/stat", &[("cookie", &cookie)], b"").await.json();
-        if stat["data"]["cost_usd"] == dollars(served) {
-            break;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "{stat} after {served} calls");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_billed(&world, served).await;
     let drained = begun.elapsed() + back;
     let grown = resident(world.gateway.pid()) - before;
     // A long outage's memory has to be given back, not only bounded.
@@ -242,11 +250,11 @@ fn a_process_that_waits_for_its_database_can_be_ended() {
 }
 
 /// A relay in front of a database, and a gateway behind it.
-fn behind(engine: Engine, vendor: &Vendor, users: &str) -> (Relay, World) {
+fn behind(engine: Engine, vendor: &Vendor, users: &str) -> (Database, Relay, World) {
     let database = database(engine);
     let (relay, dsn) = Relay::before(&database.dsn);
     let world = World::with([channel("a", vendor, ""), users.into()].concat(), false, vec![("SQL_DSN", dsn)]);
-    (relay, world)
+    (database, relay, world)
 }
 
 /// F06: what a user may spend here is spent while the database is away.
@@ -255,7 +263,7 @@ async fn a_lease_that_is_used_up_is_filled_when_the_database_is_back() {
     for engine in [Engine::Postgres, Engine::MySql] {
         // A call costs 15 cents, and a dollar is set aside.
         let vendor = Vendor::start(Proto::H1, |_| crate::harness::answer("hello", 1_000_000, 0));
-        let (relay, world) = behind(engine, &vendor, &customer(10.0));
+        let (_database, relay, world) = behind(engine, &vendor, &customer(10.0));
         let short = request(false);
         let call = || world.chat_as(CUSTOMER_KEY, &short);
         assert_eq!(call().await.status, 200);
@@ -290,7 +298,7 @@ async fn a_lease_that_is_used_up_is_filled_when_the_database_is_back() {
 async fn a_slow_database_slows_no_call() {
     for engine in [Engine::Postgres, Engine::MySql] {
         let vendor = good(Proto::H1);
-        let (relay, world) = behind(engine, &vendor, &customers());
+        let (_database, relay, world) = behind(engine, &vendor, &customers());
         let at = world.gateway.address;
         let stop = Arc::new(AtomicBool::new(false));
         let pause = Duration::from_millis(20);
@@ -319,16 +327,7 @@ async fn a_slow_database_slows_no_call() {
         relay.slow(Duration::ZERO);
         until_ready(at, "ok").await;
         assert!(served > USERS * 20);
-        let wanted = dollars(served);
-        let begun = Instant::now();
-        loop {
-            let stat = world.api("GET", "/api/log/stat", None).await.json();
-            if stat["data"]["cost_usd"] == wanted {
-                break;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(20), "{stat} after {served} calls");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until_billed(&world, served).await;
         world.verify();
     }
 }

@@ -1,5 +1,6 @@
 //! Follows what may change outside this process: the database (another node), the configuration file, SIGHUP.
 
+use super::post::Poster;
 use crate::limits::calendar;
 use crate::live::LiveGateway;
 use magic_store::nodes::Watch;
@@ -22,7 +23,7 @@ const SPENT_PAUSE_MAX: Duration = Duration::from_secs(5);
 const UNUSED: Duration = Duration::from_secs(10);
 
 /// Runs until the process ends.
-pub async fn run(live: Arc<LiveGateway>) {
+pub async fn run(live: Arc<LiveGateway>, poster: Poster) {
     let alone = || live.gateway().alone.load(Ordering::Acquire);
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => hangup,
@@ -55,11 +56,14 @@ pub async fn run(live: Arc<LiveGateway>) {
             live.gateway().wallets.recall_idle(UNUSED).await;
         }
         // Also the pulse that tells whether the database is there.
-        let Ok(Watch { version, resting, lost, nodes }) = live.store().watch(live.node()).await else {
+        let posted = poster.batches();
+        let Ok(Watch { version, resting, lost, nodes, batches }) = live.store().watch(live.node()).await
+        else {
             heard.not(&live);
             continue;
         };
         heard = Heard { at: Instant::now(), others: nodes > 1 };
+        poster.found(batches, posted);
         if live.gateway().resting.swap(resting, Ordering::Relaxed) != resting {
             log::info!(
                 "{}",

@@ -1,24 +1,19 @@
 //! The poster: follows the journal and brings finished calls into the database, batch by batch. While the
-//! database is away it waits; what it has not read yet is on the disk, not in memory.
+//! database is away it waits; what it has not read yet is on the disk, not in memory. What the database has forgotten it
+//! posts again.
 
-use magic_admin::events::{Event, Events};
-use magic_domain::books::{Joiner, Record, Settlement};
-use magic_domain::ids::{RequestId, UserId};
+mod trail;
+mod work;
+
+use magic_admin::events::Events;
 use magic_journal::{Journal, Position};
 use magic_store::{Store, StoreError};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-
-/// Calls posted in one transaction at most.
-const BATCH: usize = 500;
-/// How long finished calls may wait for others to join their batch.
-const GATHER: Duration = Duration::from_millis(20);
-/// How often the journal is told what can be forgotten.
-const CHECKPOINT: Duration = Duration::from_secs(1);
 
 /// The poster's end that others see.
 #[derive(Clone)]
@@ -31,7 +26,15 @@ struct Shared {
     /// When the oldest call that waits to be posted was read from the journal.
     waits_since: Mutex<Option<Instant>>,
     stop: AtomicBool,
+    /// Batches posted.
+    batches: AtomicI64,
+    /// How many of them the database has been found to have, where that is fewer.
+    found: AtomicI64,
+    on_rewind: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
+
+/// [`Shared::found`] where nothing is missing.
+const ALL: i64 = i64::MAX;
 
 impl Poster {
     /// Starts the thread.
@@ -45,23 +48,13 @@ impl Poster {
             posted: Mutex::default(),
             waits_since: Mutex::default(),
             stop: AtomicBool::new(false),
+            batches: AtomicI64::new(0),
+            found: AtomicI64::new(ALL),
+            on_rewind: OnceLock::new(),
         });
         let poster = Poster { shared: shared.clone() };
         std::thread::Builder::new().name("poster".into()).spawn(move || {
-            let mut work = Work {
-                journal,
-                store,
-                events,
-                epoch,
-                runtime,
-                shared,
-                joiner: Joiner::default(),
-                begun: HashMap::new(),
-                by_position: BTreeMap::new(),
-                batch: Vec::new(),
-                checkpointed: Instant::now(),
-            };
-            work.run();
+            work::Work::new((journal, store), events, (epoch, runtime), shared).run();
         })?;
         Ok(poster)
     }
@@ -81,132 +74,44 @@ impl Poster {
         self.shared.waits_since.lock().map_or(Duration::ZERO, |since| since.elapsed())
     }
 
+    /// How many batches have been posted.
+    pub fn batches(&self) -> i64 {
+        self.shared.batches.load(Ordering::Acquire)
+    }
+
+    /// The database has `found` batches. `before`: how many had been posted when it was asked.
+    pub fn found(&self, found: i64, before: i64) {
+        if found < before {
+            self.shared.found.store(found, Ordering::Release);
+        }
+    }
+
+    /// Who is told when the database has forgotten what it had committed. The first one stays.
+    pub fn on_rewind(&self, told: impl Fn() + Send + Sync + 'static) {
+        let _ = self.shared.on_rewind.set(Box::new(told));
+    }
+
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Release);
     }
 }
 
-struct Work {
-    journal: Arc<Journal>,
-    store: Store,
-    events: Events,
-    epoch: String,
-    runtime: Handle,
-    shared: Arc<Shared>,
-    joiner: Joiner,
-    /// Where the openings of open calls begin: the journal must not forget beyond the first.
-    begun: HashMap<RequestId, Position>,
-    by_position: BTreeMap<Position, RequestId>,
-    batch: Vec<Settlement>,
-    checkpointed: Instant,
-}
-
-impl Work {
-    fn run(&mut self) {
-        let journal = self.journal.clone();
-        let mut follower = journal.follow();
-        let mut last = follower.position();
-        loop {
-            let gather = Instant::now() + GATHER;
-            let mut any = false;
-            while self.batch.len() < BATCH {
-                match follower.next_record() {
-                    Ok(Some((position, payload))) => {
-                        any = true;
-                        self.take(&payload, last);
-                        last = position;
-                    }
-                    Ok(None) if Instant::now() < gather && !self.batch.is_empty() => {
-                        // Asleep, not listening: being woken by every append costs the appenders more than
-                        // the whole posting.
-                        std::thread::sleep(gather.saturating_duration_since(Instant::now()));
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        // Written moments ago by this process: the disk lies. New calls are refused.
-                        log::error!("the journal can't be read back, finished calls stay unposted: {error}");
-                        return;
-                    }
-                }
-            }
-            self.flush();
-            *self.shared.posted.lock() = last;
-            self.checkpoint(last);
-            if self.shared.stop.load(Ordering::Acquire) && !any {
-                return;
-            }
-            if !any {
-                follower.wait(Duration::from_millis(100));
-            }
-        }
-    }
-
-    fn take(&mut self, payload: &[u8], start: Position) {
-        let record: Record = match Record::decode(payload) {
-            Ok(record) => record,
-            Err(error) => return log::error!("in the journal: {error}"),
-        };
-        match &record {
-            Record::Open(opening) => {
-                self.begun.insert(opening.id, start);
-                self.by_position.insert(start, opening.id);
-            }
-            Record::Close(closing) => {
-                if let Some(position) = self.begun.remove(&closing.id) {
-                    self.by_position.remove(&position);
-                }
-            }
-            Record::Check(_) => {}
-        }
-        self.batch.extend(self.joiner.push(record));
-        if self.batch.len() == 1 {
-            self.shared.waits_since.lock().get_or_insert_with(Instant::now);
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let batch = std::mem::take(&mut self.batch);
-        let users: BTreeSet<UserId> = batch.iter().map(|settlement| settlement.opening.user_id).collect();
-        let stop = || self.shared.stop.load(Ordering::Acquire);
-        if post(&self.runtime, &self.store, &self.epoch, batch, &stop) {
-            *self.shared.waits_since.lock() = None;
-            self.events.tell(|| Event::Calls(users.into_iter().collect()));
-        }
-    }
-
-    fn checkpoint(&mut self, at: Position) {
-        if self.checkpointed.elapsed() < CHECKPOINT {
-            return;
-        }
-        self.checkpointed = Instant::now();
-        let safe = self.by_position.keys().next().copied().unwrap_or(at);
-        if let Err(error) = self.journal.checkpoint(safe) {
-            log::warn!("{error}");
-        }
-    }
-}
-
-/// Posts a batch, however long the database is away. Given up only when `stop` says so: the journal keeps it.
-pub fn post(
+/// Posts, however long the database is away. Given up only when `stop` says so: the journal keeps it.
+pub fn until_posted<T, F: Future<Output = Result<T, StoreError>>>(
     runtime: &Handle,
-    store: &Store,
-    epoch: &str,
-    batch: Vec<Settlement>,
     stop: &dyn Fn() -> bool,
-) -> bool {
+    post: impl Fn() -> F,
+) -> Option<T> {
     let mut pause = Duration::from_millis(50);
     let mut told = false;
     let mut stopping = 0;
     loop {
-        match runtime.block_on(store.post(epoch, batch.clone())) {
-            Ok(_) => {
+        match runtime.block_on(post()) {
+            Ok(posted) => {
                 if told {
                     log::info!("finished calls are posted again");
                 }
-                return true;
+                return Some(posted);
             }
             Err(error) => {
                 if !told {
@@ -216,7 +121,7 @@ pub fn post(
                 let fatal = matches!(error, StoreError::Internal(_) | StoreError::Conflict(_));
                 stopping += u32::from(stop());
                 if stopping > 3 {
-                    return false;
+                    return None;
                 }
                 std::thread::sleep(if fatal { Duration::from_secs(1) } else { pause });
                 pause = (pause * 2).min(Duration::from_secs(2));

@@ -1,13 +1,13 @@
 //! At the start: what dead processes left in the journal directory is settled, posted, and removed.
 
-use super::post::post;
+use super::post::until_posted;
 use magic_domain::books::{Joiner, Record};
 use magic_journal::orphans;
 use magic_store::Store;
 use std::path::Path;
 use tokio::runtime::Handle;
 
-/// Posts the journals of dead epochs. Returns how many calls they held. An error stops the start: a damaged
+/// Posts the journals of dead epochs. Returns how many of their calls had not been posted. An error stops the start: a damaged
 /// journal is a person's decision.
 pub fn run(dir: &Path, own: &str, store: &Store, runtime: &Handle) -> Result<usize, String> {
     let mut calls = 0;
@@ -29,9 +29,9 @@ pub fn run(dir: &Path, own: &str, store: &Store, runtime: &Handle) -> Result<usi
             settled.extend(joiner.push(record));
         }
         settled.extend(joiner.abandon());
-        calls += settled.len();
         for batch in settled.chunks(256) {
-            post(runtime, store, orphan.epoch(), batch.to_vec(), &|| false);
+            let posted = until_posted(runtime, &|| false, || store.post(orphan.epoch(), batch.to_vec()));
+            calls += posted.map_or(0, |posted| posted.new);
         }
         runtime.block_on(store.release_epoch(orphan.epoch())).map_err(|error| error.to_string())?;
         orphan.remove();

@@ -26,6 +26,14 @@ impl Follower {
         Self { shared, at, file: None, buffer: Vec::new(), start: 0 }
     }
 
+    /// Goes on from the end of a record that was yielded before, or from [`crate::Journal::oldest`].
+    pub fn seek(&mut self, to: Position) {
+        self.at = to;
+        self.file = None;
+        self.buffer.clear();
+        self.start = 0;
+    }
+
     /// The end of the last record yielded.
     pub fn position(&self) -> Position {
         self.at

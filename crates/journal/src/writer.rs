@@ -213,6 +213,14 @@ impl Journal {
         self.shared.state.lock().at
     }
 
+    /// Where the oldest record that is still kept begins.
+    pub fn oldest(&self) -> Position {
+        let there = |number: &u64| self.shared.config.segment(*number).exists();
+        let last = self.position().segment;
+        let segment = (1..last).rev().take_while(there).last().unwrap_or(last);
+        Position { segment, offset: HEADER.len() as u64 }
+    }
+
     /// Bytes after a position that is not beyond the end. A segment that can't be measured counts as nothing.
     pub fn bytes_after(&self, position: Position) -> u64 {
         let end = self.position();

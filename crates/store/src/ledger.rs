@@ -4,7 +4,7 @@
 use crate::db::{Arg, Engine, Tx, TxError, args};
 use crate::error::{Result, StoreError};
 use crate::lost;
-use crate::run::{Store, transaction};
+use crate::run::{Inner, Store, transaction};
 use crate::{now, random_id};
 use magic_domain::books::{Phase, Settlement};
 use magic_domain::ids::{TokenId, UserId};
@@ -37,6 +37,9 @@ pub struct Posted {
     /// Posted before: skipped.
     pub known: usize,
 }
+
+/// How long posting a batch may take.
+pub(crate) const POSTING: Duration = Duration::from_secs(30);
 
 pub(crate) fn for_update(engine: Engine) -> &'static str {
     match engine {
@@ -120,6 +123,7 @@ impl Store {
                     tx.exec(&sql, args![row.int(2)?, row.int(1)?]).await?;
                 }
                 tx.exec("DELETE FROM magic_leases WHERE epoch = ?", args![&epoch]).await?;
+                tx.exec("DELETE FROM magic_posted WHERE epoch = ?", args![&epoch]).await?;
                 lost::give_back(tx, &epoch).await?;
                 // Whoever takes its duties over need not wait.
                 tx.exec("DELETE FROM magic_duties WHERE node = ?", args![&epoch]).await?;
@@ -143,17 +147,10 @@ impl Store {
         if batch.is_empty() {
             return Ok(Posted::default());
         }
-        let epoch = epoch.to_owned();
-        let batch = Arc::new(batch);
-        self.run_for(Duration::from_secs(30), move |inner| async move {
-            let separate = inner.separate_logs;
-            let logged = crate::logs::wanted(&inner.db).await?;
-            if separate && logged {
-                // The logs' database can't share the transaction. Its rows go first and are skipped by their
-                // request's id when the batch comes again.
-                crate::logs::write_separately(&inner.logs, &batch).await?;
-            }
-            transaction!(inner.db, |tx| { post(tx, &epoch, &batch, logged, separate).await? })
+        let (epoch, batch) = (epoch.to_owned(), Arc::new(batch));
+        self.run_for(POSTING, move |inner| async move {
+            let logged = prepare(&inner, &batch).await?;
+            transaction!(inner.db, |tx| { post(tx, &epoch, &batch, logged, inner.separate_logs).await? })
         })
         .await
     }
@@ -252,6 +249,17 @@ pub(crate) async fn adjust(
     Ok(after)
 }
 
+/// What comes before posting a batch. Whether its calls are to be logged.
+pub(crate) async fn prepare(inner: &Inner, batch: &[Settlement]) -> Result<bool> {
+    let logged = crate::logs::wanted(&inner.db).await?;
+    if inner.separate_logs && logged {
+        // The logs' database can't share the transaction. Its rows go first and are skipped by their request's id
+        // when the batch comes again.
+        crate::logs::write_separately(&inner.logs, batch).await?;
+    }
+    Ok(logged)
+}
+
 /// A balanced event that moves `amount` between a user and a counter-account.
 pub(crate) async fn post_move(
     tx: &mut Tx,
@@ -309,7 +317,7 @@ struct Sum {
     calls: i64,
 }
 
-async fn post(
+pub(crate) async fn post(
     tx: &mut Tx,
     epoch: &str,
     batch: &[Settlement],

@@ -34,6 +34,7 @@ pub mod orders;
 pub mod owned;
 pub mod passkeys;
 pub mod password;
+pub mod posted;
 pub mod prices;
 pub mod prompts;
 pub mod reminders;

@@ -29,6 +29,7 @@ const SQLITE: &[(i64, &str)] = &[
     (19, include_str!("../../../migrations/sqlite/0019_views.sql")),
     (20, include_str!("../../../migrations/sqlite/0020_certificates.sql")),
     (21, include_str!("../../../migrations/sqlite/0021_fleet.sql")),
+    (22, include_str!("../../../migrations/sqlite/0022_posted.sql")),
 ];
 const MYSQL: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/mysql/0001_first.sql")),
@@ -52,6 +53,7 @@ const MYSQL: &[(i64, &str)] = &[
     (19, include_str!("../../../migrations/mysql/0019_views.sql")),
     (20, include_str!("../../../migrations/mysql/0020_certificates.sql")),
     (21, include_str!("../../../migrations/mysql/0021_fleet.sql")),
+    (22, include_str!("../../../migrations/mysql/0022_posted.sql")),
 ];
 const POSTGRES: &[(i64, &str)] = &[
     (1, include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -75,6 +77,7 @@ const POSTGRES: &[(i64, &str)] = &[
     (19, include_str!("../../../migrations/postgres/0019_views.sql")),
     (20, include_str!("../../../migrations/postgres/0020_certificates.sql")),
     (21, include_str!("../../../migrations/postgres/0021_fleet.sql")),
+    (22, include_str!("../../../migrations/postgres/0022_posted.sql")),
 ];
 
 /// Between two looks at whether somebody has made the schema.

@@ -80,6 +80,8 @@ pub struct Watch {
     pub lost: bool,
     /// How many nodes are alive.
     pub nodes: u32,
+    /// How many of its batches of finished calls the database has.
+    pub batches: i64,
 }
 
 pub(crate) fn clock(engine: Engine) -> &'static str {
@@ -155,17 +157,18 @@ impl Store {
         self.run(move |inner| async move {
             let now = clock(inner.db.engine());
             let sql = format!(
-                "SELECT s.value, n.resting, l.epoch, (SELECT COUNT(*) FROM magic_nodes a WHERE a.seen_at >= {now} - {ALIVE}) \
-                 FROM magic_state s LEFT JOIN magic_nodes n ON n.id = ? LEFT JOIN magic_lost l ON l.epoch = ? \
-                 WHERE s.name = 'version'"
+                "SELECT s.value, n.resting, l.epoch, (SELECT COUNT(*) FROM magic_nodes a WHERE a.seen_at >= {now} - {ALIVE}), \
+                 COALESCE(p.batches, 0) FROM magic_state s LEFT JOIN magic_nodes n ON n.id = ? \
+                 LEFT JOIN magic_lost l ON l.epoch = ? LEFT JOIN magic_posted p ON p.epoch = ? WHERE s.name = 'version'"
             );
-            let row = inner.db.one(&sql, args![&node, &node]).await?;
+            let row = inner.db.one(&sql, args![&node, &node, &node]).await?;
             let Some(row) = row else { return Ok(Watch::default()) };
             Ok(Watch {
                 version: row.text(0)?.parse().unwrap_or(0),
                 resting: row.bool(1)?,
                 lost: !row.text(2)?.is_empty(),
                 nodes: u32::try_from(row.int(3)?).unwrap_or(1),
+                batches: row.int(4)?,
             })
         })
         .await

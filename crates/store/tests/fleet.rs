@@ -73,7 +73,10 @@ async fn a_node_is_asked_to_rest_and_sees_it() {
         assert_eq!(store.watch("a").await.unwrap(), Watch { version, nodes: 1, ..Watch::default() });
         assert!(store.rest_node("a", true).await.unwrap() && store.rest_node("a", true).await.unwrap());
         beat(&store, "a").await;
-        assert_eq!(store.watch("a").await.unwrap(), Watch { version, resting: true, lost: false, nodes: 1 });
+        assert_eq!(
+            store.watch("a").await.unwrap(),
+            Watch { version, resting: true, lost: false, nodes: 1, batches: 0 }
+        );
         assert!(store.nodes().await.unwrap()[0].resting);
         assert!(store.rest_node("a", false).await.unwrap() && !store.watch("a").await.unwrap().resting);
         assert!(!store.rest_node("b", true).await.unwrap(), "there is no such node");

@@ -57,7 +57,7 @@ pub fn database(engine: Engine) -> Database {
     Database { dsn, engine, dir }
 }
 
-fn client_args(server: &str) -> Vec<String> {
+pub(crate) fn client_args(server: &str) -> Vec<String> {
     // mysql://root@127.0.0.1:PORT
     let address = server.rsplit('@').next().expect("an address");
     let (host, port) = address.split_once(':').expect("a port");
@@ -235,7 +235,7 @@ fn find(candidates: &[&str]) -> PathBuf {
 }
 
 /// PostgreSQL's programs are outside the PATH on Debian.
-fn postgres_program(name: &str) -> PathBuf {
+pub(crate) fn postgres_program(name: &str) -> PathBuf {
     let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path().join("bin").join(name)).collect())
         .unwrap_or_default();
@@ -322,7 +322,7 @@ fn start_postgres() -> (String, Server) {
     (url, Server { _guardian: guardian, _dir: dir })
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     if !output.status.success() {
         let mut err = std::io::stderr();

@@ -9,6 +9,7 @@ pub mod acme;
 pub mod client;
 pub mod corpus;
 pub mod db;
+pub mod dump;
 pub mod oidc;
 pub mod otlp;
 pub mod passkey;

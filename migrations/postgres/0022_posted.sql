@@ -1,0 +1,6 @@
+-- How many batches of finished calls have been posted by each process life. A process that has posted more than it finds
+-- here knows that the database has come back without its last commits, and posts them again.
+CREATE TABLE magic_posted (
+    epoch TEXT PRIMARY KEY,
+    batches BIGINT NOT NULL
+);
