@@ -41,7 +41,7 @@ pub async fn run(live: Arc<LiveGateway>) {
 
 /// A third of its time is left, or there is none.
 fn due(live: &LiveGateway, host: &str) -> bool {
-    let now = chrono::Utc::now().timestamp();
+    let now = crate::clock::seconds();
     match live.gateway().certificates.issued_for(host) {
         Some((since, until)) => until.saturating_sub(now) <= until.saturating_sub(since) / 3,
         None => true,

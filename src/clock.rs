@@ -2,10 +2,10 @@
 //! with the monotonic clock and is set by the database's, so that a machine whose clock is wrong, or jumps, lets no token
 //! expire and moves no budget's window (F30). A database in a file has the machine's clock; there a jump is followed.
 
-use crate::live::LiveGateway;
 use chrono::{DateTime, Local, TimeZone, Utc};
+use magic_store::Store;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// Between two looks at the database's clock.
@@ -53,17 +53,18 @@ pub fn ahead() -> f64 {
     CLOCK.ahead_ms.load(Ordering::Relaxed) as f64 / 1000.0
 }
 
-/// Sets the time of day by the database's, again and again.
-pub async fn run(live: Arc<LiveGateway>) {
+/// Sets the time of day by the database's, before anything is decided by it.
+pub async fn begin(store: &Store) -> Watch {
     let mut watch = Watch { begun: machine(), wrong: false };
+    watch.ask(store).await;
+    watch
+}
+
+/// Sets it again and again.
+pub async fn run(store: Store, mut watch: Watch) {
     loop {
-        let told = match live.store().clock_ahead().await {
-            Ok(ahead) => watch.look(machine(), ahead),
-            // That the database is away is told elsewhere: the time goes on by itself.
-            Err(_) => watch.look(machine(), None),
-        };
-        told.iter().for_each(|line| log::warn!("{line}"));
         tokio::time::sleep(PAUSE).await;
+        watch.ask(&store).await;
     }
 }
 
@@ -73,12 +74,18 @@ fn machine() -> (i64, i64) {
 }
 
 /// What is told of the machine's clock: each change once.
-struct Watch {
+pub struct Watch {
     begun: (i64, i64),
     wrong: bool,
 }
 
 impl Watch {
+    async fn ask(&mut self, store: &Store) {
+        // That the database is away is told elsewhere: the time goes on by itself.
+        let ahead = store.clock_ahead().await.unwrap_or(None);
+        self.look(machine(), ahead).iter().for_each(|line| log::warn!("{line}"));
+    }
+
     fn look(&mut self, (wall, mono): (i64, i64), ahead: Option<i64>) -> Vec<String> {
         let mut told = Vec::new();
         let jump = wall - self.begun.0 - (mono - self.begun.1);

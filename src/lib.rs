@@ -27,6 +27,7 @@ pub mod keyring;
 pub mod limits;
 pub mod live;
 pub mod logging;
+pub mod memory;
 pub mod metrics;
 pub mod notices;
 pub mod outward;

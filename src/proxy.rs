@@ -265,7 +265,8 @@ impl ProxyHttp for Edge {
         let why = why(error, ctx);
         settle::at_end(ctx, why).await;
         capture::finish(ctx);
-        if let Some(slot) = ctx.call.as_deref_mut().and_then(|call| call.slot.take()) {
+        let of_call = ctx.call.as_deref_mut().and_then(|call| call.slot.take());
+        if let Some(slot) = of_call.or_else(|| ctx.site.as_deref_mut()?.slot.take()) {
             replay::restore(&mut session.downstream_session, &slot);
         }
         crate::event::count(ctx, session);

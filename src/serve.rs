@@ -70,6 +70,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
     let Some(store) = database::open(&settings, &listening, &stop, &jobs, heir.is_some())? else {
         return Ok(());
     };
+    let clock = jobs.block_on(crate::clock::begin(&store));
     // What the file declares is for all nodes. A process that takes over writes it once it does: one that fails before
     // has changed nothing.
     let mut owned = Some(settings.owned.clone()).filter(|_| !settings.follower);
@@ -184,7 +185,7 @@ pub fn serve(common: &Common, args: &Serve) -> Outcome {
             crate::notices::disable(&keeper, dead).await;
         }
     });
-    jobs.spawn(crate::clock::run(live.clone()));
+    jobs.spawn(crate::clock::run(store.clone(), clock));
     poster.on_rewind({
         let (live, jobs) = (live.clone(), jobs.handle().clone());
         move || drop(jobs.spawn(live.clone().rewound()))

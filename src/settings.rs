@@ -9,6 +9,7 @@ mod prompts;
 mod reader;
 mod sites;
 mod sockets;
+mod tuning;
 mod watch;
 
 pub use acme::{Acme, Challenge};
@@ -187,10 +188,11 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
 
     watch::keep_apart(&server, admin_listen, &listen);
     let https_port = listen.iter().find(|listen| listen.tls.is_some()).map_or(443, |l| l.address.port());
-    let tuning = tuning(
+    let tuning = tuning::read(
         &server,
-        Networks { trusted_proxies, egress_allow },
+        tuning::Networks { trusted_proxies, egress_allow },
         set("RELAY_TIMEOUT").is_some().then(|| number("RELAY_TIMEOUT")).flatten(),
+        memory.or_else(crate::memory::limit),
     );
     let default_file = set("SQLITE_PATH").map_or_else(|| data_dir.join("magic.db"), PathBuf::from);
     let database = root.table("database");
@@ -312,79 +314,10 @@ fn read(walk: &Walk<'_>, root: &toml_edit::Table, common: &Common, env: Env<'_>)
     }
 }
 
-/// Networks that are treated in another way than the rest of the world.
-struct Networks {
-    trusted_proxies: Vec<IpNet>,
-    egress_allow: Vec<IpNet>,
-}
-
-fn tuning(server: &reader::Node<'_>, networks: Networks, relay_timeout: Option<u64>) -> Tuning {
-    let default = Tuning::default();
-    let limits = server.table("limits");
-    let timeouts = server.table("timeouts");
-    let bytes =
-        |key: &str, fallback: usize| limits.int(key, 1024, 1 << 40).map_or(fallback, |value| value as usize);
-    let ms = |key: &str, fallback: Duration| {
-        timeouts.int(key, 1, 86_400_000).map_or(fallback, Duration::from_millis)
-    };
-    let tuning = Tuning {
-        head_bytes: bytes("head_bytes", default.head_bytes),
-        head_fields: limits.int("head_fields", 10, 250).map_or(default.head_fields, |value| value as usize),
-        line_bytes: bytes("line_bytes", default.line_bytes),
-        body_bytes: bytes("body_bytes", default.body_bytes),
-        upload_bytes: bytes("upload_bytes", default.upload_bytes),
-        buffered_bytes: bytes("buffered_bytes", default.buffered_bytes),
-        head_deadline: limits.int("head_seconds", 1, 600).map_or(default.head_deadline, Duration::from_secs),
-        body_deadline: limits.int("body_seconds", 1, 3600).map_or(default.body_deadline, Duration::from_secs),
-        connect: ms("connect_ms", default.connect),
-        first_byte: ms("first_byte_ms", default.first_byte),
-        idle: ms("idle_ms", default.idle),
-        total: match relay_timeout {
-            // one-api's RELAY_TIMEOUT: the whole call, streaming included; 0 is none.
-            Some(seconds) if seconds > 0 => Duration::from_secs(seconds),
-            _ => ms("total_ms", default.total),
-        },
-        keepalive: ms("keepalive_ms", default.keepalive),
-        abandoned: ms("drain_abandoned_ms", default.abandoned),
-        abandoned_max: timeouts
-            .int("drain_abandoned_max", 0, 100_000)
-            .map_or(default.abandoned_max, |n| n as usize),
-        trusted_proxies: networks.trusted_proxies,
-        egress_allow: networks.egress_allow,
-        connections_per_address: limits.int("connections_per_address", 0, 1 << 20).map(|most| most as usize),
-        fsync: false,
-        ..default
-    };
-    limits.only(&[
-        "connections",
-        "connections_per_address",
-        "calls",
-        "memory_bytes",
-        "head_bytes",
-        "head_fields",
-        "line_bytes",
-        "head_seconds",
-        "body_bytes",
-        "upload_bytes",
-        "buffered_bytes",
-        "body_seconds",
-    ]);
-    timeouts.only(&[
-        "connect_ms",
-        "first_byte_ms",
-        "idle_ms",
-        "total_ms",
-        "keepalive_ms",
-        "drain_abandoned_ms",
-        "drain_abandoned_max",
-    ]);
-    tuning
-}
-
 impl Settings {
     /// How many calls may be under way at once, and the memory that the process may use, in bytes.
     pub fn capacity(&self) -> (usize, Option<u64>) {
-        let memory = self.memory.or_else(crate::edge::places::memory);
+        let memory = self.memory.or_else(crate::memory::limit);
         let by_memory = memory.map_or(1 << 20, |bytes| bytes / 2 / CALL_BYTES);
         let calls = self.calls.unwrap_or_else(|| usize::try_from(by_memory.clamp(64, 1 << 20)).unwrap_or(64));
         (calls, memory)

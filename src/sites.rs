@@ -19,6 +19,7 @@ pub mod upstream;
 pub use entry::{enter, fail, over};
 pub use table::Sites;
 
+use crate::proxy::replay::Slot;
 use conf::Conf;
 use files::Files;
 use servers::Servers;
@@ -61,6 +62,8 @@ pub struct Visit {
     /// The servers that have been asked in vain, a bit each.
     pub tried: u64,
     pub tries: u32,
+    /// Where the caller's session waits while another has its place.
+    pub slot: Option<Slot>,
     /// Bytes of the request's body so far.
     pub body: u64,
     /// Why it ends without an answer of the site's own, once it does.
@@ -69,7 +72,7 @@ pub struct Visit {
 
 impl Visit {
     pub fn new(site: Arc<Site>) -> Visit {
-        Visit { site, server: None, tried: 0, tries: 0, body: 0, refusal: None }
+        Visit { site, server: None, tried: 0, tries: 0, slot: None, body: 0, refusal: None }
     }
 
     /// The server that is asked, with its number.

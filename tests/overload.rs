@@ -93,3 +93,88 @@ async fn without_memory_calls_are_refused_and_people_are_not() {
     }
     calm.verify();
 }
+
+/// A control group with so much memory, of either version; `None` where none can be made.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    fn new(bytes: u64) -> Option<Group> {
+        let name = format!("magic-test-{}", std::process::id());
+        for (root, limit) in
+            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")]
+        {
+            let dir = std::path::Path::new(root).join(&name);
+            if std::fs::create_dir(&dir).is_err() {
+                continue;
+            }
+            let group = Group(dir);
+            if std::fs::write(group.0.join(limit), bytes.to_string()).is_ok() {
+                return Some(group);
+            }
+        }
+        None
+    }
+
+    fn take(&self, pid: u32) {
+        std::fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// F31: callers want several times the memory that there is, at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bodies_beyond_the_memory_wait_or_are_refused() {
+    const MEMORY: u64 = 512 << 20;
+    let Some(group) = Group::new(MEMORY) else {
+        return println!("skipped: no control group can be made here");
+    };
+    // What a vendor takes its time for is in memory meanwhile.
+    let vendor = Vendor::start(Proto::H1, |_| {
+        let Script::Whole { body, .. } = answer("hello", 10, 5) else { unreachable!() };
+        let steps = vec![Step::Pause(Duration::from_millis(500)), Step::Send(body)];
+        Script::Pieces { status: 200, content_type: "application/json", steps }
+    });
+    let limits = format!("[server]\n[server.limits]\nmemory_bytes = {MEMORY}\n");
+    let mut world = World::new([limits, channel("a", &vendor, ""), customer(10.0)].concat());
+    group.take(world.gateway.pid());
+    let (at, mut large) = (world.gateway.address, request(false));
+    large["messages"][0]["content"] = "x".repeat(2 << 20).into();
+    let large = std::sync::Arc::new(large.to_string());
+    let end = Instant::now() + Duration::from_secs(8);
+    let callers = (0..600).map(|_| {
+        let large = large.clone();
+        tokio::spawn(async move {
+            let (mut served, mut refused) = (0, 0);
+            while Instant::now() < end {
+                let bearer = format!("Bearer {CUSTOMER_KEY}");
+                let fields = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+                let answer = h1(at, "POST", "/v1/chat/completions", &fields, large.as_bytes()).await;
+                match answer.status {
+                    200 => served += 1,
+                    503 => {
+                        refused += 1;
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                    other => panic!("{other}: {}", answer.text()),
+                }
+            }
+            (served, refused)
+        })
+    });
+    let told = futures::future::join_all(callers).await;
+    assert!(!world.gateway.has_ended(), "it was killed");
+    let sum = told.into_iter().map(Result::unwrap).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    println!("{} served, {} refused", sum.0, sum.1);
+    assert!(sum.0 > 50 && sum.1 > 0, "{sum:?}");
+    // Afterwards it is as before.
+    let until = Instant::now() + Duration::from_secs(5);
+    while world.chat_as(CUSTOMER_KEY, &request(false)).await.status != 200 {
+        assert!(Instant::now() < until, "calls are still refused");
+    }
+    world.verify();
+}

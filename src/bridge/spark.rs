@@ -3,7 +3,6 @@
 use super::{Answer, Broken, Call, Outcome};
 use crate::proxy::attempt;
 use bytes::Bytes;
-use chrono::Utc;
 use futures::StreamExt;
 use magic_wire::dialect::xunfei;
 use magic_wire::sign::spark;
@@ -27,7 +26,7 @@ pub async fn chat(call: Call) -> Outcome {
     let mut target = crate::fetch::target_of(address, path.clone());
     // One-api's key is app|secret|key: what a pair calls its id is the secret here.
     let (secret, key) = (&account.id, account.secret.expose());
-    let signed = spark::url(&target.host_header, &path, key, secret, Utc::now().timestamp());
+    let signed = spark::url(&target.host_header, &path, key, secret, crate::clock::seconds());
     let query = signed.split_once('?').map_or("", |(_, query)| query);
     target.path_and_query = format!("{path}?{query}");
     let mut ask: Value =

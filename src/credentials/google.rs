@@ -6,7 +6,6 @@ use crate::gateway::Gateway;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use chrono::Utc;
 use magic_domain::channel::Channel;
 use magic_wire::vendors::{Google, base};
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -41,7 +40,7 @@ pub async fn fetch(gateway: &Gateway, channel: &Channel, google: &Google) -> Res
     let account: Account =
         serde_json::from_str(credential).map_err(|_| "the service account's JSON is malformed".to_owned())?;
     let url = token_url(channel, &account)?;
-    let claim = claim(&account, &url, Utc::now().timestamp())?;
+    let claim = claim(&account, &url, crate::clock::seconds())?;
     let address = base(&url).map_err(|error| error.message)?;
     let path = address.path.clone();
     let target = target_of(address, path);

@@ -102,7 +102,7 @@ pub fn allowed(address: IpAddr, set: Option<usize>, trusted: &[IpNet]) -> usize 
 /// files to the hard one.
 pub fn by_resources() -> usize {
     let by_files = open_files().saturating_sub(FILES_KEPT) / 2;
-    let by_memory = memory().map_or(u64::MAX, |bytes| bytes / 2 / BYTES_EACH);
+    let by_memory = crate::memory::limit().map_or(u64::MAX, |bytes| bytes / 2 / BYTES_EACH);
     usize::try_from(by_files.min(by_memory).clamp(64, 1 << 20)).unwrap_or(64)
 }
 
@@ -112,20 +112,6 @@ fn open_files() -> u64 {
     let raised = rustix::process::Rlimit { current: limit.maximum, ..limit };
     let raised = setrlimit(Resource::Nofile, raised).map_or(limit, |()| raised);
     raised.current.unwrap_or(1 << 20)
-}
-
-/// The memory that the process may use, in bytes: the machine's, or its control group's.
-pub fn memory() -> Option<u64> {
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    });
-    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let group = group.and_then(|text| text.trim().parse::<u64>().ok());
-    match (machine.map(|kilobytes| kilobytes << 10), group) {
-        (Some(machine), Some(group)) => Some(machine.min(group)),
-        (machine, group) => machine.or(group),
-    }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ async fn write(live: &LiveGateway, taken: Taken) {
 async fn prune(live: &LiveGateway) {
     let table = live.gateway().routing.load().table.clone();
     let most = table.options.int("BodyCaptureMaxTotalMegabytes").saturating_mul(1 << 20);
-    let before = table.options.capture_since(chrono::Utc::now().timestamp());
+    let before = table.options.capture_since(crate::clock::seconds());
     match live.store().prune_captures(before, most).await {
         Ok(0) => {}
         Ok(count) => log::info!("{count} captures of calls were too old, or too many, and are gone"),

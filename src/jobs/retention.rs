@@ -15,7 +15,7 @@ pub async fn run(live: Arc<LiveGateway>) {
         live.duties().wait().await;
         let days = live.gateway().routing.load().table.options.int("LogRetentionDays");
         if days > 0 {
-            let before = chrono::Utc::now().timestamp().saturating_sub(days.saturating_mul(86_400));
+            let before = crate::clock::seconds().saturating_sub(days.saturating_mul(86_400));
             match live.store().delete_logs(before.max(1)).await {
                 Ok(0) => {}
                 Ok(count) => log::info!("{count} rows of the log were older than {days} days and are gone"),

@@ -230,7 +230,7 @@ pub async fn call(
         current: None,
         attempts: Vec::new(),
         reason: Default::default(),
-        replay: Handle::new(default_timers(gateway)),
+        replay: Handle::new(Timers::of(&gateway.tuning.load())),
         slot: None,
         capture: None,
         reply: Reply::Waiting,
@@ -275,15 +275,4 @@ pub async fn realtime(
     call.upfront = Usage::default();
     call.realtime = Some(Box::default());
     Ok(call)
-}
-
-fn default_timers(gateway: &Gateway) -> Timers {
-    let tuning = gateway.tuning.load();
-    Timers {
-        first_byte: tuning.first_byte,
-        idle: tuning.idle,
-        total: tuning.total,
-        keepalive: tuning.keepalive,
-        abandoned: tuning.abandoned,
-    }
 }

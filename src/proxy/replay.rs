@@ -8,6 +8,7 @@
 
 mod seat;
 
+use crate::tuning::Tuning;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use magic_wire::peek::Rope;
@@ -42,6 +43,19 @@ pub struct Timers {
     pub keepalive: Duration,
     /// How long an answer nobody reads is followed, to learn its usage.
     pub abandoned: Duration,
+}
+
+impl Timers {
+    /// Those of the configuration.
+    pub fn of(tuning: &Tuning) -> Timers {
+        Timers {
+            first_byte: tuning.first_byte,
+            idle: tuning.idle,
+            total: tuning.total,
+            keepalive: tuning.keepalive,
+            abandoned: tuning.abandoned,
+        }
+    }
 }
 
 /// Leave to go on reading an answer nobody waits for; given back when it is dropped.

@@ -4,6 +4,7 @@ use super::refuse::refuse;
 use super::{Kind, Visit, access, conf, host, path, redirect};
 use crate::gateway::Gateway;
 use crate::proxy::context::Ctx;
+use crate::proxy::replay::{Handle, Replay, Timers};
 use http::header::CONTENT_LENGTH;
 use pingora_error::{Error, Result};
 use pingora_proxy::{FailToProxy, Session};
@@ -50,8 +51,13 @@ pub async fn enter(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> R
             }
             session.set_write_timeout(Some(servers.idle));
             // A WebSocket's caller may listen for hours: the server's silence is what ends it.
-            let silence = if session.is_upgrade_req() { LISTENING } else { servers.idle };
-            session.set_read_timeout(Some(silence));
+            let upgrade = session.is_upgrade_req();
+            session.set_read_timeout(Some(if upgrade { LISTENING } else { servers.idle }));
+            if upgrade && session.is_body_empty() {
+                let shared = Handle::new(Timers::of(&gateway.tuning.load()));
+                let slot = Replay::install_tunnel(&mut session.downstream_session, shared);
+                ctx.site.as_mut().map(|visit| visit.slot.insert(slot));
+            }
             Ok(Some(false))
         }
         conf::Kind::Files(_) => Ok(None),

@@ -257,6 +257,52 @@ async fn websockets_pass() {
     }
 }
 
+/// A server's 101 that came before Pingora had told its side that the request has no body was ended by that: three of
+/// a thousand were, on a busy machine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_websocket_ends_for_a_fast_server() {
+    let server = echo().await;
+    let world = World::new(servers(&[server], ""));
+    let at = world.gateway.address;
+    let callers = (0..8).map(|_| {
+        tokio::spawn(async move {
+            for n in 0..250 {
+                let mut client = H1::connect(at).await;
+                client
+                    .write(b"GET /chat HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: abc\r\n\r\n")
+                    .await;
+                assert!(client.read_until("101 ").await && client.read_until("\r\n\r\n").await);
+                client.write(b"a frame").await;
+                assert!(client.read_until("a frame").await, "the {n}th");
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.unwrap();
+    }
+}
+
+/// What asks for a WebSocket and gets something else is a request like others.
+#[tokio::test]
+async fn a_refused_websocket_leaves_the_connection() {
+    let vendor = Vendor::start(Proto::H1, |_| Script::json(404, "nothing here"));
+    let world = World::new(servers(&[vendor.address], ""));
+    let mut client = H1::connect(world.gateway.address).await;
+    for _ in 0..2 {
+        client
+            .write(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: abc\r\n\r\n")
+            .await;
+        let answer = client.answer().await.unwrap();
+        assert_eq!((answer.status, answer.text().as_str()), (404, "nothing here"));
+        // With a body: curl asks for HTTP/2 like this.
+        client
+            .write(b"POST / HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAA\r\ncontent-length: 5\r\n\r\nhello")
+            .await;
+        assert_eq!(client.answer().await.unwrap().status, 404);
+    }
+    assert_eq!(vendor.hits(), 4);
+}
+
 /// A page that only listens is not cut for its silence.
 #[tokio::test]
 async fn a_silent_caller_of_a_websocket_is_listened_to() {

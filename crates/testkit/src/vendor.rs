@@ -8,6 +8,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -78,6 +79,8 @@ pub enum Script {
 pub enum Step {
     Send(Bytes),
     Wait(Gate),
+    /// Thinks for so long.
+    Pause(Duration),
     /// Ends without the last chunk: the connection closes.
     Cut,
 }
@@ -399,6 +402,10 @@ async fn play_h1(stream: &mut (impl AsyncWrite + Unpin), script: Script) -> bool
                         let _ = stream.flush().await;
                         gate.passed().await;
                     }
+                    Step::Pause(time) => {
+                        let _ = stream.flush().await;
+                        tokio::time::sleep(time).await;
+                    }
                     Step::Cut => return false,
                 }
             }
@@ -485,6 +492,7 @@ async fn h2_stream(
                 match step {
                     Step::Send(bytes) => send_all(&mut send, bytes, false).await?,
                     Step::Wait(gate) => gate.passed().await,
+                    Step::Pause(time) => tokio::time::sleep(time).await,
                     Step::Cut => {
                         send.send_reset(h2::Reason::INTERNAL_ERROR);
                         return Ok(());
