@@ -359,11 +359,20 @@ pub const WITHOUT_EFFECT: &[(&str, &str)] = &[
 
 /// The directory must exist, or be made, and be written to; said before anything else is begun.
 pub fn prepare_dir(path: &Path) -> Result<(), String> {
-    std::fs::create_dir_all(path)
-        .map_err(|error| format!("the directory {} can't be made: {error}", path.display()))?;
+    // In a container it is often a folder of the host, which belongs to somebody else.
+    let whose = |error: &std::io::Error| match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            let user = rustix::process::geteuid().as_raw();
+            format!(" (this process is user {user}: chown -R {user} the folder, or run as its owner)")
+        }
+        _ => String::new(),
+    };
+    let said = |what: &str, error: std::io::Error| {
+        format!("the directory {} can't be {what}: {error}{}", path.display(), whose(&error))
+    };
+    std::fs::create_dir_all(path).map_err(|error| said("made", error))?;
     let probe = path.join(".write-test");
-    std::fs::write(&probe, b"")
-        .map_err(|error| format!("the directory {} can't be written to: {error}", path.display()))?;
+    std::fs::write(&probe, b"").map_err(|error| said("written to", error))?;
     let _ = std::fs::remove_file(probe);
     Ok(())
 }
