@@ -60,6 +60,12 @@ const PRESSED = [
   ['/overview', 'pages', (page) => page.locator('header button').first().click(), undefined, 767],
 ]
 
+/** Changes that are told of and can be undone: on a page, and within a drawer. */
+const TOLD = [
+  ['/keys', (page) => page.locator('main tbody tr').last().getByRole('button').first().click()],
+  [/^\/channels\?id/, (page) => page.getByRole('dialog').getByRole('button').nth(4).click()],
+]
+
 /** Lists that could not be read. */
 const FAILING = [
   '/keys',
@@ -106,6 +112,16 @@ export async function* overlaid(browser, server, width, opened, shots) {
         await settled(page)
         yield* looked(page, where(`${path}, ${name}`))
         await shot(`${path} ${name}`, theme, language)
+      }
+      for (const [place, press] of TOLD) {
+        const path = opened.find((one) => one.match(place) && !one.includes('new')) ?? place
+        await visit(page, server.origin + path)
+        await press(page)
+        // Its ways to undo and to close.
+        await page.locator('li[data-swipe-direction] button').nth(1).waitFor()
+        await settled(page)
+        yield* looked(page, where(`${path}, told`))
+        await shot(`${path} told`, theme, language)
       }
       // The API says no: what stands there instead is looked at as well.
       await page.route(/\/api\/(?!user\/self|status|events)/, (route) =>

@@ -19,6 +19,7 @@ export const flows = [
     const one = page.getByRole('listitem').filter({ hasText: '…6789' })
     await one.getByRole('button', { name: 'Pause' }).click()
     await one.getByText('paused').waitFor()
+    await page.getByText('Saved', { exact: true }).waitFor()
     await page.getByLabel('More keys').fill('sk-third-0000000001')
     await page.getByRole('button', { name: 'Add these keys' }).click()
     await page.getByText('…0001').waitFor()
@@ -68,6 +69,7 @@ export const flows = [
     await page.getByText('1 of 2 channels is failing.').waitFor()
     await page.getByRole('button', { name: 'Pause broken' }).click()
     await page.getByText('No channel is failing, of 2.').waitFor()
+    await page.getByText('broken is paused').first().waitFor()
     const status = async () => (await server.call('GET', `/api/channel/${data.ids[0]}`)).data.status
     assert.equal(await status(), 2)
     await page.getByRole('button', { name: 'Undo' }).click()
@@ -111,6 +113,8 @@ export const flows = [
       .getByRole('row', { name: new RegExp(MODEL) })
       .getByText('$5', { exact: true })
       .waitFor()
+    // It is shown before the API has it.
+    await page.getByText(`The price of ${MODEL} is saved`).first().waitFor()
     const { data } = await server.call('GET', '/api/price')
     assert.deepEqual(data.models[0].price.rates, { input: 5_000_000_000, output: 10_000_000_000 })
   }),

@@ -27,7 +27,8 @@ export const flows = [
       await page.getByLabel('Label', { exact: true }).fill('production')
       await page.getByLabel('Version, or shares of calls').fill('1: 90, 2: 10')
       await page.getByRole('button', { name: 'Set label' }).click()
-      await page.getByText('Version 1: 90 %, 2: 10 %').waitFor()
+      await page.getByText('production means version 1: 90 %, 2: 10 % now').first().waitFor()
+      await page.getByText('Version 1: 90 %, 2: 10 %', { exact: true }).waitFor()
       const kept = (await server.call('GET', '/api/prompt/greeting')).data
       assert.equal(kept.newest, 2)
       assert.deepEqual(

@@ -28,9 +28,11 @@ export const every = (ms: number) => () => (connected ? 60_000 : ms)
 function renew(queries: QueryClient, kind: string) {
   const concerned = CONCERNED[kind]
   void queries.invalidateQueries({
-    // What a reader has stopped stays as it is.
+    // What a reader has stopped stays as it is; what is being changed here is asked for after that.
     predicate: ({ queryKey, meta }) =>
-      !meta?.stopped && (concerned === undefined || concerned.includes(String(queryKey[0]))),
+      !meta?.stopped &&
+      (concerned === undefined || concerned.includes(String(queryKey[0]))) &&
+      queries.isMutating({ mutationKey: ['change', queryKey[0]] }) === 0,
   })
 }
 

@@ -24,3 +24,10 @@ export function moment(seconds: number, locale?: string): string {
 
 export const day = (seconds: number, locale?: string) =>
   new Intl.DateTimeFormat(locale, { dateStyle: 'medium' }).format(seconds * 1000)
+
+/** From a time to another, with the day, as the language says it. */
+export const spanned = ({ from, to }: { from: number; to: number }, locale?: string) =>
+  new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).formatRange(
+    from * 1000,
+    to * 1000,
+  )

@@ -17,7 +17,7 @@ import { Add } from './channels/add'
 import { Batch } from './channels/batch'
 import { asked, type Choice, Choices, chosenBy } from './channels/choice'
 import { Editor } from './channels/editor'
-import { type Channel, usePause, useRefresh, useTypeName } from './channels/queries'
+import { type Channel, switched, usePause, useRefresh, useTypeName } from './channels/queries'
 import { ChannelState } from './channels/state'
 
 const PAGE = 50
@@ -151,6 +151,7 @@ export function Channels() {
       {ids.length ? (
         <Batch
           ids={ids}
+          rows={rows ?? []}
           whole={whole ? { filter, count: total } : undefined}
           clear={() => choose(new Set())}
         />
@@ -190,7 +191,7 @@ export function Channels() {
             <Button
               look="quiet"
               aria-label={`${channel.status === 1 ? t('channel_pause') : t('channel_resume')} ${channel.name}`}
-              onClick={() => pause.mutate({ channel, status: channel.status === 1 ? 2 : 1 })}
+              onClick={() => pause.mutate(switched(channel))}
             >
               {channel.status === 1 ? t('channel_pause') : t('channel_resume')}
             </Button>

@@ -1,5 +1,5 @@
 // Groups: what their users pay beside the price, and what they may use.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { Plus, Tags, Trash2 } from 'lucide-react'
 import { useState } from 'react'
@@ -7,18 +7,16 @@ import { api, data, whole } from '../api/client'
 import { ROLES, useMe } from '../api/session'
 import { useSpeech } from '../i18n'
 import { Button, IconButton } from '../ui/button'
+import { useChange } from '../ui/change'
 import { Confirm } from '../ui/confirm'
 import { Count, Empty, State } from '../ui/show'
 import { type Column, Table } from '../ui/table'
-import { useFailed } from '../ui/toast'
 import { EditGroup } from './groups/edit'
 import { type Group, shown } from './groups/ratio'
 
 export function Groups() {
   const { t, language } = useSpeech()
   const me = useMe()
-  const failed = useFailed()
-  const queries = useQueryClient()
   const navigate = useNavigate()
   const search = useSearch({ strict: false }) as { new?: string; name?: string }
   const [deleting, setDeleting] = useState<Group | null>(null)
@@ -34,14 +32,18 @@ export function Groups() {
   // The file has all groups or none.
   const fixed = options.data?.some((option) => option.key === 'GroupRatio' && option.owner === 'file')
   const may = root && options.data !== undefined && !fixed
-  const remove = useMutation({
-    mutationFn: (name: string) => whole(api.DELETE('/api/group/{name}', { params: { path: { name } } })),
-    onSuccess: () => {
-      queries.invalidateQueries({ queryKey: ['groups'] })
-      queries.invalidateQueries({ queryKey: ['group-names'] })
-      setDeleting(null)
+  const remove = useChange({
+    run: ({ group: { name, ratio, limits }, gone }: { group: Group; gone: boolean }): Promise<unknown> => {
+      const params = { params: { path: { name } } }
+      return gone
+        ? whole(api.DELETE('/api/group/{name}', params))
+        : whole(api.PUT('/api/group/{name}', { ...params, body: { ratio, limits } as never }))
     },
-    onError: failed,
+    concerns: [['groups'], ['group-names']],
+    back: ({ group }) => ({ group, gone: false }),
+    says: ({ group, gone }) => (gone ? t('group_deleted', { name: group.name }) : t('undone')),
+    about: ({ group }) => `group ${group.name}`,
+    done: () => setDeleting(null),
   })
   const rows: Group[] | undefined = groups.data
   const count = (key: 'users' | 'channels' | 'tokens') => ({
@@ -117,7 +119,7 @@ export function Groups() {
           description={t('group_delete_hint')}
           action={t('delete')}
           busy={remove.isPending}
-          run={() => remove.mutate(deleting.name)}
+          run={() => remove.mutate({ group: deleting, gone: true })}
           close={() => setDeleting(null)}
         />
       ) : null}

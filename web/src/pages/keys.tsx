@@ -6,7 +6,9 @@ import { useState } from 'react'
 import { api, type Schemas, whole } from '../api/client'
 import { useSpeech } from '../i18n'
 import { quotaUsd } from '../lib/money'
+import { withId } from '../lib/rows'
 import { Button, IconButton } from '../ui/button'
+import { useChange } from '../ui/change'
 import { Dialog } from '../ui/dialog'
 import { ListHead } from '../ui/head'
 import { Empty, Money, State, Time } from '../ui/show'
@@ -17,6 +19,9 @@ import { NewKey } from './keys/new-key'
 
 type Token = Schemas['Token']
 const PAGE = 20
+
+/** A key that is enabled or disabled, and what it was. */
+type Switched = Pick<Token, 'id' | 'name' | 'status'> & { before: number }
 
 const STATES = {
   1: { mood: 'good', name: 'status_enabled' },
@@ -52,13 +57,16 @@ export function Keys() {
   })
   const rows = tokens.data?.data as Token[] | undefined
   const refresh = () => queries.invalidateQueries({ queryKey: ['tokens'] })
-  const change = useMutation({
-    mutationFn: ({ id, status }: { id: number; status: number }) =>
+  const change = useChange({
+    run: ({ id, status }: Switched) =>
       whole(
         api.PUT('/api/token', { body: { id, status }, params: { query: { status_only: '1' } as never } }),
       ),
-    onSuccess: refresh,
-    onError: failed,
+    concerns: [['tokens']],
+    shown: ({ id, status }) => [[['tokens'], withId<Token>(id, { status })]],
+    back: ({ status, before, ...token }) => ({ ...token, status: before, before: status }),
+    says: ({ name, status }) => t(status === 1 ? 'key_enabled' : 'key_disabled', { name }),
+    about: ({ id }) => `token ${id}`,
   })
   const rotate = useMutation({
     mutationFn: async ({ id, overlap }: { id: number; overlap: number }) =>
@@ -149,7 +157,10 @@ export function Keys() {
             <>
               <Button
                 look="quiet"
-                onClick={() => change.mutate({ id: token.id, status: token.status === 1 ? 2 : 1 })}
+                onClick={() => {
+                  const { id, name, status } = token
+                  change.mutate({ id, name, status: status === 1 ? 2 : 1, before: status })
+                }}
               >
                 {token.status === 1 ? t('disable') : t('enable')}
               </Button>

@@ -42,7 +42,7 @@ export function Ledger() {
         ))}
       </nav>
       {tab === 'audit' ? (
-        <Audit />
+        <Audit search={search} go={go} />
       ) : (
         <>
           <Proof />

@@ -1,10 +1,11 @@
 // What an administrator has to know first: what fails, what it costs, what can be done about it.
 import { useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
-import { CircleCheck, TriangleAlert } from 'lucide-react'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { CircleCheck, TriangleAlert, ZoomOut } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { Schemas } from '../api/client'
 import { type Key, useSpeech } from '../i18n'
+import { spanned } from '../lib/time'
 import { Button } from '../ui/button'
 import { Failure } from '../ui/errors'
 import { Card, Count, Money, State } from '../ui/show'
@@ -12,7 +13,7 @@ import { alerts } from './alerts'
 import { usePause } from './channels/queries'
 import { Note } from './channels/state'
 import { Bars } from './overview/chart'
-import { HOURS, minutes, slots } from './overview/figures'
+import { HOURS, lately, minutes, type Part, partOf, slots, stepOf } from './overview/figures'
 
 const SHOWN = 20
 const STATES: Record<string, Key> = {
@@ -55,11 +56,20 @@ function Truth({ told }: { told: Schemas['Alerts'] }) {
 }
 
 export function Overview() {
-  const { t } = useSpeech()
+  const { t, language } = useSpeech()
   const pause = usePause()
   const { data: told, error, refetch } = useQuery(alerts)
-  const stats = useQuery(minutes)
-  const bars = slots(stats.data?.data ?? [], Date.now() / 1000)
+  const navigate = useNavigate()
+  const part = partOf(useSearch({ strict: false }) as { from?: string; to?: string })
+  const stats = useQuery(minutes(part))
+  const step = stepOf(part)
+  const bars = slots(stats.data?.data ?? [], part ?? lately(Date.now() / 1000), step)
+  const look = (closer?: Part) =>
+    navigate({
+      to: '/overview',
+      search: (closer ? { from: String(closer.from), to: String(closer.to) } : {}) as never,
+      resetScroll: false,
+    })
   const sum = (key: 'calls' | 'failed' | 'cost') => bars.reduce((all, slot) => all + slot[key], 0)
   const failing = told?.alerts.filter((alert) => alert.id > 0) ?? []
   const missing = told?.alerts.filter((alert) => alert.kind === 'model_unpriced') ?? []
@@ -98,7 +108,14 @@ export function Overview() {
                 ) : (
                   <Button
                     aria-label={`${t('channel_pause')} ${alert.name}`}
-                    onClick={() => pause.mutate({ channel: alert, status: 2 })}
+                    onClick={() =>
+                      pause.mutate({
+                        id: alert.id,
+                        name: alert.name,
+                        status: 2,
+                        before: alert.kind === 'channel_disabled' ? 3 : 1,
+                      })
+                    }
                   >
                     {t('channel_pause')}
                   </Button>
@@ -113,7 +130,16 @@ export function Overview() {
           ) : null}
         </Card>
       ) : null}
-      <Card title={t('overview_traffic', { hours: HOURS })}>
+      <Card
+        title={part ? spanned(part, language) : t('overview_traffic', { hours: HOURS })}
+        actions={
+          part ? (
+            <Button icon={<ZoomOut className="size-4" aria-hidden />} onClick={() => look()}>
+              {t('zoom_reset')}
+            </Button>
+          ) : undefined
+        }
+      >
         {stats.error ? (
           <Failure error={stats.error} retry={() => stats.refetch()} />
         ) : (
@@ -131,7 +157,7 @@ export function Overview() {
                 <Money usd={Number(sum('cost').toFixed(9))} />
               </Figure>
             </dl>
-            <Bars slots={bars} />
+            <Bars slots={bars} step={step} lately={!part} zoom={look} />
             {stats.data?.whole === false ? <p className="text-soft">{t('overview_not_whole')}</p> : null}
           </div>
         )}

@@ -10,6 +10,7 @@ import { Button } from '../ui/button'
 import { Input } from '../ui/field'
 import { Empty, State } from '../ui/show'
 import { type Column, Pages, Table } from '../ui/table'
+import { useFailed } from '../ui/toast'
 import { Preview, useSavePrice } from './prices/change'
 import { PriceDrawer } from './prices/drawer'
 import { BUCKETS, type Bucket, type Draft, dollars, draftOf, type Price, priceOf, rate } from './prices/rates'
@@ -36,7 +37,15 @@ export function Prices() {
   const go = (change: Record<string, string | undefined>) =>
     navigate({ to: '/prices', search: { ...search, ...change } as never, replace: true })
   const prices = useQuery({ queryKey: ['prices'], queryFn: () => data(api.GET('/api/price')) })
-  const save = useSavePrice(() => setEditing(null))
+  const failed = useFailed()
+  const save = useSavePrice(
+    () => {},
+    (error, { model }) => {
+      failed(error)
+      // What was typed is there again.
+      setEditing(all?.find((row) => row.model === model) ?? null)
+    },
+  )
   const told = prices.data
   const all: Row[] | undefined = told && [
     ...told.unpriced.map((model) => ({ model, price: undefined, owner: 'db' })),
@@ -51,6 +60,11 @@ export function Prices() {
     setDraft(draftOf(row.price))
     setEditing(row)
   }
+  const put = ({ model, price }: Row) => {
+    if (!next) return
+    save.mutate({ model, price: next, before: price ?? null })
+    setEditing(null)
+  }
   const field = (row: Row, bucket: Bucket) =>
     editing?.model === row.model ? (
       <span className="inline-block w-28">
@@ -64,7 +78,7 @@ export function Prices() {
           error={rate(bucket, draft[bucket] ?? '') === null ? t('not_money') : undefined}
           onChange={(event) => setDraft({ ...draft, [bucket]: event.target.value })}
           onKeyDown={(event) => {
-            if (event.key === 'Enter' && next) save.mutate({ model: row.model, price: next })
+            if (event.key === 'Enter') put(row)
             if (event.key === 'Escape') setEditing(null)
           }}
         />
@@ -166,12 +180,7 @@ export function Prices() {
             <span className="text-xs text-soft">{t('from_file')}</span>
           ) : !root ? null : editing?.model === row.model ? (
             <>
-              <Button
-                look="main"
-                busy={save.isPending}
-                disabled={!next}
-                onClick={() => next && save.mutate({ model: row.model, price: next })}
-              >
+              <Button look="main" disabled={!next} onClick={() => put(row)}>
                 {t('save')}
               </Button>
               <Button look="quiet" onClick={() => setEditing(null)}>

@@ -25,7 +25,7 @@ function Options({ wanted }: { wanted: string }) {
   const before = (key: string) => fieldOf(key, now.get(key)?.value ?? '')
   const changes: Change[] = Object.entries(fields)
     .filter(([key, field]) => field !== before(key))
-    .map(([key, after]) => ({ key, before: before(key), after }))
+    .map(([key, after]) => ({ key, before: before(key), after, kept: now.get(key)?.value ?? '' }))
   const others = options.data.filter((option) => !known(option.key)).map((option) => [option.key] as const)
   const sections: [Section | 'other', readonly (readonly [string, ...unknown[]])[]][] = [
     ...(Object.entries(SECTIONS) as [Section, (typeof SECTIONS)[Section]][]),

@@ -100,7 +100,7 @@ function Bars({ told, models }: { told: Health; models: Uptime[] }) {
       <p className="mb-3 text-soft">{t('uptime_last')}</p>
       <ul className="flex flex-col divide-y divide-line">
         {models.map((one) => (
-          <li key={one.model} className="flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
+          <li key={one.model} className="skip-offscreen flex flex-wrap items-center gap-x-4 gap-y-1 py-2">
             <span className="min-w-0 flex-1 basis-52 font-mono text-xs break-all">{one.model}</span>
             <span className="w-28">
               <StateOf model={one} />

@@ -1,9 +1,9 @@
 // What calls cost: as one sentence, as charts, as a table, as a file.
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { ChartColumn, Download } from 'lucide-react'
+import { ChartColumn, Download, ZoomOut } from 'lucide-react'
 import { useMemo } from 'react'
-import { api, whole } from '../api/client'
+import { whole as answer, api } from '../api/client'
 import { ROLES, useMe } from '../api/session'
 import { useSpeech } from '../i18n'
 import { saveCsv } from '../lib/download'
@@ -15,7 +15,7 @@ import { Empty } from '../ui/show'
 import { Views } from '../ui/views'
 import { Bars, type Series, SHOWN } from './usage/bars'
 import { BYS, Choices } from './usage/choices'
-import { closer, isoDay, type Search, span } from './usage/range'
+import { before, closer, isoDay, type Search, span, whole } from './usage/range'
 import { Spend } from './usage/spend'
 import { dollars, type Line, linesOf, slotsOf, totalOf } from './usage/sums'
 
@@ -54,18 +54,18 @@ export function Usage() {
   const bys = everybody ? BYS : BYS.slice(0, 2)
   const by = bys.find((one) => one === search.by) ?? 'model'
   const time = span(search)
-  const go = (change: Search) =>
+  const go = (change: Search, replace = true) =>
     navigate({
       to: '/usage',
-      search: ((before: Search) => ({ ...before, ...change })) as never,
-      replace: true,
+      search: ((now: Search) => ({ ...now, ...change })) as never,
+      replace,
       resetScroll: false,
     })
   const { from, to, step } = time
   const stats = useQuery({
     queryKey: ['stats', 'usage', from, to, step, by, everybody],
     queryFn: () =>
-      whole(
+      answer(
         api.GET('/api/stats', {
           params: {
             query: {
@@ -122,7 +122,15 @@ export function Usage() {
   return (
     <>
       <ListHead title={t('usage')}>
-        <Views page="/usage" filters={{ ...search }} />
+        <Views page="/usage" filters={{ ...search, was: undefined }} />
+        {search.was ? (
+          <Button
+            icon={<ZoomOut className="size-4" aria-hidden />}
+            onClick={() => go(whole(search.was ?? ''), false)}
+          >
+            {t('zoom_reset')}
+          </Button>
+        ) : null}
         <Button
           look="main"
           icon={<Download className="size-4" aria-hidden />}
@@ -158,6 +166,9 @@ export function Usage() {
         <>
           <Spend title={t('usage_spend_by', { by: byName })} head={byName} lines={lines} named={named} />
           {lines.length >= TOP ? <p className="text-soft">{t('usage_top', { count: TOP })}</p> : null}
+          <p id="zoom-hint" className="text-xs text-soft">
+            {t('zoom_hint')}
+          </p>
           {charts.map(({ title, value, show }) => (
             <Bars
               key={title}
@@ -167,7 +178,8 @@ export function Usage() {
               step={step}
               series={seriesOf(lines, slots, value, named, t('usage_others'))}
               show={show}
-              zoom={(first, end) => go(closer(first, end, step))}
+              zoom={(first, end) => go({ ...closer(first, end, step), was: before(search) }, false)}
+              hint="zoom-hint"
             />
           ))}
         </>

@@ -5,7 +5,9 @@ import { Download, Plus, TicketPercent, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { api, type Schemas, whole } from '../api/client'
 import { useSpeech } from '../i18n'
+import { withId } from '../lib/rows'
 import { Button, IconButton } from '../ui/button'
+import { useChange } from '../ui/change'
 import { Confirm } from '../ui/confirm'
 import { Select } from '../ui/field'
 import { ListHead } from '../ui/head'
@@ -48,11 +50,14 @@ export function Vouchers() {
   })
   const rows = vouchers.data?.data
   const refresh = () => queries.invalidateQueries({ queryKey: ['vouchers'] })
-  const change = useMutation({
-    mutationFn: ({ id, status }: { id: number; status: number }) =>
+  const change = useChange({
+    run: ({ id, status }: Pick<Voucher, 'id' | 'name' | 'status'>) =>
       whole(api.PUT('/api/redemption', { params: { query: { status_only: '1' } }, body: { id, status } })),
-    onSuccess: refresh,
-    onError: failed,
+    concerns: [['vouchers']],
+    shown: ({ id, status }) => [[['vouchers'], withId<Voucher>(id, { status })]],
+    back: (voucher) => ({ ...voucher, status: voucher.status === 1 ? 2 : 1 }),
+    says: ({ name, status }) => t(status === 1 ? 'voucher_enabled' : 'voucher_disabled', { name }),
+    about: ({ id }) => `voucher ${id}`,
   })
   const remove = useMutation({
     mutationFn: (id: number) => whole(api.DELETE('/api/redemption/{id}', { params: { path: { id } } })),
@@ -167,7 +172,10 @@ export function Vouchers() {
               {voucher.status === 3 ? null : (
                 <Button
                   look="quiet"
-                  onClick={() => change.mutate({ id: voucher.id, status: voucher.status === 1 ? 2 : 1 })}
+                  onClick={() => {
+                    const { id, name, status } = voucher
+                    change.mutate({ id, name, status: status === 1 ? 2 : 1 })
+                  }}
                 >
                   {voucher.status === 1 ? t('disable') : t('enable')}
                 </Button>

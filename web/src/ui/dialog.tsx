@@ -3,6 +3,7 @@ import { Dialog as Radix } from 'radix-ui'
 import type { ReactNode } from 'react'
 import { useSpeech } from '../i18n'
 import { IconButton } from './button'
+import { ToastPlace } from './toast'
 
 interface Props {
   open: boolean
@@ -18,7 +19,8 @@ export function Dialog({ open, onOpenChange, title, description, side, children 
   const { t } = useSpeech()
   const place = side
     ? 'inset-y-0 right-0 w-full max-w-2xl border-l'
-    : 'left-1/2 top-1/2 w-[calc(100%-2rem)] max-w-lg -translate-x-1/2 -translate-y-1/2 rounded-lg border max-h-[calc(100dvh-2rem)]'
+    : // Not by a translation: what is fixed within it would be fixed to it.
+      'inset-0 m-auto h-fit w-[calc(100%-2rem)] max-w-lg rounded-lg border max-h-[calc(100dvh-2rem)]'
   return (
     <Radix.Root open={open} onOpenChange={onOpenChange}>
       <Radix.Portal>
@@ -41,6 +43,7 @@ export function Dialog({ open, onOpenChange, title, description, side, children 
             ) : null}
             {children}
           </div>
+          <ToastPlace />
         </Radix.Content>
       </Radix.Portal>
     </Radix.Root>

@@ -1,5 +1,5 @@
 // A list: a table where there is room, cards where there is not. One row of it can be opened, several chosen.
-import { type ReactNode, useEffect } from 'react'
+import { type ReactNode, useEffect, useState } from 'react'
 import { useSpeech } from '../i18n'
 import { ColumnMenu, useHidden } from './columns'
 import { Failure } from './errors'
@@ -44,9 +44,28 @@ function Waiting() {
   )
 }
 
+/** Rows that stand on a page at once. */
+const MOST = 100
+
+/**
+ * A long list in parts: the rows of one, and the way to the others. `content-visibility` would keep all rows in the page
+ * at little cost, but has no effect on rows of tables; rows that come and go while one scrolls would make columns jump.
+ */
+export function useParts<R>(all: R[], size = MOST) {
+  const [chosen, setChosen] = useState(0)
+  const last = Math.max(Math.ceil(all.length / size) - 1, 0)
+  const part = Math.min(chosen, last)
+  return {
+    shown: last === 0 ? all : all.slice(part * size, (part + 1) * size),
+    parts: <Pages page={part} more={part < last} go={setChosen} />,
+  }
+}
+
 export function Table<R>(props: Props<R>) {
-  const { caption, rows, id, error, retry, empty, open, chosen, choose, actions, current, name } = props
+  const { caption, id, error, retry, empty, open, chosen, choose, actions, current, name } = props
   const { hidden, toggle: toggleColumn } = useHidden(name)
+  const { shown, parts } = useParts(props.rows ?? [])
+  const rows = props.rows && shown
   // The first names the row: it stays.
   const columns = props.columns.filter((column, at) => at === 0 || !hidden.has(column.key))
   const { t } = useSpeech()
@@ -79,7 +98,7 @@ export function Table<R>(props: Props<R>) {
     if (!next.delete(one)) next.add(one)
     choose?.(next)
   }
-  return (
+  const table = (
     <section
       className="relative overflow-x-auto rounded-lg border border-line bg-card"
       aria-label={caption}
@@ -167,6 +186,12 @@ export function Table<R>(props: Props<R>) {
         </tbody>
       </table>
     </section>
+  )
+  return (
+    <>
+      {table}
+      {parts}
+    </>
   )
 }
 

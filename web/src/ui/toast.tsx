@@ -1,6 +1,7 @@
 import { CircleAlert, CircleCheck, X } from 'lucide-react'
 import { Toast } from 'radix-ui'
 import { createContext, type ReactNode, useCallback, useContext, useState } from 'react'
+import { createPortal } from 'react-dom'
 import { useSpeech } from '../i18n'
 import { explained } from './errors'
 
@@ -9,11 +10,27 @@ interface Said {
   text: string
   bad: boolean
   undo?: (() => void) | undefined
+  about?: string | undefined
 }
 
-type Say = (text: string, more?: { bad?: boolean; undo?: () => void }) => void
+interface More {
+  bad?: boolean
+  undo?: () => void
+  /** What it tells of: it takes the place of what was said of the same before. */
+  about?: string
+}
+
+type Say = (text: string, more?: More) => void
 
 const Context = createContext<Say>(() => {})
+
+/** Takes a place for toasts, and gives it back. */
+const Places = createContext<(place: HTMLElement | null) => (() => void) | undefined>(() => undefined)
+
+/** Beside an open dialog nothing can be pressed, focused or read out: toasts stand within it meanwhile. */
+export function ToastPlace() {
+  return <div ref={useContext(Places)} />
+}
 
 /** Says what happened, in a corner, for a while. */
 export const useSay = () => useContext(Context)
@@ -30,14 +47,26 @@ export function Toasts({ children }: { children: ReactNode }) {
   const [all, setAll] = useState<Said[]>([])
   const say = useCallback<Say>((text, more) => {
     setAll((before) => [
-      ...before.slice(-3),
-      { id: Date.now() + Math.random(), text, bad: more?.bad ?? false, undo: more?.undo },
+      ...before.filter(({ about }) => !about || about !== more?.about).slice(-3),
+      { id: Date.now() + Math.random(), text, ...more, bad: more?.bad ?? false },
     ])
   }, [])
+  const [places, setPlaces] = useState<HTMLElement[]>([])
+  const place = useCallback((taken: HTMLElement | null) => {
+    if (!taken) return
+    setPlaces((before) => [...before, taken])
+    return () => setPlaces((before) => before.filter((one) => one !== taken))
+  }, [])
+  const last = places.at(-1)
+  const viewport = (
+    <Toast.Viewport className="fixed right-4 bottom-4 z-60 flex w-96 max-w-[calc(100%-2rem)] flex-col gap-2 max-md:bottom-20" />
+  )
   const drop = (id: number) => setAll((before) => before.filter((said) => said.id !== id))
   return (
     <Toast.Provider duration={10_000} label={t('notice')}>
-      <Context.Provider value={say}>{children}</Context.Provider>
+      <Context.Provider value={say}>
+        <Places.Provider value={place}>{children}</Places.Provider>
+      </Context.Provider>
       {all.map((said) => (
         <Toast.Root
           key={said.id}
@@ -55,7 +84,7 @@ export function Toasts({ children }: { children: ReactNode }) {
             <Toast.Action
               altText={t('undo')}
               onClick={said.undo}
-              className="rounded px-2 py-1 font-medium text-accent"
+              className="min-h-6 rounded px-2 py-1 font-medium text-accent"
             >
               {t('undo')}
             </Toast.Action>
@@ -68,7 +97,7 @@ export function Toasts({ children }: { children: ReactNode }) {
           </Toast.Close>
         </Toast.Root>
       ))}
-      <Toast.Viewport className="fixed right-4 bottom-4 z-60 flex w-96 max-w-[calc(100%-2rem)] flex-col gap-2 max-md:bottom-20" />
+      {last ? createPortal(viewport, last) : viewport}
     </Toast.Provider>
   )
 }

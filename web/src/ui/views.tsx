@@ -7,6 +7,7 @@ import { useState } from 'react'
 import { api, data } from '../api/client'
 import { useSpeech } from '../i18n'
 import { Button } from './button'
+import { useChange } from './change'
 import { Dialog } from './dialog'
 import { Input } from './field'
 import { MENU_ITEM, Menu } from './menu'
@@ -17,6 +18,12 @@ interface Props {
   page: string
   /** Its filters as they stand; pages and open drawers are none. */
   filters: Record<string, string | undefined>
+}
+
+interface Kept {
+  name: string
+  query: string
+  kept: boolean
 }
 
 /** The filters as an address has them, in one order: the same filters are the same text. */
@@ -54,11 +61,15 @@ export function Views({ page, filters }: Props) {
     },
     onError: failed,
   })
-  const drop = useMutation({
-    mutationFn: (gone: string) =>
-      data(api.DELETE('/api/user/self/views', { params: { query: { page, name: gone } } })),
-    onSuccess: renew,
-    onError: failed,
+  const drop = useChange({
+    run: ({ name, query, kept }: Kept): Promise<unknown> =>
+      kept
+        ? data(api.PUT('/api/user/self/views', { body: { page, name, query } }))
+        : data(api.DELETE('/api/user/self/views', { params: { query: { page, name } } })),
+    concerns: [['views']],
+    back: (view) => ({ ...view, kept: !view.kept }),
+    says: ({ name, kept }) => t(kept ? 'view_kept' : 'view_dropped', { name }),
+    about: ({ name }) => `view ${name} of ${page}`,
   })
   const fits = name.trim().length > 0 && name.length <= 60
   return (
@@ -88,7 +99,10 @@ export function Views({ page, filters }: Props) {
           {t('view_keep')}
         </DropdownMenu.Item>
         {now ? (
-          <DropdownMenu.Item className={MENU_ITEM} onSelect={() => drop.mutate(now.name)}>
+          <DropdownMenu.Item
+            className={MENU_ITEM}
+            onSelect={() => drop.mutate({ name: now.name, query: now.query, kept: false })}
+          >
             <Trash2 className="size-4" aria-hidden />
             {t('view_drop', { name: now.name })}
           </DropdownMenu.Item>

@@ -59,4 +59,6 @@ export const common = {
   limit_month: 'Dollar pro Monat',
   limit_none: 'kein Limit',
   limit_wrong: 'Keine Zahl',
+  undo_failed: 'Nicht rückgängig gemacht: {why}',
+  undone: 'Rückgängig gemacht',
 }

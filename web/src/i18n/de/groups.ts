@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: 'Gruppe {name} löschen?',
   group_delete_hint: 'Niemand gehört ihr an. Frühere Abrechnungen behalten ihren Namen.',
+  group_deleted: 'Die Gruppe {name} ist gelöscht',
   group_edit: 'Gruppe {name}',
   group_limits_each: 'Limits jedes Benutzers der Gruppe',
   group_limits_total: 'Limits der ganzen Gruppe',

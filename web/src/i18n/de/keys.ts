@@ -5,6 +5,8 @@ export const keys = {
   enable: 'Einschalten',
   expires: 'Läuft ab',
   key: 'Schlüssel',
+  key_disabled: 'Der Schlüssel {name} ist ausgeschaltet',
+  key_enabled: 'Der Schlüssel {name} funktioniert wieder',
   key_limit: 'Ausgabenlimit in Dollar',
   key_limit_hint: 'Leer: so viel wie Ihr Guthaben',
   key_made: 'Ihr neuer Schlüssel',

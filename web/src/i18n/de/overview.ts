@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: 'Dasselbe als Tabelle',
-  overview_bars: 'Aufrufe je 5 Minuten; der rote Teil ist fehlgeschlagen',
+  overview_bars: 'Aufrufe je {minutes} {minutes|Minute|Minuten}; der rote Teil ist fehlgeschlagen',
   overview_calls: 'Aufrufe',
   overview_cost: 'Berechnet',
   overview_failed: 'Fehlgeschlagen',

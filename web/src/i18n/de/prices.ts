@@ -32,7 +32,9 @@ export const prices = {
   price_remove_hint:
     'Aufrufe dieses Modells werden ab jetzt abgelehnt, außer es gibt einen Preis für unbekannte Modelle. Abrechnungen bleiben, wie sie sind.',
   price_remove_title: 'Preis von {model} entfernen?',
+  price_removed: 'Der Preis von {model} ist entfernt',
   price_request: 'Anfrage',
+  price_saved: 'Der Preis von {model} ist gespeichert',
   price_says:
     '{count} {count|angebotenes Modell hat|angebotene Modelle haben} keinen Preis: Aufrufe {count|dieses Modells|dieser Modelle} werden abgelehnt.',
   price_says_all: 'Jedes angebotene Modell hat einen Preis; {count} {count|ist|sind} hier festgelegt.',

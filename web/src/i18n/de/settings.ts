@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: 'Details',
   setting_audit_export: 'Alle exportieren',
   setting_audit_from: 'Von',
-  setting_audit_older: 'Ältere',
   setting_audit_what: 'Was',
   setting_audit_when: 'Wann',
   setting_audit_who: 'Wer',

@@ -43,4 +43,9 @@ export const usage = {
   usage_top: 'Nur die {count} teuersten werden angezeigt.',
   usage_total: 'Gesamt',
   usage_who: 'Wessen',
+  zoom_hint:
+    'Über ein Diagramm ziehen, um es zu vergrößern. Mit der Tastatur: Pfeiltasten gehen die Balken entlang, mit Umschalt markieren sie mehrere, Enter vergrößert.',
+  zoom_marked: 'Markiert: {span}. Enter vergrößert, Escape verwirft.',
+  zoom_plot: '{name}: Zeitraum markieren',
+  zoom_reset: 'Zoom zurücksetzen',
 }

@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     'Anmeldung und alle Schlüssel des Kontos werden ab jetzt abgelehnt. Das Guthaben bleibt. Die Sperre lässt sich aufheben.',
   user_ban_title: '{name} sperren?',
+  user_banned: '{name} ist gesperrt',
   user_by_new: 'Neueste zuerst',
   user_credit: 'Guthaben geben',
   user_credit_hint:
@@ -52,5 +53,6 @@ export const users = {
     'Für jemanden, der das Gerät verloren hat. Zur Anmeldung genügt das Passwort, bis die App neu eingerichtet ist.',
   user_totp_title: 'Die sechs Ziffern von {name} entfernen?',
   user_unban: 'Sperre aufheben',
+  user_unbanned: 'Die Sperre von {name} ist aufgehoben',
   user_used: 'Verbraucht',
 }

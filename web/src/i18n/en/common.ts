@@ -60,4 +60,6 @@ export const common = {
   limit_month: 'Dollars per month',
   limit_none: 'no limit',
   limit_wrong: 'Not a number',
+  undo_failed: 'Not undone: {why}',
+  undone: 'Undone',
 }

@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: 'Delete the group {name}?',
   group_delete_hint: 'Nobody is in it. Bills of the past keep its name.',
+  group_deleted: 'The group {name} is deleted',
   group_edit: 'Group {name}',
   group_limits_each: 'Limits of each user in it',
   group_limits_total: 'Limits of the whole group',

@@ -5,6 +5,8 @@ export const keys = {
   enable: 'Enable',
   expires: 'Expires',
   key: 'Key',
+  key_disabled: 'The key {name} is disabled',
+  key_enabled: 'The key {name} works again',
   key_limit: 'May spend, in dollars',
   key_limit_hint: 'Empty: as much as your balance',
   key_made: 'Your new key',

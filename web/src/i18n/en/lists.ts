@@ -4,6 +4,7 @@ export const lists = {
   filters_clear: 'Clear the filters',
   sorted_by: 'Sorted by',
   view_drop: 'Forget {name}',
+  view_dropped: '{name} is forgotten',
   view_keep: 'Keep these filters',
   view_keep_hint: 'Under a name of your own, for this page. Nobody else sees it.',
   view_kept: 'Kept as {name}',

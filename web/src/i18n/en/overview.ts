@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: 'The same as a table',
-  overview_bars: 'Calls in 5 minutes each; the red part failed',
+  overview_bars: 'Calls in {minutes} {minutes|minute|minutes} each; the red part failed',
   overview_calls: 'Calls',
   overview_cost: 'Billed',
   overview_failed: 'Failed',

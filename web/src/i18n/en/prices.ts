@@ -32,7 +32,9 @@ export const prices = {
   price_remove_hint:
     'Calls to it are refused from now on, unless a price for unknown models is set. Bills stay as they are.',
   price_remove_title: 'Remove the price of {model}?',
+  price_removed: 'The price of {model} is removed',
   price_request: 'Request',
+  price_saved: 'The price of {model} is saved',
   price_says: '{count} offered {count|model has|models have} no price: calls to {count|it|them} are refused.',
   price_says_all: 'Every offered model has a price; {count} {count|is|are} set here.',
   price_search: "Part of a model's name",

@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: 'Details',
   setting_audit_export: 'Export all',
   setting_audit_from: 'From',
-  setting_audit_older: 'Older ones',
   setting_audit_what: 'What',
   setting_audit_when: 'When',
   setting_audit_who: 'Who',

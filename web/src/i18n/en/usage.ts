@@ -43,4 +43,9 @@ export const usage = {
   usage_top: 'Only the {count} dearest are shown.',
   usage_total: 'Total',
   usage_who: 'Whose',
+  zoom_hint:
+    'Drag over a chart to look closer. By keyboard: arrow keys go along the bars, with Shift they mark several, Enter looks closer.',
+  zoom_marked: 'Marked: {span}. Enter looks closer, Escape forgets it.',
+  zoom_plot: '{name}: mark a time',
+  zoom_reset: 'Reset zoom',
 }

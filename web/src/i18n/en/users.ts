@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     'Sign-in and every key of the account are refused from now on. The balance stays. You can take it back.',
   user_ban_title: 'Ban {name}?',
+  user_banned: '{name} is banned',
   user_by_new: 'Newest first',
   user_credit: 'Add credit',
   user_credit_hint: 'The balance is {amount}. What you add can be spent at once, and stands in the ledger.',
@@ -50,5 +51,6 @@ export const users = {
     'For somebody who lost the device. They sign in with the password alone until they set it up again.',
   user_totp_title: 'Take the six digits of {name} away?',
   user_unban: 'Lift the ban',
+  user_unbanned: 'The ban of {name} is lifted',
   user_used: 'Used',
 }

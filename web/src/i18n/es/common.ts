@@ -59,4 +59,6 @@ export const common = {
   limit_month: 'Dólares por mes',
   limit_none: 'sin límite',
   limit_wrong: 'No es un número',
+  undo_failed: 'No se ha deshecho: {why}',
+  undone: 'Deshecho',
 }

@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: '¿Eliminar el grupo {name}?',
   group_delete_hint: 'No hay nadie en él. Los cobros anteriores conservan su nombre.',
+  group_deleted: 'El grupo {name} se ha eliminado',
   group_edit: 'Grupo {name}',
   group_limits_each: 'Límites de cada usuario del grupo',
   group_limits_total: 'Límites de todo el grupo',

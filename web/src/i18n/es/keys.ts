@@ -6,6 +6,8 @@ export const keys = {
   enable: 'Activar',
   expires: 'Caduca',
   key: 'Clave',
+  key_disabled: 'La clave {name} está desactivada',
+  key_enabled: 'La clave {name} vuelve a funcionar',
   key_limit: 'Puede gastar, en dólares',
   key_limit_hint: 'Vacío: tanto como su saldo',
   key_made: 'Su nueva clave',

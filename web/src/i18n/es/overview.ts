@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: 'Lo mismo en una tabla',
-  overview_bars: 'Llamadas cada 5 minutos; en rojo, las fallidas',
+  overview_bars: 'Llamadas cada {minutes} {minutes|minuto|minutos}; en rojo, las fallidas',
   overview_calls: 'Llamadas',
   overview_cost: 'Cobrado',
   overview_failed: 'Fallidas',

@@ -32,7 +32,9 @@ export const prices = {
   price_remove_hint:
     'Sus llamadas se rechazan a partir de ahora, salvo que haya un precio para modelos desconocidos. Los cobros hechos no cambian.',
   price_remove_title: '¿Quitar el precio de {model}?',
+  price_removed: 'El precio de {model} se ha quitado',
   price_request: 'Solicitud',
+  price_saved: 'El precio de {model} se ha guardado',
   price_says:
     '{count} {count|modelo ofrecido no tiene|modelos ofrecidos no tienen} precio: sus llamadas se rechazan.',
   price_says_all:

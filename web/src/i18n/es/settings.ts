@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: 'Detalles',
   setting_audit_export: 'Exportar todo',
   setting_audit_from: 'Origen',
-  setting_audit_older: 'Anteriores',
   setting_audit_what: 'Qué',
   setting_audit_when: 'Cuándo',
   setting_audit_who: 'Quién',

@@ -43,4 +43,9 @@ export const usage = {
   usage_top: 'Solo se muestran los {count} más caros.',
   usage_total: 'Total',
   usage_who: 'De quién',
+  zoom_hint:
+    'Arrastra sobre un gráfico para ampliar. Con el teclado: las flechas recorren las barras, con Mayús seleccionan varias e Intro amplía.',
+  zoom_marked: 'Seleccionado: {span}. Intro amplía, Escape lo descarta.',
+  zoom_plot: '{name}: seleccionar un periodo',
+  zoom_reset: 'Restablecer el zoom',
 }

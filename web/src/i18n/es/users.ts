@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     'A partir de ahora se rechazan el inicio de sesión y todas las claves de la cuenta. El saldo se conserva. Se puede revertir.',
   user_ban_title: '¿Bloquear a {name}?',
+  user_banned: '{name} está bloqueado',
   user_by_new: 'Más recientes primero',
   user_credit: 'Añadir saldo',
   user_credit_hint:
@@ -52,5 +53,6 @@ export const users = {
     'Para quien ha perdido el dispositivo. Iniciará sesión solo con la contraseña hasta que lo configure de nuevo.',
   user_totp_title: '¿Quitar los seis dígitos de {name}?',
   user_unban: 'Desbloquear',
+  user_unbanned: '{name} ya no está bloqueado',
   user_used: 'Gastado',
 }

@@ -59,4 +59,6 @@ export const common = {
   limit_month: 'Dollars par mois',
   limit_none: 'sans limite',
   limit_wrong: 'Ce n’est pas un nombre',
+  undo_failed: 'Non annulé : {why}',
+  undone: 'Annulé',
 }

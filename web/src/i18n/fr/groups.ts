@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: 'Supprimer le groupe {name} ?',
   group_delete_hint: 'Personne n’en fait partie. Les factures passées gardent son nom.',
+  group_deleted: 'Le groupe {name} est supprimé',
   group_edit: 'Groupe {name}',
   group_limits_each: 'Limites de chaque utilisateur du groupe',
   group_limits_total: 'Limites du groupe entier',

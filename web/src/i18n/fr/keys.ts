@@ -6,6 +6,8 @@ export const keys = {
   enable: 'Activer',
   expires: 'Expire',
   key: 'Clé',
+  key_disabled: 'La clé {name} est désactivée',
+  key_enabled: 'La clé {name} fonctionne à nouveau',
   key_limit: 'Dépense maximale, en dollars',
   key_limit_hint: 'Vide : jusqu’à votre solde',
   key_made: 'Votre nouvelle clé',

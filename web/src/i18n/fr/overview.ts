@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: 'Les mêmes données en tableau',
-  overview_bars: 'Appels par tranche de 5 minutes ; la partie rouge a échoué',
+  overview_bars: 'Appels par tranche de {minutes} {minutes|minute|minutes} ; la partie rouge a échoué',
   overview_calls: 'Appels',
   overview_cost: 'Facturé',
   overview_failed: 'Échecs',

@@ -32,7 +32,9 @@ export const prices = {
   price_remove_hint:
     'Les appels à ce modèle seront refusés, sauf si un prix est fixé pour les modèles inconnus. Les factures restent inchangées.',
   price_remove_title: 'Supprimer le prix de {model} ?',
+  price_removed: 'Le prix de {model} est supprimé',
   price_request: 'Requête',
+  price_saved: 'Le prix de {model} est enregistré',
   price_says:
     '{count} {count|modèle proposé n’a|modèles proposés n’ont} pas de prix : les appels à {count|ce modèle|ces modèles} sont refusés.',
   price_says_all: 'Chaque modèle proposé a un prix ; {count} {count|est fixé|sont fixés} ici.',

@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: 'Détails',
   setting_audit_export: 'Tout exporter',
   setting_audit_from: 'Depuis',
-  setting_audit_older: 'Plus anciennes',
   setting_audit_what: 'Quoi',
   setting_audit_when: 'Quand',
   setting_audit_who: 'Qui',

@@ -44,4 +44,9 @@ export const usage = {
   usage_top: 'Seuls les {count} plus coûteux sont affichés.',
   usage_total: 'Total',
   usage_who: 'De qui',
+  zoom_hint:
+    'Faites glisser sur un graphique pour zoomer. Au clavier : les flèches parcourent les barres, avec Maj elles en sélectionnent plusieurs, Entrée zoome.',
+  zoom_marked: 'Sélection : {span}. Entrée zoome, Échap l’abandonne.',
+  zoom_plot: '{name} : sélectionner une période',
+  zoom_reset: 'Réinitialiser le zoom',
 }

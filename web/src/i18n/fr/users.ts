@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     'La connexion et toutes les clés du compte sont désormais refusées. Le solde reste. Vous pourrez le débloquer.',
   user_ban_title: 'Bloquer {name} ?',
+  user_banned: '{name} est bloqué',
   user_by_new: 'Les plus récents d’abord',
   user_credit: 'Créditer',
   user_credit_hint:
@@ -52,5 +53,6 @@ export const users = {
     'Pour qui a perdu son appareil. Le mot de passe suffit pour se connecter jusqu’à une nouvelle configuration.',
   user_totp_title: 'Retirer les six chiffres de {name} ?',
   user_unban: 'Débloquer',
+  user_unbanned: '{name} est débloqué',
   user_used: 'Dépensé',
 }

@@ -9,7 +9,9 @@ export const vouchers = {
   voucher_delete: 'Supprimer le bon {name} ?',
   voucher_delete_hint:
     'Son code ne pourra plus être utilisé. Ce qui a déjà été crédité reste à l’utilisateur.',
+  voucher_disabled: 'Le bon {name} est désactivé',
   voucher_empty: 'Aucun bon. Un bon est un code qui crédite le solde de qui l’utilise.',
+  voucher_enabled: 'Le bon {name} peut à nouveau être utilisé',
   voucher_export: 'Exporter les inutilisés',
   voucher_filter: 'État',
   voucher_for_ever: 'toujours',

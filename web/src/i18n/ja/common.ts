@@ -59,4 +59,6 @@ export const common = {
   limit_month: '1 か月あたりの金額（ドル）',
   limit_none: '制限なし',
   limit_wrong: '数値ではありません',
+  undo_failed: '元に戻せませんでした: {why}',
+  undone: '元に戻しました',
 }

@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: 'グループ {name} を削除しますか？',
   group_delete_hint: '所属するユーザーはいません。過去の請求にはこの名前が残ります。',
+  group_deleted: 'グループ {name} を削除しました',
   group_edit: 'グループ {name}',
   group_limits_each: '所属する各ユーザーの制限',
   group_limits_total: 'グループ全体の制限',

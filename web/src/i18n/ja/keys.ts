@@ -5,6 +5,8 @@ export const keys = {
   enable: '有効にする',
   expires: '有効期限',
   key: 'キー',
+  key_disabled: 'キー {name} を無効にしました',
+  key_enabled: 'キー {name} を再び有効にしました',
   key_limit: '使用上限（ドル）',
   key_limit_hint: '空欄: 残高の範囲内',
   key_made: '新しいキー',

@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: '同じ内容を表で見る',
-  overview_bars: '5 分ごとの呼び出し数。赤い部分は失敗',
+  overview_bars: '{minutes} 分ごとの呼び出し数。赤い部分は失敗',
   overview_calls: '呼び出し',
   overview_cost: '請求額',
   overview_failed: '失敗',

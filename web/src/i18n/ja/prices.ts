@@ -32,7 +32,9 @@ export const prices = {
   price_remove_hint:
     '未知のモデル用の価格が設定されていなければ、以後このモデルの呼び出しは拒否されます。過去の請求は変わりません。',
   price_remove_title: '{model} の価格を削除しますか？',
+  price_removed: '{model} の価格を削除しました',
   price_request: 'リクエスト',
+  price_saved: '{model} の価格を保存しました',
   price_says: '提供中のモデル {count} 件に価格がなく、その呼び出しは拒否されます。',
   price_says_all: '提供中のモデルにはすべて価格があります。ここで設定したものは {count} 件です。',
   price_search: 'モデル名の一部',

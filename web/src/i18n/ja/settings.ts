@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: '詳細',
   setting_audit_export: 'すべて書き出す',
   setting_audit_from: '接続元',
-  setting_audit_older: '以前のもの',
   setting_audit_what: '操作',
   setting_audit_when: '日時',
   setting_audit_who: '操作者',

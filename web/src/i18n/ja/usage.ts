@@ -43,4 +43,9 @@ export const usage = {
   usage_top: '費用の多い {count} 件だけを表示しています。',
   usage_total: '合計',
   usage_who: '対象',
+  zoom_hint:
+    'グラフ上をドラッグすると拡大します。キーボード: 矢印キーで棒を移動し、Shift を押しながらで複数を選択、Enter で拡大します。',
+  zoom_marked: '選択中: {span}。Enter で拡大、Esc で取り消します。',
+  zoom_plot: '{name}: 期間を選択',
+  zoom_reset: 'ズームをリセット',
 }

@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     'サインインとこのアカウントのすべてのキーが、以後拒否されます。残高は残ります。後で解除できます。',
   user_ban_title: '{name} を利用停止にしますか？',
+  user_banned: '{name} を利用停止にしました',
   user_by_new: '新しい順',
   user_credit: '残高を追加',
   user_credit_hint: '残高は {amount} です。追加した分はすぐに使え、台帳に記録されます。',
@@ -49,5 +50,6 @@ export const users = {
   user_totp_hint: 'デバイスを失くしたユーザー向けです。再設定するまで、パスワードだけでサインインします。',
   user_totp_title: '{name} の認証アプリを解除しますか？',
   user_unban: '利用停止を解除',
+  user_unbanned: '{name} の利用停止を解除しました',
   user_used: '使用額',
 }

@@ -59,4 +59,6 @@ export const common = {
   limit_month: '한 달 한도(달러)',
   limit_none: '제한 없음',
   limit_wrong: '숫자가 아닙니다',
+  undo_failed: '실행 취소하지 못했습니다: {why}',
+  undone: '실행 취소했습니다',
 }

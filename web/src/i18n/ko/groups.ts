@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: '{name} 그룹을 삭제할까요?',
   group_delete_hint: '이 그룹에는 아무도 없습니다. 지난 청구에는 이름이 남습니다.',
+  group_deleted: '{name} 그룹을 삭제했습니다',
   group_edit: '그룹 {name}',
   group_limits_each: '그룹 내 사용자별 제한',
   group_limits_total: '그룹 전체 제한',

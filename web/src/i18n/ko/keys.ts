@@ -5,6 +5,8 @@ export const keys = {
   enable: '활성화',
   expires: '만료',
   key: '키',
+  key_disabled: '{name} 키를 비활성화했습니다',
+  key_enabled: '{name} 키를 다시 사용할 수 있습니다',
   key_limit: '사용 한도(달러)',
   key_limit_hint: '비워 두면 잔액만큼',
   key_made: '새 키',

@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: '같은 내용을 표로 보기',
-  overview_bars: '5분 단위 호출 수, 빨간색은 실패',
+  overview_bars: '{minutes}분 단위 호출 수, 빨간색은 실패',
   overview_calls: '호출',
   overview_cost: '청구액',
   overview_failed: '실패',

@@ -31,7 +31,9 @@ export const prices = {
   price_remove_hint:
     '알 수 없는 모델의 가격이 설정되어 있지 않으면 이제부터 호출이 거부됩니다. 지난 청구는 그대로입니다.',
   price_remove_title: '{model}의 가격을 삭제할까요?',
+  price_removed: '{model} 가격을 삭제했습니다',
   price_request: '요청',
+  price_saved: '{model} 가격을 저장했습니다',
   price_says: '제공 중인 모델 {count}개에 가격이 없어 호출이 거부됩니다.',
   price_says_all: '제공 중인 모든 모델에 가격이 있습니다. 여기에서 설정한 것은 {count}개입니다.',
   price_search: '모델 이름의 일부',

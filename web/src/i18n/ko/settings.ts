@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: '세부 정보',
   setting_audit_export: '모두 내보내기',
   setting_audit_from: '접속 위치',
-  setting_audit_older: '이전 항목',
   setting_audit_what: '작업',
   setting_audit_when: '시각',
   setting_audit_who: '작업자',

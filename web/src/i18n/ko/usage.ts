@@ -43,4 +43,9 @@ export const usage = {
   usage_top: '비용이 가장 큰 {count}개만 표시합니다.',
   usage_total: '합계',
   usage_who: '대상',
+  zoom_hint:
+    '차트 위를 드래그하면 확대됩니다. 키보드: 화살표 키로 막대를 이동하고, Shift와 함께 여러 개를 선택하고, Enter로 확대합니다.',
+  zoom_marked: '선택됨: {span}. Enter로 확대하고 Esc로 취소합니다.',
+  zoom_plot: '{name}: 기간 선택',
+  zoom_reset: '확대 초기화',
 }

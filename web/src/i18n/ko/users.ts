@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     '이제부터 로그인과 이 계정의 모든 키가 거부됩니다. 잔액은 유지됩니다. 나중에 해제할 수 있습니다.',
   user_ban_title: '{name} 계정을 차단할까요?',
+  user_banned: '{name} 계정을 차단했습니다',
   user_by_new: '최신순',
   user_credit: '잔액 추가',
   user_credit_hint: '현재 잔액은 {amount}입니다. 추가한 금액은 바로 쓸 수 있으며 원장에 기록됩니다.',
@@ -48,5 +49,6 @@ export const users = {
   user_totp_hint: '기기를 잃어버린 사용자를 위한 기능입니다. 다시 설정할 때까지 비밀번호만으로 로그인합니다.',
   user_totp_title: '{name} 계정의 인증 앱을 해제할까요?',
   user_unban: '차단 해제',
+  user_unbanned: '{name} 계정의 차단을 해제했습니다',
   user_used: '사용액',
 }

@@ -59,4 +59,6 @@ export const common = {
   limit_month: 'Dólares por mês',
   limit_none: 'sem limite',
   limit_wrong: 'Não é um número',
+  undo_failed: 'Não foi desfeito: {why}',
+  undone: 'Desfeito',
 }

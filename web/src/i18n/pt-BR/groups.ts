@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: 'Excluir o grupo {name}?',
   group_delete_hint: 'Ninguém está nele. As cobranças passadas mantêm o nome.',
+  group_deleted: 'O grupo {name} foi excluído',
   group_edit: 'Grupo {name}',
   group_limits_each: 'Limites de cada usuário do grupo',
   group_limits_total: 'Limites do grupo inteiro',

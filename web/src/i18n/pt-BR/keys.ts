@@ -5,6 +5,8 @@ export const keys = {
   enable: 'Ativar',
   expires: 'Expira',
   key: 'Chave',
+  key_disabled: 'A chave {name} está desativada',
+  key_enabled: 'A chave {name} voltou a funcionar',
   key_limit: 'Gasto máximo, em dólares',
   key_limit_hint: 'Vazio: até o seu saldo',
   key_made: 'Sua nova chave',

@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: 'O mesmo em tabela',
-  overview_bars: 'Chamadas a cada 5 minutos; a parte vermelha falhou',
+  overview_bars: 'Chamadas a cada {minutes} {minutes|minuto|minutos}; a parte vermelha falhou',
   overview_calls: 'Chamadas',
   overview_cost: 'Cobrado',
   overview_failed: 'Falhas',

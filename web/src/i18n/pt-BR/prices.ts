@@ -32,7 +32,9 @@ export const prices = {
   price_remove_hint:
     'As chamadas a ele passam a ser recusadas, a menos que haja um preço para modelos desconhecidos. As cobranças ficam como estão.',
   price_remove_title: 'Remover o preço de {model}?',
+  price_removed: 'O preço de {model} foi removido',
   price_request: 'Requisição',
+  price_saved: 'O preço de {model} foi salvo',
   price_says:
     '{count} {count|modelo oferecido não tem|modelos oferecidos não têm} preço: chamadas a {count|ele|eles} são recusadas.',
   price_says_all: 'Todo modelo oferecido tem preço; {count} {count|está definido|estão definidos} aqui.',

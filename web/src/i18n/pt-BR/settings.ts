@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: 'Detalhes',
   setting_audit_export: 'Exportar tudo',
   setting_audit_from: 'De',
-  setting_audit_older: 'Mais antigas',
   setting_audit_what: 'O quê',
   setting_audit_when: 'Quando',
   setting_audit_who: 'Quem',

@@ -43,4 +43,9 @@ export const usage = {
   usage_top: 'Só os {count} mais caros são exibidos.',
   usage_total: 'Total',
   usage_who: 'De quem',
+  zoom_hint:
+    'Arraste sobre um gráfico para ampliar. Pelo teclado: as setas percorrem as barras, com Shift selecionam várias e Enter amplia.',
+  zoom_marked: 'Selecionado: {span}. Enter amplia, Esc descarta.',
+  zoom_plot: '{name}: selecionar um período',
+  zoom_reset: 'Redefinir o zoom',
 }

@@ -7,6 +7,7 @@ export const users = {
   user_ban_hint:
     'A entrada e todas as chaves da conta passam a ser recusadas. O saldo permanece. Você pode desfazer isso.',
   user_ban_title: 'Banir {name}?',
+  user_banned: '{name} foi banido',
   user_by_new: 'Mais novos primeiro',
   user_credit: 'Adicionar crédito',
   user_credit_hint:
@@ -52,5 +53,6 @@ export const users = {
     'Para quem perdeu o dispositivo. A entrada é feita só com a senha até uma nova configuração.',
   user_totp_title: 'Remover os seis dígitos de {name}?',
   user_unban: 'Desfazer o banimento',
+  user_unbanned: 'O banimento de {name} foi desfeito',
   user_used: 'Gasto',
 }

@@ -59,4 +59,6 @@ export const common = {
   limit_month: 'Долларов в месяц',
   limit_none: 'без лимита',
   limit_wrong: 'Не число',
+  undo_failed: 'Не отменено: {why}',
+  undone: 'Отменено',
 }

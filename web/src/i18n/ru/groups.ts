@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: 'Удалить группу {name}?',
   group_delete_hint: 'В ней никого нет. Прошлые счета сохранят её имя.',
+  group_deleted: 'Группа {name} удалена',
   group_edit: 'Группа {name}',
   group_limits_each: 'Лимиты каждого пользователя группы',
   group_limits_total: 'Лимиты всей группы',

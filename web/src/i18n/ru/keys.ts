@@ -6,6 +6,8 @@ export const keys = {
   enable: 'Включить',
   expires: 'Истекает',
   key: 'Ключ',
+  key_disabled: 'Ключ {name} отключён',
+  key_enabled: 'Ключ {name} снова работает',
   key_limit: 'Предел расхода, в долларах',
   key_limit_hint: 'Пусто: в пределах вашего баланса',
   key_made: 'Ваш новый ключ',

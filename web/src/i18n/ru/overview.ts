@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: 'То же в виде таблицы',
-  overview_bars: 'Вызовы по 5 минут; красная часть — ошибки',
+  overview_bars: 'Вызовы по {minutes} {minutes|минуте|минуты|минут}; красная часть — ошибки',
   overview_calls: 'Вызовы',
   overview_cost: 'Начислено',
   overview_failed: 'Ошибки',

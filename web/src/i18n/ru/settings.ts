@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: 'Подробности',
   setting_audit_export: 'Экспортировать всё',
   setting_audit_from: 'Откуда',
-  setting_audit_older: 'Более старые',
   setting_audit_what: 'Что',
   setting_audit_when: 'Когда',
   setting_audit_who: 'Кто',

@@ -59,4 +59,6 @@ export const common = {
   limit_month: '每月美元',
   limit_none: '不限',
   limit_wrong: '不是数字',
+  undo_failed: '未能撤销：{why}',
+  undone: '已撤销',
 }

@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: '删除分组 {name}？',
   group_delete_hint: '分组中没有成员。过去的账单保留其名称。',
+  group_deleted: '分组 {name} 已删除',
   group_edit: '分组 {name}',
   group_limits_each: '组内每个用户的限制',
   group_limits_total: '整个分组的限制',

@@ -5,6 +5,8 @@ export const keys = {
   enable: '启用',
   expires: '到期',
   key: '密钥',
+  key_disabled: '密钥 {name} 已停用',
+  key_enabled: '密钥 {name} 恢复可用',
   key_limit: '最多可花费（美元）',
   key_limit_hint: '留空：以账户余额为限',
   key_made: '您的新密钥',

@@ -4,6 +4,7 @@ export const lists = {
   filters_clear: '清除筛选',
   sorted_by: '排序方式',
   view_drop: '删除 {name}',
+  view_dropped: '已忘记 {name}',
   view_keep: '保存当前筛选',
   view_keep_hint: '以您自己的名称保存在此页面，其他人看不到。',
   view_kept: '已保存为 {name}',

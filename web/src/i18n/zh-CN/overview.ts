@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: '以表格显示',
-  overview_bars: '每 5 分钟的调用数；红色部分失败',
+  overview_bars: '每 {minutes} 分钟的调用数；红色部分失败',
   overview_calls: '调用',
   overview_cost: '计费',
   overview_failed: '失败',

@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: '详情',
   setting_audit_export: '导出全部',
   setting_audit_from: '来源',
-  setting_audit_older: '更早的',
   setting_audit_what: '操作',
   setting_audit_when: '时间',
   setting_audit_who: '操作者',

@@ -43,4 +43,8 @@ export const usage = {
   usage_top: '只显示费用最高的 {count} 项。',
   usage_total: '合计',
   usage_who: '范围',
+  zoom_hint: '在图表上拖动可放大查看。键盘：方向键沿柱移动，按住 Shift 可选中多个，Enter 放大。',
+  zoom_marked: '已选中：{span}。按 Enter 放大，按 Esc 取消。',
+  zoom_plot: '{name}：选择时间段',
+  zoom_reset: '重置缩放',
 }

@@ -6,6 +6,7 @@ export const users = {
   user_ban: '封禁',
   user_ban_hint: '登录和该账户的所有密钥从现在起被拒绝。余额保留。可以解除。',
   user_ban_title: '封禁 {name}？',
+  user_banned: '{name} 已被封禁',
   user_by_new: '最新在前',
   user_credit: '增加余额',
   user_credit_hint: '当前余额为 {amount}。增加的金额立即可用，并记入账本。',
@@ -47,5 +48,6 @@ export const users = {
   user_totp_hint: '适用于丢失设备的用户。在重新设置之前仅用密码登录。',
   user_totp_title: '移除 {name} 的动态验证码？',
   user_unban: '解除封禁',
+  user_unbanned: '{name} 已解除封禁',
   user_used: '已用',
 }

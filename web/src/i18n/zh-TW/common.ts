@@ -59,4 +59,6 @@ export const common = {
   limit_month: '每月金額（美元）',
   limit_none: '無限制',
   limit_wrong: '不是數字',
+  undo_failed: '未能復原：{why}',
+  undone: '已復原',
 }

@@ -1,6 +1,7 @@
 export const groups = {
   group_delete: '要刪除群組 {name} 嗎？',
   group_delete_hint: '群組中沒有成員。過去的帳單會保留其名稱。',
+  group_deleted: '群組 {name} 已刪除',
   group_edit: '群組 {name}',
   group_limits_each: '群組內每位使用者的限制',
   group_limits_total: '整個群組的限制',

@@ -5,6 +5,8 @@ export const keys = {
   enable: '啟用',
   expires: '到期',
   key: '金鑰',
+  key_disabled: '金鑰 {name} 已停用',
+  key_enabled: '金鑰 {name} 已恢復使用',
   key_limit: '花費上限（美元）',
   key_limit_hint: '留空：以您的餘額為限',
   key_made: '您的新金鑰',

@@ -4,6 +4,7 @@ export const lists = {
   filters_clear: '清除篩選',
   sorted_by: '排序依據',
   view_drop: '刪除 {name}',
+  view_dropped: '已移除 {name}',
   view_keep: '保存目前的篩選',
   view_keep_hint: '以您自訂的名稱保存在此頁面，其他人看不到。',
   view_kept: '已保存為 {name}',

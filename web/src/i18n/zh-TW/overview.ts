@@ -1,6 +1,6 @@
 export const overview = {
   overview_as_table: '以表格顯示',
-  overview_bars: '每 5 分鐘的呼叫數；紅色部分為失敗',
+  overview_bars: '每 {minutes} 分鐘的呼叫數；紅色部分為失敗',
   overview_calls: '呼叫',
   overview_cost: '計費',
   overview_failed: '失敗',

@@ -3,7 +3,6 @@ export const settings = {
   setting_audit_detail: '詳細資料',
   setting_audit_export: '匯出全部',
   setting_audit_from: '來源',
-  setting_audit_older: '較舊的',
   setting_audit_what: '操作',
   setting_audit_when: '時間',
   setting_audit_who: '操作者',

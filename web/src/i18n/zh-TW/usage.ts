@@ -43,4 +43,8 @@ export const usage = {
   usage_top: '僅顯示費用最高的 {count} 項。',
   usage_total: '合計',
   usage_who: '範圍',
+  zoom_hint: '在圖表上拖曳可放大檢視。鍵盤：方向鍵沿長條移動，按住 Shift 可選取多個，Enter 放大。',
+  zoom_marked: '已選取：{span}。按 Enter 放大，按 Esc 取消。',
+  zoom_plot: '{name}：選取時間範圍',
+  zoom_reset: '重設縮放',
 }

@@ -6,6 +6,7 @@ export const users = {
   user_ban: '停權',
   user_ban_hint: '該帳號的登入與所有金鑰從現在起都會遭拒絕。餘額保留，之後可以解除。',
   user_ban_title: '要將 {name} 停權嗎？',
+  user_banned: '{name} 已停權',
   user_by_new: '最新在前',
   user_credit: '增加餘額',
   user_credit_hint: '目前餘額為 {amount}。增加的金額可立即使用，並記入帳本。',
@@ -47,5 +48,6 @@ export const users = {
   user_totp_hint: '適用於遺失裝置的使用者。在重新設定之前，僅以密碼登入。',
   user_totp_title: '要移除 {name} 的六位數字驗證嗎？',
   user_unban: '解除停權',
+  user_unbanned: '{name} 已解除停權',
   user_used: '已用',
 }

@@ -6,7 +6,9 @@ import { api, data, type Schemas, whole } from '../../api/client'
 import { useSite } from '../../api/session'
 import { useSpeech } from '../../i18n'
 import { makePasskey, passkeysWork } from '../../lib/passkey'
+import { rows } from '../../lib/rows'
 import { Button, IconButton } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { Dialog } from '../../ui/dialog'
 import { explained, Failure } from '../../ui/errors'
 import { Input } from '../../ui/field'
@@ -20,20 +22,26 @@ type Passkey = Schemas['Passkey']
 
 function Rename({ passkey, close }: { passkey: Passkey; close: () => void }) {
   const { t } = useSpeech()
-  const queries = useQueryClient()
   const [name, setName] = useState(passkey.name)
-  const save = useMutation({
-    mutationFn: () =>
+  const save = useChange({
+    run: ({ name }: { name: string; before: string }) =>
       whole(
         api.PUT('/api/user/self/passkeys/{id}', {
           params: { path: { id: passkey.id } as never },
-          body: { name: name.trim() },
+          body: { name },
         }),
       ),
-    onSuccess: () => {
-      queries.invalidateQueries({ queryKey: ['passkeys'] })
-      close()
+    concerns: [['passkeys']],
+    shown: ({ name }) => [
+      [['passkeys'], rows<Passkey>((row) => (row.id === passkey.id ? { ...row, name } : row))],
+    ],
+    back: ({ name, before }) => ({ name: before, before: name }),
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: () => `passkey ${passkey.id}`,
+    done: (_told, _wanted, undoing) => {
+      if (!undoing) close()
     },
+    refused: () => {},
   })
   return (
     <Dialog open onOpenChange={(open) => !open && close()} title={t('account_passkey_rename')}>
@@ -41,7 +49,7 @@ function Rename({ passkey, close }: { passkey: Passkey; close: () => void }) {
         className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault()
-          save.mutate()
+          save.mutate({ name: name.trim(), before: passkey.name })
         }}
       >
         <Input

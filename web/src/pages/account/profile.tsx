@@ -1,10 +1,12 @@
 // The name that is shown, the address, the password.
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { api, data, whole } from '../../api/client'
+import { api, data, type Schemas, whole } from '../../api/client'
 import { useMe, useSite } from '../../api/session'
 import { useSpeech } from '../../i18n'
+import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { explained } from '../../ui/errors'
 import { Input } from '../../ui/field'
 import { Card } from '../../ui/show'
@@ -79,17 +81,19 @@ function Email() {
 
 export function Profile() {
   const { t } = useSpeech()
-  const say = useSay()
-  const queries = useQueryClient()
   const site = useSite()
   const user = useMe()
   const [name, setName] = useState(user.display_name)
-  const save = useMutation({
-    mutationFn: () => data(api.PUT('/api/user/self', { body: { display_name: name.trim() } })),
-    onSuccess: () => {
-      queries.invalidateQueries({ queryKey: ['me'] })
-      say(t('saved'))
-    },
+  const save = useChange({
+    run: ({ name }: { name: string; before: string }) =>
+      data(api.PUT('/api/user/self', { body: { display_name: name } })),
+    concerns: [['me']],
+    shown: ({ name }) => [[['me'], withId<Schemas['User']>(user.id, { display_name: name })]],
+    back: ({ name, before }) => ({ name: before, before: name }),
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: () => 'name',
+    done: (_told, wanted) => setName(wanted.name),
+    refused: () => {},
   })
   const fixed = user.owner === 'file'
   return (
@@ -114,7 +118,7 @@ export function Profile() {
             className="flex flex-col items-start gap-3"
             onSubmit={(event) => {
               event.preventDefault()
-              save.mutate()
+              save.mutate({ name: name.trim(), before: user.display_name })
             }}
           >
             <Input

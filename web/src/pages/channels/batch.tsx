@@ -1,13 +1,14 @@
 // Many channels at once.
-import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, data, type Schemas } from '../../api/client'
 import { type Key, useSpeech } from '../../i18n'
+import { type Patch, rows as rowsOf } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { Confirm } from '../../ui/confirm'
 import { Input } from '../../ui/field'
-import { useFailed, useSay } from '../../ui/toast'
-import { useRefresh } from './queries'
+import { type Step, stepsBack, type Values } from './batch-plan'
+import { type Channel, CONCERNS } from './queries'
 import { names } from './vendors'
 
 type What = 'resume' | 'pause' | 'priority' | 'weight' | 'group' | 'tags' | 'delete'
@@ -32,47 +33,78 @@ const TITLES: Record<What, Key> = {
   delete: 'channel_delete_many',
 }
 
+/** One that the file declares stays as it is. */
+const changed = (row: Channel, ids: number[], set: Values) =>
+  row.owner !== 'file' && ids.includes(row.id) ? { ...row, ...set } : row
+
 interface Props {
   ids: number[]
+  /** What the list shows: what the chosen ones were. */
+  rows: Channel[]
   /** All that the list's filters choose, instead of the ids. */
   whole?: { filter: Schemas['ChannelChoice']; count: number } | undefined
   clear: () => void
 }
 
-export function Batch({ ids, whole, clear }: Props) {
+interface Wanted {
+  steps: Step[]
+  before: Channel[]
+}
+
+export function Batch({ ids, rows, whole, clear }: Props) {
   const { t } = useSpeech()
-  const say = useSay()
-  const failed = useFailed()
-  const refresh = useRefresh()
   const [what, setWhat] = useState<What | null>(null)
   const [value, setValue] = useState('')
-  const run = useMutation({
-    mutationFn: (done: What) => {
-      const set: Record<string, unknown> = {
-        pause: { status: 2 },
-        resume: { status: 1 },
-        priority: { priority: Number(value) },
-        weight: { weight: Number(value) },
-        group: { group: names(value) },
-        tags: { tags: names(value) },
-        delete: {},
-      }[done]
-      const which = whole ? { filter: whole.filter, expected: whole.count } : { ids }
-      const body = done === 'delete' ? { ...which, delete: true } : { ...which, set: set as never }
-      return data(api.POST('/api/channel/batch', { body }))
+  const run = useChange({
+    run: async ({ steps }: Wanted) => {
+      const told: Schemas['Batched'] = { ids: [], owned_by_file: [] }
+      for (const step of steps) {
+        const part = await data(api.POST('/api/channel/batch', { body: step as Schemas['BatchBody'] }))
+        told.ids.push(...part.ids)
+        told.owned_by_file.push(...part.owned_by_file)
+      }
+      return told
     },
-    onSuccess: (told, done) => {
-      refresh()
-      setWhat(null)
-      clear()
+    concerns: CONCERNS,
+    shown: ({ steps }) =>
+      steps.flatMap(({ ids, set }) =>
+        ids && set
+          ? [[['channels'], rowsOf<Channel>((row) => changed(row, ids, set))] as [string[], Patch]]
+          : [],
+      ),
+    back: ({ steps, before }, told) => {
+      const set = steps[0]?.set
+      const back = set && stepsBack(set, told.ids, before)
+      return back?.length ? { steps: back, before: [] } : undefined
+    },
+    says: ({ steps }, told, undoing) => {
+      if (undoing) return t('undone')
       const kept = told.owned_by_file.length
-      const text = t(done === 'delete' ? 'channel_many_deleted' : 'channel_many_changed', {
+      const text = t(steps[0]?.delete ? 'channel_many_deleted' : 'channel_many_changed', {
         count: told.ids.length,
       })
-      say(kept ? `${text} ${t('channel_many_kept', { count: kept })}` : text)
+      return kept ? `${text} ${t('channel_many_kept', { count: kept })}` : text
     },
-    onError: failed,
+    about: () => 'channels',
+    done: (_told, _wanted, undoing) => {
+      if (undoing) return
+      setWhat(null)
+      clear()
+    },
   })
+  const start = (done: What) => {
+    const doing: Record<What, Pick<Step, 'set' | 'delete'>> = {
+      pause: { set: { status: 2 } },
+      resume: { set: { status: 1 } },
+      priority: { set: { priority: Number(value) } },
+      weight: { set: { weight: Number(value) } },
+      group: { set: { group: names(value).join(',') } },
+      tags: { set: { tags: names(value) } },
+      delete: { delete: true },
+    }
+    const which = whole ? { filter: whole.filter, expected: whole.count } : { ids }
+    run.mutate({ steps: [{ ...which, ...doing[done] }], before: rows })
+  }
   const count = whole?.count ?? ids.length
   const wanted = what !== null && FIELDS.includes(what)
   const number = what === 'priority' || what === 'weight'
@@ -106,7 +138,7 @@ export function Batch({ ids, whole, clear }: Props) {
           action={t('channel_many_do', { count })}
           busy={run.isPending}
           {...(what === 'delete' && count > 10 ? { typed: String(count) } : {})}
-          run={() => fits && run.mutate(what)}
+          run={() => fits && start(what)}
           close={() => setWhat(null)}
         >
           {wanted ? (

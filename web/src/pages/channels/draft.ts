@@ -69,30 +69,78 @@ export function faultsOf(draft: Draft): Partial<Record<keyof Draft, Fault>> {
   return faults
 }
 
+const AS: { [K in keyof Draft]: (value: Draft[K], channel: Channel) => unknown } = {
+  name: (value) => value.trim(),
+  type: Number,
+  key: (value) => value.trim(),
+  base_url: (value) => value.trim(),
+  models: names,
+  model_mapping: (value) => value.trim() || '{}',
+  group: names,
+  priority: Number,
+  weight: Number,
+  tags: names,
+  headers: (value) => value.trim() || '{}',
+  params: (value) => value.trim() || '{}',
+  config: (value) => value.trim() || '{}',
+  system_prompt: (value) => value,
+  limits: (value, channel) => limitsOf(value, channel.limits),
+}
+
+const bodyOf = (draft: Draft, channel: Channel, keys: (keyof Draft)[]) =>
+  ({
+    id: channel.id,
+    ...Object.fromEntries(
+      keys.map((key) => [
+        key,
+        (AS[key] as (value: unknown, channel: Channel) => unknown)(draft[key], channel),
+      ]),
+    ),
+  }) as Schemas['ChannelBody']
+
 /** Only what was changed: others may have changed the rest meanwhile. */
 export function changesOf(draft: Draft, channel: Channel): Schemas['ChannelBody'] {
   const before = draftOf(channel)
-  const as: { [K in keyof Draft]: (value: Draft[K]) => unknown } = {
-    name: (value) => value.trim(),
-    type: Number,
-    key: (value) => value.trim(),
-    base_url: (value) => value.trim(),
-    models: names,
-    model_mapping: (value) => value.trim() || '{}',
-    group: names,
-    priority: Number,
-    weight: Number,
-    tags: names,
-    headers: (value) => value.trim() || '{}',
-    params: (value) => value.trim() || '{}',
-    config: (value) => value.trim() || '{}',
-    system_prompt: (value) => value,
-    limits: (value) => limitsOf(value, channel.limits),
-  }
-  const body: Record<string, unknown> = { id: channel.id }
-  for (const key of Object.keys(as) as (keyof Draft)[]) {
-    if (JSON.stringify(draft[key]) === JSON.stringify(before[key])) continue
-    body[key] = (as[key] as (value: unknown) => unknown)(draft[key])
-  }
-  return body as Schemas['ChannelBody']
+  const keys = Object.keys(AS) as (keyof Draft)[]
+  return bodyOf(
+    draft,
+    channel,
+    keys.filter((key) => JSON.stringify(draft[key]) !== JSON.stringify(before[key])),
+  )
 }
+
+/** Where its secrets belong: those of one host are not sent to another. */
+function hostOf({ base_url, type }: Pick<Draft, 'base_url' | 'type'>) {
+  try {
+    return new URL(base_url).host
+  } catch {
+    return `${base_url} of type ${type}`
+  }
+}
+
+/**
+ * What the changed fields were; null where secrets are concerned, which nobody has to put back: a key or a configuration
+ * that was written anew, and those that went with another host.
+ */
+export function formerOf(changes: Schemas['ChannelBody'], channel: Channel): Schemas['ChannelBody'] | null {
+  const before = draftOf(channel)
+  const after = {
+    base_url: changes.base_url ?? before.base_url,
+    type: String(changes.type ?? before.type),
+  }
+  if ('key' in changes || 'config' in changes || hostOf(before) !== hostOf(after)) return null
+  return bodyOf(before, channel, Object.keys(changes).filter((key) => key in AS) as (keyof Draft)[])
+}
+
+/** What a list shows of these changes. */
+export const shownOf = ({ name, models, group, tags, priority, weight }: Schemas['ChannelBody']) =>
+  Object.fromEntries(
+    Object.entries({
+      name,
+      priority,
+      weight,
+      tags,
+      models: Array.isArray(models) ? models.join(',') : undefined,
+      group: Array.isArray(group) ? group.join(',') || 'default' : undefined,
+    }).filter(([, value]) => value !== undefined && value !== null),
+  ) as Partial<Channel>

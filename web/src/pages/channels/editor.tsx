@@ -12,7 +12,7 @@ import { Money, State } from '../../ui/show'
 import { useFailed, useSay } from '../../ui/toast'
 import { ChannelForm } from './form'
 import { ChannelKeys } from './keys'
-import { type Channel, tested, usePause, useRefresh } from './queries'
+import { type Channel, switched, tested, usePause, useRefresh } from './queries'
 import { ChannelState } from './state'
 import { Features, ModelDifference } from './vendor'
 import { modelToTry } from './vendors'
@@ -83,7 +83,7 @@ function Actions({
         </Button>
         {fixed ? null : (
           <>
-            <Button onClick={() => pause.mutate({ channel, status: channel.status === 1 ? 2 : 1 })}>
+            <Button onClick={() => pause.mutate(switched(channel))}>
               {channel.status === 1 ? t('channel_pause') : t('channel_resume')}
             </Button>
             <Button look="danger" onClick={() => setDeleting(true)}>

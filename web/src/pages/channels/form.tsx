@@ -1,22 +1,27 @@
 // The fields of a channel.
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
-import { api, whole } from '../../api/client'
+import { api, type Schemas, whole } from '../../api/client'
 import { type Key, useSpeech } from '../../i18n'
+import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { explained } from '../../ui/errors'
 import { Input, Select, TextArea } from '../../ui/field'
 import { LimitFields } from '../../ui/limits'
-import { useSay } from '../../ui/toast'
-import { changesOf, type Draft, draftOf, faultsOf } from './draft'
-import { type Channel, types, useRefresh } from './queries'
+import { changesOf, type Draft, draftOf, faultsOf, formerOf, shownOf } from './draft'
+import { type Channel, CONCERNS, types } from './queries'
 
 const FAULTS: Record<string, Key> = { number: 'channel_no_number', json: 'channel_no_json' }
 
+interface Wanted {
+  changes: Schemas['ChannelBody']
+  /** What undoes them; null where nothing does. */
+  former: Schemas['ChannelBody'] | null
+}
+
 export function ChannelForm({ channel }: { channel: Channel }) {
   const { t } = useSpeech()
-  const say = useSay()
-  const refresh = useRefresh()
   const { data: all } = useQuery(types)
   const [draft, setDraft] = useState(() => draftOf(channel))
   const fixed = channel.owner === 'file'
@@ -24,17 +29,19 @@ export function ChannelForm({ channel }: { channel: Channel }) {
   const changes = changesOf(draft, channel)
   const changed = Object.keys(changes).length > 1
   const kind = all?.find((one) => String(one.type) === draft.type)
-  const save = useMutation({
-    mutationFn: () => whole(api.PUT('/api/channel', { body: changes })),
-    onSuccess: async ({ data }) => {
-      setDraft(draftOf(data))
-      say(t('saved'))
-      await refresh()
-    },
+  const save = useChange({
+    run: ({ changes }: Wanted) => whole(api.PUT('/api/channel', { body: changes })),
+    concerns: CONCERNS,
+    shown: ({ changes }) => [[['channels'], withId<Channel>(channel.id, shownOf(changes))]],
+    back: ({ former }) => former && { changes: former, former: null },
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: () => `fields of channel ${channel.id}`,
+    done: ({ data }) => setDraft(draftOf(data)),
+    refused: () => {},
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (Object.keys(faults).length === 0) save.mutate()
+    if (Object.keys(faults).length === 0) save.mutate({ changes, former: formerOf(changes, channel) })
   }
   const field = (key: Exclude<keyof Draft, 'limits'>) => ({
     value: draft[key],

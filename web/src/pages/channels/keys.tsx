@@ -5,13 +5,15 @@ import { useState } from 'react'
 import { api, data } from '../../api/client'
 import { useSpeech } from '../../i18n'
 import { quotaUsd } from '../../lib/money'
+import { withId } from '../../lib/rows'
 import { Button, IconButton } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { Confirm } from '../../ui/confirm'
 import { Failure } from '../../ui/errors'
 import { TextArea } from '../../ui/field'
 import { Money } from '../../ui/show'
 import { useFailed } from '../../ui/toast'
-import { type Channel, useRefresh } from './queries'
+import { type Channel, CONCERNS, useRefresh } from './queries'
 import { ChannelState } from './state'
 
 export function ChannelKeys({ channel }: { channel: Channel }) {
@@ -54,10 +56,17 @@ export function ChannelKeys({ channel }: { channel: Channel }) {
       after.onSuccess(now)
     },
   })
-  const set = useMutation({
-    mutationFn: ({ key, status }: { key: number; status: number }) =>
+  const set = useChange({
+    run: ({ key, status }: { key: number; status: number; before: number }) =>
       data(api.PUT('/api/channel/{id}/keys/{key}', { params: { path: { id, key } }, body: { status } })),
-    ...after,
+    concerns: CONCERNS,
+    shown: ({ key, status }) => [
+      [['channel', id, 'keys'], withId<{ id: number; status: number }>(key, { status })],
+    ],
+    // Only the gateway disables a key after failures.
+    back: ({ key, status, before }) => (before === 3 ? null : { key, status: before, before: status }),
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: ({ key }) => `key ${key} of channel ${id}`,
   })
   const remove = useMutation({
     mutationFn: (key: number) =>
@@ -80,7 +89,9 @@ export function ChannelKeys({ channel }: { channel: Channel }) {
               <>
                 <Button
                   look="quiet"
-                  onClick={() => set.mutate({ key: key.id, status: key.status === 1 ? 2 : 1 })}
+                  onClick={() =>
+                    set.mutate({ key: key.id, status: key.status === 1 ? 2 : 1, before: key.status })
+                  }
                 >
                   {key.status === 1 ? t('channel_pause') : t('channel_resume')}
                 </Button>

@@ -18,7 +18,7 @@ export function AddOutcome({ outcome, close, edit }: Props) {
   const pause = usePause()
   const { works, why, models, unpriced } = outcome
   const put = () => {
-    pause.mutate({ channel: outcome, status: 2 })
+    pause.mutate({ id: outcome.id, name: outcome.name, status: 2, before: 1 })
     close()
   }
   return (

@@ -3,34 +3,38 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, data, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
+import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { explained } from '../../ui/errors'
 import { Check } from '../../ui/field'
 import { State, Time } from '../../ui/show'
 import { useFailed } from '../../ui/toast'
-import { type Channel, useRefresh } from './queries'
+import { type Channel, CONCERNS } from './queries'
+
+/** Models that a channel offers from now on, and those that it did. */
+interface Taken {
+  models: string[]
+  before: string[]
+}
 
 export function ModelDifference({ channel }: { channel: Channel }) {
   const { t } = useSpeech()
-  const failed = useFailed()
-  const refresh = useRefresh()
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set())
   const ask = useMutation({
     mutationFn: () =>
       data(api.GET('/api/channel/{id}/vendor_models', { params: { path: { id: channel.id } } })),
     onSuccess: (told) => setChosen(new Set(told.added)),
   })
-  const take = useMutation({
-    mutationFn: () => {
-      const models = channel.models.split(',').filter((model) => model && !chosen.has(model))
-      const added = ask.data?.added.filter((model) => chosen.has(model)) ?? []
-      return whole(api.PUT('/api/channel', { body: { id: channel.id, models: [...models, ...added] } }))
-    },
-    onSuccess: () => {
-      ask.reset()
-      refresh()
-    },
-    onError: failed,
+  const now = channel.models.split(',').filter(Boolean)
+  const take = useChange({
+    run: ({ models }: Taken) => whole(api.PUT('/api/channel', { body: { id: channel.id, models } })),
+    concerns: CONCERNS,
+    shown: ({ models }) => [[['channels'], withId<Channel>(channel.id, { models: models.join(',') })]],
+    back: ({ models, before }) => ({ models: before, before: models }),
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: () => `fields of channel ${channel.id}`,
+    done: ask.reset,
   })
   const toggle = (model: string) => {
     const next = new Set(chosen)
@@ -56,18 +60,22 @@ export function ModelDifference({ channel }: { channel: Channel }) {
         <p role="status">{t('channel_same_models', { count: told.models.length })}</p>
       ) : null}
       {told?.added.length ? (
-        <fieldset className="flex max-h-60 flex-col gap-1 overflow-auto">
+        <fieldset className="flex max-h-60 flex-col overflow-auto">
           <legend className="font-medium">{t('channel_models_new', { count: told.added.length })}</legend>
           {told.added.map((model) => (
-            <Check key={model} label={model} checked={chosen.has(model)} onChange={() => toggle(model)} />
+            <div key={model} className="skip-offscreen p-1">
+              <Check label={model} checked={chosen.has(model)} onChange={() => toggle(model)} />
+            </div>
           ))}
         </fieldset>
       ) : null}
       {gone.length ? (
-        <fieldset className="flex max-h-60 flex-col gap-1 overflow-auto">
+        <fieldset className="flex max-h-60 flex-col overflow-auto">
           <legend className="font-medium">{t('channel_models_gone', { count: gone.length })}</legend>
           {gone.map((model) => (
-            <Check key={model} label={model} checked={chosen.has(model)} onChange={() => toggle(model)} />
+            <div key={model} className="skip-offscreen p-1">
+              <Check label={model} checked={chosen.has(model)} onChange={() => toggle(model)} />
+            </div>
           ))}
         </fieldset>
       ) : null}
@@ -77,7 +85,10 @@ export function ModelDifference({ channel }: { channel: Channel }) {
             look="main"
             disabled={chosen.size === 0}
             busy={take.isPending}
-            onClick={() => take.mutate()}
+            onClick={() => {
+              const added = told.added.filter((model) => chosen.has(model))
+              take.mutate({ models: [...now.filter((model) => !chosen.has(model)), ...added], before: now })
+            }}
           >
             {t('channel_models_take', { count: chosen.size })}
           </Button>
@@ -114,7 +125,10 @@ export function Features({ channel }: { channel: Channel }) {
       {known.data?.length ? (
         <ul className="flex flex-col divide-y divide-line">
           {known.data.map((one) => (
-            <li key={`${one.model} ${one.feature}`} className="flex flex-wrap items-baseline gap-3 py-1">
+            <li
+              key={`${one.model} ${one.feature}`}
+              className="skip-offscreen flex flex-wrap items-baseline gap-3 py-1"
+            >
               <span className="font-mono text-xs">{one.model}</span>
               <span>{one.feature.replaceAll('_', ' ')}</span>
               <State mood={MOODS[one.verdict as keyof typeof MOODS] ?? 'none'}>

@@ -1,16 +1,17 @@
 // A group: its name, what its users pay, what it may use.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api, data, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
 import { limitsDraft, limitsFaults, limitsOf } from '../../lib/limits'
 import { usd } from '../../lib/money'
+import { rows } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { Dialog } from '../../ui/dialog'
 import { explained } from '../../ui/errors'
 import { Input } from '../../ui/field'
 import { LimitFields } from '../../ui/limits'
-import { useSay } from '../../ui/toast'
 import { type Group, percentOf, ratioOf } from './ratio'
 
 interface Both {
@@ -18,10 +19,17 @@ interface Both {
   per_user?: object
 }
 
+interface Put {
+  at: string
+  /** Without it the group is deleted. */
+  body: { ratio: number; name?: string; limits?: Both } | null
+}
+
+/** A group that is changed or made, and what undoes that. */
+type Wanted = Put & { back: Put | null }
+
 export function EditGroup({ group, close }: { group: Group | null; close: () => void }) {
   const { t, language } = useSpeech()
-  const say = useSay()
-  const queries = useQueryClient()
   const limits = (group?.limits ?? {}) as Both
   const [name, setName] = useState(group?.name ?? '')
   const [percent, setPercent] = useState(group ? percentOf(group.ratio) : '0')
@@ -42,35 +50,60 @@ export function EditGroup({ group, close }: { group: Group | null; close: () => 
         }),
       ),
   })
-  const save = useMutation({
-    mutationFn: () =>
-      whole(
-        api.PUT('/api/group/{name}', {
-          params: { path: { name: group?.name ?? name.trim() } },
-          body: {
-            ratio,
-            ...(group && name.trim() !== group.name ? { name: name.trim() } : {}),
-            ...(limited
-              ? {
-                  limits: {
-                    total: limitsOf(total, limits.total),
-                    per_user: limitsOf(each, limits.per_user),
-                  } as never,
-                }
-              : {}),
-          },
-        }),
-      ),
-    onSuccess: () => {
-      queries.invalidateQueries({ queryKey: ['groups'] })
-      queries.invalidateQueries({ queryKey: ['group-names'] })
-      say(t('saved'))
-      close()
+  const save = useChange({
+    run: ({ at, body }: Wanted): Promise<unknown> =>
+      body
+        ? whole(api.PUT('/api/group/{name}', { params: { path: { name: at } }, body: body as never }))
+        : whole(api.DELETE('/api/group/{name}', { params: { path: { name: at } } })),
+    concerns: [['groups'], ['group-names']],
+    shown: ({ at, body }) => [
+      // A new name is shown when it is certain: it is what this drawer is open for.
+      [
+        ['groups'],
+        rows<Group>((row) =>
+          row.name === at && body ? { ...row, ratio: body.ratio, limits: body.limits ?? row.limits } : row,
+        ),
+      ],
+    ],
+    back: ({ back }) => back && { ...back, back: null },
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: ({ at }) => `group ${at}`,
+    done: (_told, _wanted, undoing) => {
+      if (!undoing) close()
     },
+    refused: () => {},
   })
+  const start = () => {
+    if (ratio === null || faulty) return
+    const now = name.trim()
+    const renamed = group !== null && now !== group.name
+    const set = { total: limitsOf(total, limits.total), per_user: limitsOf(each, limits.per_user) }
+    const former = {
+      total: limitsOf(limitsDraft(limits.total), limits.total),
+      per_user: limitsOf(limitsDraft(limits.per_user), limits.per_user),
+    }
+    const ratioBefore = group?.ratio
+    save.mutate({
+      at: group?.name ?? now,
+      body: { ratio, ...(renamed ? { name: now } : {}), ...(limited ? { limits: set } : {}) },
+      back: !group
+        ? { at: now, body: null }
+        : // A group without a ratio can't be made by the API.
+          typeof ratioBefore !== 'number'
+          ? null
+          : {
+              at: now,
+              body: {
+                ratio: ratioBefore,
+                ...(renamed ? { name: group.name } : {}),
+                ...(limited ? { limits: former } : {}),
+              },
+            },
+    })
+  }
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (ratio !== null && !faulty) save.mutate()
+    start()
   }
   const told = estimate.data
   const more = told ? Number(told.would_usd) - Number(told.then_usd) : 0

@@ -1,5 +1,5 @@
 // The trail of who changed what.
-import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { ScrollText } from 'lucide-react'
 import type { Schemas } from '../../api/client'
 import { api, data, whole } from '../../api/client'
@@ -7,23 +7,30 @@ import { useSpeech } from '../../i18n'
 import { Button } from '../../ui/button'
 import { explained } from '../../ui/errors'
 import { Empty, State, Time } from '../../ui/show'
-import { type Column, Table } from '../../ui/table'
+import { type Column, Pages, Table } from '../../ui/table'
+import type { Go, Search } from './movements'
 
 type Entry = Schemas['AuditEntry']
 
-export function Audit() {
+const PAGE = 50
+
+export function Audit({ search, go }: { search: Search; go: Go }) {
   const { t } = useSpeech()
-  const trail = useInfiniteQuery({
-    queryKey: ['audit'],
-    initialPageParam: null as number | null,
-    queryFn: ({ pageParam }) =>
-      whole(
-        api.GET('/api/audit', {
-          params: { query: { page_size: 50, ...(pageParam ? { cursor: pageParam } : {}) } as never },
-        }),
-      ),
-    getNextPageParam: (last) => (last.data.length === 50 ? (last.cursor ?? null) : null),
+  const seen = search.seen?.split('.').filter(Boolean) ?? []
+  const trail = useQuery({
+    queryKey: ['audit', seen.at(-1)],
+    queryFn: () => {
+      const query = { page_size: PAGE, ...(seen.length ? { cursor: Number(seen.at(-1)) } : {}) }
+      return whole(api.GET('/api/audit', { params: { query: query as never } }))
+    },
+    placeholderData: (before) => before,
   })
+  const rows = trail.data?.data
+  const turn = (page: number) => {
+    const last = rows?.at(-1)
+    const next = page > seen.length && last ? [...seen, last.id] : seen.slice(0, page)
+    go({ seen: next.join('.') || undefined }, false)
+  }
   const verify = useMutation({ mutationFn: () => data(api.GET('/api/audit/verify')) })
   const columns: Column<Entry>[] = [
     {
@@ -84,19 +91,13 @@ export function Audit() {
       <Table
         caption={t('setting_audit')}
         columns={columns}
-        rows={trail.data?.pages.flatMap((page) => page.data)}
+        rows={rows}
         id={(entry) => entry.id}
-        error={trail.error}
+        error={rows ? undefined : trail.error}
         retry={() => trail.refetch()}
         empty={<Empty icon={<ScrollText className="size-6" aria-hidden />} title={t('nothing_found')} />}
       />
-      {trail.hasNextPage ? (
-        <div>
-          <Button busy={trail.isFetchingNextPage} onClick={() => trail.fetchNextPage()}>
-            {t('setting_audit_older')}
-          </Button>
-        </div>
-      ) : null}
+      <Pages page={seen.length} more={rows?.length === PAGE} go={turn} />
     </div>
   )
 }

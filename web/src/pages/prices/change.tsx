@@ -1,26 +1,51 @@
 // Changing a price: what it would have cost is shown before it is saved.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { api, data, whole } from '../../api/client'
+import { api, data, type Schemas, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
 import { usd } from '../../lib/money'
-import { useFailed } from '../../ui/toast'
+import type { Patch } from '../../lib/rows'
+import { useChange } from '../../ui/change'
 import type { Price } from './rates'
 
-export function useSavePrice(done: () => void) {
-  const failed = useFailed()
-  const queries = useQueryClient()
-  return useMutation({
-    mutationFn: ({ model, price }: { model: string; price: Price | null }): Promise<unknown> =>
+/** A price that is set, or taken away, and what it was. */
+export interface Repriced {
+  model: string
+  price: Price | null
+  before: Price | null
+}
+
+/** What the list shows of it; whether a model without a price is offered, the API says. */
+const listed =
+  ({ model, price }: Repriced): Patch =>
+  (seen) => {
+    const { models, unpriced } = seen as Schemas['Prices']
+    const others = models.filter((one) => one.model !== model)
+    if (!price) return { models: others, unpriced }
+    const row = { model, price: price as never, owner: 'db' }
+    return {
+      models: [...others, row].sort((a, b) => (a.model < b.model ? -1 : 1)),
+      unpriced: unpriced.filter((one) => one !== model),
+    }
+  }
+
+export function useSavePrice(done: () => void, refused?: (error: unknown, wanted: Repriced) => void) {
+  const { t } = useSpeech()
+  return useChange({
+    run: ({ model, price }: Repriced): Promise<unknown> =>
       price
         ? whole(api.PUT('/api/price', { body: { model, price: price as never } }))
         : whole(api.DELETE('/api/price', { body: { model } })),
-    onSuccess: () => {
-      queries.invalidateQueries({ queryKey: ['prices'] })
-      queries.invalidateQueries({ queryKey: ['price-history'] })
-      done()
+    concerns: [['prices'], ['price-history']],
+    shown: (wanted) => [[['prices'], listed(wanted)]],
+    back: ({ model, price, before }) => ({ model, price: before, before: price }),
+    says: ({ model, price }, _told, undoing) =>
+      undoing ? t('undone') : t(price ? 'price_saved' : 'price_removed', { model }),
+    about: ({ model }) => `price of ${model}`,
+    done: (_told, _wanted, undoing) => {
+      if (!undoing) done()
     },
-    onError: failed,
+    ...(refused ? { refused } : {}),
   })
 }
 

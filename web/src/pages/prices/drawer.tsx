@@ -54,7 +54,7 @@ function History({
           const price = row.price as Price | null
           const same = JSON.stringify(price) === JSON.stringify(now ?? null)
           return (
-            <li key={row.id} className="flex flex-wrap items-center gap-3 py-1.5">
+            <li key={row.id} className="skip-offscreen flex flex-wrap items-center gap-3 px-1 py-1.5">
               <Time at={Math.floor(row.at_ms / 1000)} />
               <span className="flex-1">
                 <Rates price={price} />
@@ -124,7 +124,7 @@ export function PriceDrawer({ model, price, may, close }: Props) {
                 look="main"
                 disabled={!changed || !next}
                 busy={save.isPending}
-                onClick={() => next && save.mutate({ model, price: next })}
+                onClick={() => next && save.mutate({ model, price: next, before: price ?? null })}
               >
                 {t('save')}
               </Button>
@@ -141,7 +141,9 @@ export function PriceDrawer({ model, price, may, close }: Props) {
           <History
             model={model}
             now={price}
-            {...(may ? { put: (before: Price) => save.mutate({ model, price: before }) } : {})}
+            {...(may
+              ? { put: (old: Price) => save.mutate({ model, price: old, before: price ?? null }) }
+              : {})}
           />
         </section>
       </div>
@@ -152,7 +154,7 @@ export function PriceDrawer({ model, price, may, close }: Props) {
           description={t('price_remove_hint')}
           action={t('price_remove')}
           busy={save.isPending}
-          run={() => save.mutate({ model, price: null })}
+          run={() => save.mutate({ model, price: null, before: price ?? null })}
           close={() => setRemoving(false)}
         />
       ) : null}

@@ -1,25 +1,35 @@
 // What is not saved yet, shown as a difference before it is.
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useQueryClient } from '@tanstack/react-query'
 import { useBlocker } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { Dialog } from '../../ui/dialog'
 import { explained } from '../../ui/errors'
-import { useSay } from '../../ui/toast'
 import { useOptionName } from './field'
 import { kindOf } from './options'
 import { settingOf } from './values'
 
 export interface Change {
   key: string
+  /** As fields have it. */
   before: string
   after: string
+  /** As the API had it. */
+  kept: string
+}
+
+/** An option as the API has it, and what it was. */
+interface Value {
+  key: string
+  value: string
+  former: string
 }
 
 /** Switches last: some can't be switched on before what they need is there. */
-const inOrder = (changes: Change[]) =>
+const inOrder = <C extends { key: string }>(changes: C[]) =>
   [...changes].sort((a, b) => Number(kindOf(a.key) === 'switch') - Number(kindOf(b.key) === 'switch'))
 
 interface Props {
@@ -29,25 +39,35 @@ interface Props {
 
 export function Unsaved({ changes, drop }: Props) {
   const { t } = useSpeech()
-  const say = useSay()
   const name = useOptionName()
   const queries = useQueryClient()
   const [open, setOpen] = useState(false)
   const faulty = changes.some((change) => settingOf(change.key, change.after) === null)
-  const save = useMutation({
-    mutationFn: async () => {
-      for (const { key, after } of inOrder(changes)) {
-        await whole(api.PUT('/api/option', { body: { key, value: settingOf(key, after) as never } }))
+  const save = useChange({
+    run: async (options: Value[], undoing) => {
+      for (const { key, value } of inOrder(options)) {
+        await whole(api.PUT('/api/option', { body: { key, value: value as never } }))
         await queries.invalidateQueries({ queryKey: ['options'] })
-        drop([key])
+        if (!undoing) drop([key])
       }
     },
-    onSuccess: () => {
-      setOpen(false)
-      say(t('saved'))
+    concerns: [['options'], ['site']],
+    // A secret can't be put back, and would then belong to something else: to another server, for one.
+    back: (options) =>
+      options.some(({ key }) => kindOf(key) === 'secret')
+        ? null
+        : options.map(({ key, value, former }) => ({ key, value: former, former: value })),
+    says: (_options, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: () => 'options',
+    done: (_told, _options, undoing) => {
+      if (!undoing) setOpen(false)
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ['site'] }),
+    refused: () => {},
   })
+  const start = () =>
+    save.mutate(
+      changes.map(({ key, after, kept }) => ({ key, value: settingOf(key, after) ?? '', former: kept })),
+    )
   useBlocker({
     disabled: changes.length === 0,
     enableBeforeUnload: changes.length > 0,
@@ -102,7 +122,7 @@ export function Unsaved({ changes, drop }: Props) {
             </p>
           ) : null}
           <div className="flex gap-2">
-            <Button look="main" busy={save.isPending} onClick={() => save.mutate()}>
+            <Button look="main" busy={save.isPending} onClick={start}>
               {t('save')}
             </Button>
             <Button onClick={() => setOpen(false)}>{t('cancel')}</Button>

@@ -1,8 +1,10 @@
 // Bars in stacks, one for each slot of time, and the same as a table.
-import { type PointerEvent, useEffect, useRef, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useSpeech } from '../../i18n'
 import { Button } from '../../ui/button'
 import { Card } from '../../ui/show'
+import { useParts } from '../../ui/table'
+import { useZoom, ZoomKeys } from '../../ui/zoom'
 import { STEPS, type Step } from './range'
 
 // Told apart with every kind of colour vision, and seen on light and dark; the order is that of the legend.
@@ -24,6 +26,8 @@ interface Props {
   show: (value: number) => string
   /** The slots from one time to another, which is not in it, are to be looked at. */
   zoom: (from: number, to: number) => void
+  /** The id of what explains how a chart is looked at closer. */
+  hint: string
 }
 
 const HEIGHT = 220
@@ -61,55 +65,34 @@ function useRoom() {
   return { place, width }
 }
 
-/** What a mouse draws over: the first and the last slot. */
-function useDrag(slots: number[], wide: number, done: (first: number, last: number) => void) {
-  const [drag, setDrag] = useState<[number, number] | null>(null)
-  const slotAt = (event: PointerEvent<SVGSVGElement>) => {
-    const x = event.clientX - event.currentTarget.getBoundingClientRect().left - LEFT
-    return Math.min(Math.max(Math.floor(x / wide), 0), slots.length - 1)
-  }
-  const [first, last] = drag ? [Math.min(...drag), Math.max(...drag)] : [0, 0]
-  return {
-    drawn: drag && last > first ? { first, last } : null,
-    on: {
-      // A finger scrolls the page.
-      onPointerDown: (event: PointerEvent<SVGSVGElement>) => {
-        if (event.pointerType !== 'mouse' || event.button !== 0) return
-        event.currentTarget.setPointerCapture(event.pointerId)
-        setDrag([slotAt(event), slotAt(event)])
-      },
-      onPointerMove: (event: PointerEvent<SVGSVGElement>) => {
-        if (drag) setDrag([drag[0], slotAt(event)])
-      },
-      onPointerUp: () => {
-        setDrag(null)
-        if (last > first) done(first, last)
-      },
-      onPointerCancel: () => setDrag(null),
-    },
-  }
-}
-
-function Picture({ slots, series, show, step, says, zoom }: Props & { says: string }) {
+function Picture({ title, slots, series, show, step, says, zoom, hint }: Props & { says: string }) {
   const named = useSlotName(step)
   const { place, width } = useRoom()
   const sums = slots.map((_, at) => series.reduce((sum, one) => sum + (one.values[at] ?? 0), 0))
   const top = ceiling(Math.max(...sums, 0))
   const wide = (width - LEFT) / Math.max(slots.length, 1)
   const y = (value: number) => (HEIGHT - BOTTOM) * (1 - value / top) + 6
-  const { drawn, on } = useDrag(slots, wide, (first, last) =>
-    zoom(slots[first] ?? 0, (slots[last] ?? 0) + STEPS[step]),
-  )
+  const marking = useZoom({
+    count: slots.length,
+    slotAt: (x) => Math.floor((x - LEFT) / wide),
+    done: (first, last) => zoom(slots[first] ?? 0, (slots[last] ?? 0) + STEPS[step]),
+  })
+  const { drawn } = marking
+  const spanned = (first: number, last: number) => {
+    const sum = sums.slice(first, last + 1).reduce((all, one) => all + one, 0)
+    const names = [...new Set([first, last])].map((at) => named(slots[at] ?? 0))
+    return `${names.join(' – ')}: ${show(sum)}`
+  }
   const every = Math.ceil((slots.length * (step === 'day' ? 70 : 140)) / (width - LEFT))
   return (
-    <div ref={place}>
+    <div ref={place} className="relative">
       <svg
         width={width}
         height={HEIGHT + 6}
-        className="block cursor-crosshair select-none"
+        className="block cursor-crosshair touch-pan-y select-none"
         role="img"
         aria-label={says}
-        {...on}
+        {...marking.pointer}
       >
         {[0, top / 2, top].map((value) => (
           <g key={value}>
@@ -151,14 +134,16 @@ function Picture({ slots, series, show, step, says, zoom }: Props & { says: stri
         })}
         {drawn ? (
           <rect
-            x={LEFT + drawn.first * wide}
-            width={(drawn.last - drawn.first + 1) * wide}
+            x={LEFT + drawn[0] * wide}
+            width={(drawn[1] - drawn[0] + 1) * wide}
             y={0}
             height={HEIGHT - BOTTOM + 6}
-            className="fill-accent/20"
+            className="fill-accent/20 stroke-accent"
+            data-marked
           />
         ) : null}
       </svg>
+      <ZoomKeys zoom={marking} name={title} says={spanned} hint={hint} />
     </div>
   )
 }
@@ -169,37 +154,43 @@ function Twin({ title, slots, series, show, step }: Props) {
   const used = slots
     .map((slot, at) => ({ slot, at }))
     .filter(({ at }) => series.some((one) => (one.values[at] ?? 0) !== 0))
+  const { shown, parts } = useParts(used)
   const cell = 'px-3 py-1.5 text-right whitespace-nowrap tabular-nums'
   return (
-    <table className="w-full border-collapse">
-      <caption className="sr-only">{title}</caption>
-      <thead className="text-xs text-soft">
-        <tr>
-          <th scope="col" className="px-3 py-1.5 text-left font-medium whitespace-nowrap">
-            {t('usage_slot')}
-          </th>
-          {series.map((one) => (
-            <th key={one.key} scope="col" className={`${cell} font-medium`}>
-              {one.name}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {used.map(({ slot, at }) => (
-          <tr key={slot} className="border-t border-line">
-            <th scope="row" className="px-3 py-1.5 text-left font-normal whitespace-nowrap">
-              {named(slot)}
-            </th>
-            {series.map((one) => (
-              <td key={one.key} className={cell}>
-                {show(one.values[at] ?? 0)}
-              </td>
+    <>
+      <section className="max-h-96 overflow-auto" tabIndex={0} aria-label={title}>
+        <table className="w-full border-collapse">
+          <caption className="sr-only">{title}</caption>
+          <thead className="text-xs text-soft">
+            <tr>
+              <th scope="col" className="px-3 py-1.5 text-left font-medium whitespace-nowrap">
+                {t('usage_slot')}
+              </th>
+              {series.map((one) => (
+                <th key={one.key} scope="col" className={`${cell} font-medium`}>
+                  {one.name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map(({ slot, at }) => (
+              <tr key={slot} className="border-t border-line">
+                <th scope="row" className="px-3 py-1.5 text-left font-normal whitespace-nowrap">
+                  {named(slot)}
+                </th>
+                {series.map((one) => (
+                  <td key={one.key} className={cell}>
+                    {show(one.values[at] ?? 0)}
+                  </td>
+                ))}
+              </tr>
             ))}
-          </tr>
-        ))}
-      </tbody>
-    </table>
+          </tbody>
+        </table>
+      </section>
+      {parts}
+    </>
   )
 }
 
@@ -221,9 +212,7 @@ export function Bars(props: Props) {
         </Button>
       }
     >
-      <section className="max-h-96 overflow-auto" tabIndex={0} aria-label={title}>
-        {table ? <Twin {...props} /> : <Picture {...props} says={says} />}
-      </section>
+      {table ? <Twin {...props} /> : <Picture {...props} says={says} />}
       {table ? null : (
         <ul className="mt-3 flex flex-wrap gap-x-4 gap-y-1 text-xs">
           {series.map((one, hue) => (

@@ -31,6 +31,7 @@ export function Choices({ span, by, bys, everybody, admin, go }: Props) {
               from: custom ? isoDay(span.from) : undefined,
               to: custom ? isoDay(span.to - 1) : undefined,
               step: undefined,
+              was: undefined,
             } as Search)
           }}
         >

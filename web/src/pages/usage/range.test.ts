@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { closer, span } from './range'
+import { before, closer, span, whole } from './range'
 
 const at = (text: string) => Date.parse(`${text}Z`) / 1000
 const now = new Date('2026-05-20T12:00:00Z')
@@ -20,5 +20,14 @@ describe('a closer look', () => {
   it('is never of no time', () => {
     const seen = span({ range: 'custom', from: '2026-05-20T11:00', to: '2026-05-20T09:00' }, now)
     expect(seen.to).toBeGreaterThan(seen.from)
+  })
+
+  it('leads back to what was looked at first', () => {
+    const first = { range: 'week', step: 'day' }
+    const was = before(first)
+    const closest = { ...closer(at('2026-05-01T00:00'), at('2026-05-04T00:00'), 'day'), was }
+    expect(before(closest)).toBe(was)
+    expect(whole(was)).toEqual({ ...first, from: undefined, to: undefined, was: undefined })
+    expect(span(whole(before({})), now).name).toBe('month')
   })
 })

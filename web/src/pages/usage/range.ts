@@ -6,6 +6,8 @@ export interface Search {
   step?: string
   by?: string
   who?: string
+  /** What was looked at before a part of it was: see `before`. */
+  was?: string
 }
 
 export const RANGES = ['two', 'day', 'week', 'month', 'last', 'quarter', 'custom'] as const
@@ -47,6 +49,19 @@ export function closer(from: number, to: number, step: Step): Search {
     to: whole ? isoDay(to - 1) : isoMinute(to),
     step: to - from <= 3 * 3_600 ? 'minute' : to - from <= 4 * DAY && step === 'day' ? 'hour' : step,
   }
+}
+
+const TIMES = ['range', 'from', 'to', 'step'] as const
+
+/** What is looked at, as one text for the address; the first one stays while it is looked at closer and closer. */
+export const before = (search: Search): string =>
+  search.was ?? TIMES.map((name) => search[name] ?? '').join('~')
+
+/** Back to what was looked at first. */
+export function whole(was: string): Search {
+  const values = was.split('~')
+  const times = Object.fromEntries(TIMES.map((name, at) => [name, values[at] || undefined]))
+  return { ...times, was: undefined } as Search
 }
 
 /** The times of a name, up to the end of the minute. */

@@ -1,11 +1,13 @@
 // What each line came to, with the sum of all.
 import { useSpeech } from '../../i18n'
 import { Card, Count, Money } from '../../ui/show'
+import { useParts } from '../../ui/table'
 import { dollars, type Line, totalOf } from './sums'
 
 export function Spend({ title, head, lines, named }: SpendProps) {
   const { t, language } = useSpeech()
   const total = totalOf(lines)
+  const { shown, parts } = useParts(lines)
   const percent = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 })
   const cell = 'px-3 py-1.5 text-right whitespace-nowrap tabular-nums'
   const left = 'px-3 py-1.5 text-left font-normal min-w-32 break-words'
@@ -55,7 +57,7 @@ export function Spend({ title, head, lines, named }: SpendProps) {
             </tr>
           </thead>
           <tbody>
-            {lines.map((line) => (
+            {shown.map((line) => (
               <tr key={line.key} className="border-t border-line">
                 <th scope="row" className={left}>
                   {named(line)}
@@ -74,6 +76,7 @@ export function Spend({ title, head, lines, named }: SpendProps) {
           </tfoot>
         </table>
       </section>
+      {parts}
     </Card>
   )
 }

@@ -6,7 +6,9 @@ import { ApiError, api, data, whole } from '../../api/client'
 import { useMe } from '../../api/session'
 import { useSpeech } from '../../i18n'
 import { quotaUsd } from '../../lib/money'
+import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { Confirm } from '../../ui/confirm'
 import { Dialog } from '../../ui/dialog'
 import { Failure } from '../../ui/errors'
@@ -62,12 +64,23 @@ function Actions({ user, close }: { user: User; close: () => void }) {
     queries.invalidateQueries({ queryKey: ['user'] })
   }
   const manage = (action: string) => whole(api.POST('/api/user/manage', { body: { username, action } }))
+  const ban = useChange({
+    run: (status: number) => manage(status === 1 ? 'enable' : 'disable'),
+    concerns: [['users'], ['user']],
+    shown: (status) => [
+      [['users'], withId<User>(id, { status })],
+      [['user', id], withId<User>(id, { status })],
+    ],
+    back: (status) => (status === 1 ? 2 : 1),
+    says: (status) => t(status === 1 ? 'user_unbanned' : 'user_banned', { name: username }),
+    about: () => `status of user ${id}`,
+  })
   const act = useMutation({
-    mutationFn: async (what: Exclude<Doing, 'credit' | null> | 'unban'): Promise<unknown> => {
+    mutationFn: async (what: 'totp' | 'passkeys' | 'delete'): Promise<unknown> => {
       if (what === 'totp') return whole(api.DELETE('/api/user/{id}/totp', { params: { path: { id } } }))
       if (what === 'passkeys')
         return whole(api.DELETE('/api/user/{id}/passkeys', { params: { path: { id } } }))
-      return manage({ ban: 'disable', unban: 'enable', delete: 'delete' }[what])
+      return manage('delete')
     },
     onSuccess: (_, what) => {
       refresh()
@@ -100,7 +113,7 @@ function Actions({ user, close }: { user: User; close: () => void }) {
           {user.status === 1 ? (
             <Button onClick={() => setDoing('ban')}>{t('user_ban')}</Button>
           ) : (
-            <Button busy={act.isPending} onClick={() => act.mutate('unban')}>
+            <Button busy={ban.isPending} onClick={() => ban.mutate(1)}>
               {t('user_unban')}
             </Button>
           )}
@@ -119,7 +132,11 @@ function Actions({ user, close }: { user: User; close: () => void }) {
           description={t(asked[1])}
           action={t(asked[2])}
           busy={act.isPending}
-          run={() => act.mutate(doing)}
+          run={() => {
+            if (doing !== 'ban') return act.mutate(doing)
+            ban.mutate(2)
+            setDoing(null)
+          }}
           close={() => setDoing(null)}
         />
       ) : null}

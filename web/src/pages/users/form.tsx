@@ -1,15 +1,16 @@
 // What an administrator changes of an account.
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { api, data, type Schemas } from '../../api/client'
 import { ROLES, useMe } from '../../api/session'
 import { useSpeech } from '../../i18n'
 import { limitsDraft, limitsFaults, limitsOf } from '../../lib/limits'
+import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
+import { useChange } from '../../ui/change'
 import { explained } from '../../ui/errors'
 import { Input, Select } from '../../ui/field'
 import { LimitFields } from '../../ui/limits'
-import { useSay } from '../../ui/toast'
 import { groupNames } from '../channels/queries'
 import type { User } from './show'
 
@@ -21,34 +22,53 @@ const fieldsOf = (user: User) => ({
   role: String(user.role),
 })
 
+type Fields = Partial<ReturnType<typeof fieldsOf>> & { limits?: object }
+
+interface Wanted {
+  changes: Fields
+  /** What undoes them. */
+  former: Fields
+}
+
 export function UserForm({ user }: { user: User }) {
   const { t } = useSpeech()
   const me = useMe()
-  const say = useSay()
-  const queries = useQueryClient()
   const { data: groups } = useQuery(groupNames)
   const [draft, setDraft] = useState(() => fieldsOf(user))
   const [limits, setLimits] = useState(() => limitsDraft(user.limits))
   const fixed = user.owner === 'file'
   const before = fieldsOf(user)
-  const changes: Record<string, unknown> = {}
+  const changes: Fields = {}
+  const former: Fields = {}
   for (const key of Object.keys(before) as (keyof typeof before)[])
-    if (draft[key] !== before[key]) changes[key] = key === 'role' ? Number(draft[key]) : draft[key].trim()
-  if (JSON.stringify(limits) !== JSON.stringify(limitsDraft(user.limits)))
+    if (draft[key] !== before[key]) {
+      changes[key] = draft[key].trim()
+      former[key] = before[key]
+    }
+  if (JSON.stringify(limits) !== JSON.stringify(limitsDraft(user.limits))) {
     changes.limits = limitsOf(limits, user.limits)
+    former.limits = limitsOf(limitsDraft(user.limits), user.limits)
+  }
   const changed = Object.keys(changes).length > 0
-  const save = useMutation({
-    mutationFn: () =>
-      data(api.PUT('/api/user', { body: { id: user.id, ...changes } as Schemas['AccountChange'] })),
-    onSuccess: () => {
-      queries.invalidateQueries({ queryKey: ['users'] })
-      queries.invalidateQueries({ queryKey: ['user'] })
-      say(t('saved'))
-    },
+  const save = useChange({
+    run: ({ changes: { role, ...rest } }: Wanted) =>
+      data(
+        api.PUT('/api/user', {
+          body: { id: user.id, ...rest, ...(role ? { role: Number(role) } : {}) } as Schemas['AccountChange'],
+        }),
+      ),
+    concerns: [['users'], ['user']],
+    shown: ({ changes: { role, limits: _, ...rest } }) => [
+      [['users'], withId<User>(user.id, { ...rest, ...(role ? { role: Number(role) } : {}) })],
+    ],
+    back: ({ changes, former }) => ({ changes: former, former: changes }),
+    says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
+    about: () => `fields of user ${user.id}`,
+    refused: () => {},
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (limitsFaults(limits).length === 0) save.mutate()
+    if (limitsFaults(limits).length === 0) save.mutate({ changes, former })
   }
   const field = (key: keyof typeof draft) => ({
     value: draft[key],
