@@ -36,6 +36,19 @@ struct Shared {
 /// [`Shared::found`] where nothing is missing.
 const ALL: i64 = i64::MAX;
 
+impl Default for Shared {
+    fn default() -> Self {
+        Shared {
+            posted: Mutex::default(),
+            waits_since: Mutex::default(),
+            stop: AtomicBool::new(false),
+            batches: AtomicI64::new(0),
+            found: AtomicI64::new(ALL),
+            on_rewind: OnceLock::new(),
+        }
+    }
+}
+
 impl Poster {
     /// Starts the thread.
     pub fn start(
@@ -44,14 +57,7 @@ impl Poster {
         epoch: String,
         runtime: Handle,
     ) -> std::io::Result<Poster> {
-        let shared = Arc::new(Shared {
-            posted: Mutex::default(),
-            waits_since: Mutex::default(),
-            stop: AtomicBool::new(false),
-            batches: AtomicI64::new(0),
-            found: AtomicI64::new(ALL),
-            on_rewind: OnceLock::new(),
-        });
+        let shared = Arc::<Shared>::default();
         let poster = Poster { shared: shared.clone() };
         std::thread::Builder::new().name("poster".into()).spawn(move || {
             work::Work::new((journal, store), events, (epoch, runtime), shared).run();
@@ -81,7 +87,8 @@ impl Poster {
 
     /// The database has `found` batches. `before`: how many had been posted when it was asked.
     pub fn found(&self, found: i64, before: i64) {
-        if found < before {
+        // A process that ends gives its number back.
+        if found < before && !self.shared.stop.load(Ordering::Acquire) {
             self.shared.found.store(found, Ordering::Release);
         }
     }
@@ -127,5 +134,25 @@ pub fn until_posted<T, F: Future<Output = Result<T, StoreError>>>(
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_misses_no_batches() {
+        let poster = Poster { shared: Arc::default() };
+        let found = || poster.shared.found.load(Ordering::Acquire);
+        poster.found(3, 3);
+        assert_eq!(found(), ALL);
+        poster.found(2, 3);
+        assert_eq!(found(), 2);
+        poster.shared.found.store(ALL, Ordering::Release);
+        poster.stop();
+        // Its row is gone.
+        poster.found(0, 3);
+        assert_eq!(found(), ALL);
     }
 }
