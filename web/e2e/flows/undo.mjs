@@ -197,8 +197,10 @@ export const flows = [
     await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
     await row(page, /fresh-model/).waitFor()
     await page.getByText('The price of fresh-model is saved').first().waitFor()
+    const told = page.waitForResponse((answer) => answer.request().method() === 'DELETE')
     await undo(page).last().click()
     await row(page, /fresh-model/).waitFor({ state: 'detached' })
+    await told
     assert.equal(await rates('fresh-model'), undefined)
     // One that is refused can be typed on.
     await page.getByRole('button', { name: `Edit ${MODEL}` }).click()
