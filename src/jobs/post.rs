@@ -26,6 +26,8 @@ struct Shared {
     /// When the oldest call that waits to be posted was read from the journal.
     waits_since: Mutex<Option<Instant>>,
     stop: AtomicBool,
+    /// The thread is over: nothing more is posted.
+    ended: AtomicBool,
     /// Batches posted.
     batches: AtomicI64,
     /// How many of them the database has been found to have, where that is fewer.
@@ -42,6 +44,7 @@ impl Default for Shared {
             posted: Mutex::default(),
             waits_since: Mutex::default(),
             stop: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             batches: AtomicI64::new(0),
             found: AtomicI64::new(ALL),
             on_rewind: OnceLock::new(),
@@ -60,7 +63,8 @@ impl Poster {
         let shared = Arc::<Shared>::default();
         let poster = Poster { shared: shared.clone() };
         std::thread::Builder::new().name("poster".into()).spawn(move || {
-            work::Work::new((journal, store), events, (epoch, runtime), shared).run();
+            work::Work::new((journal, store), events, (epoch, runtime), shared.clone()).run();
+            shared.ended.store(true, Ordering::Release);
         })?;
         Ok(poster)
     }
@@ -100,6 +104,11 @@ impl Poster {
 
     pub fn stop(&self) {
         self.shared.stop.store(true, Ordering::Release);
+    }
+
+    /// Whether it has stopped: what was in the journal by then is posted, or has been given up.
+    pub fn has_ended(&self) -> bool {
+        self.shared.ended.load(Ordering::Acquire)
     }
 }
 

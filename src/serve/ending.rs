@@ -141,8 +141,14 @@ impl BackgroundService for Exit {
         while self.gateway.captures.waiting() > 0 && Instant::now() < patience {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let clean = self.poster.has_posted(end) && open == 0;
+        // A record may come as late as this: what is not posted when the poster has ended is left to the next process.
         self.poster.stop();
+        let patience = Instant::now() + Duration::from_secs(3);
+        while !self.poster.has_ended() && Instant::now() < patience {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let posted = self.poster.has_ended() && self.poster.has_posted(self.journal.position());
+        let clean = posted && open == 0;
         self.gateway.wallets.recall_all().await;
         if clean {
             let _ = self.store.release_epoch(&self.epoch).await;
