@@ -282,3 +282,53 @@ async fn a_new_process_that_fails_changes_nothing() {
     let (code, _, err) = world.gateway.upgrade(&[]);
     assert!(code == 1 && err.contains("no process of MAGIC answers"), "{err}");
 }
+
+/// Three processes at once, the first two with calls that are open: whichever of them ends, what the others have set aside
+/// stays theirs. It was given back once, by whoever had waited for that end, and could have been spent twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_one_process_takes_nothing_from_the_others() {
+    for first in [0, 1] {
+        let gates: Arc<parking_lot::Mutex<Vec<Gate>>> = Arc::default();
+        let newest = gates.clone();
+        let vendor = vendor_with(move || newest.lock().last().unwrap().clone());
+        let mut world = World::new([channel("a", &vendor, ""), customer(10.0)].concat());
+        let bearer = format!("Bearer {CUSTOMER_KEY}");
+        let mut open = Vec::new();
+        for _ in 0..2 {
+            let gate = Gate::new();
+            gates.lock().push(gate.clone());
+            let mut client = H1::connect(world.gateway.address).await;
+            let (body, fields) = (request(true).to_string(), [("authorization", bearer.as_str())]);
+            client.send("POST", "/v1/chat/completions", &fields, body.as_bytes()).await;
+            assert!(client.read_until("before 19").await);
+            open.push((world.gateway.pid(), gate, client));
+            let (code, out, err) = tokio::task::block_in_place(|| world.gateway.upgrade(&[]));
+            assert_eq!(code, 0, "{out}{err}");
+        }
+        assert_eq!(world.chat_as(CUSTOMER_KEY, &request(false)).await.status, 200);
+        let holders = async || {
+            let nodes = world.api("GET", "/api/node", None).await.json()["data"].clone();
+            let holds = |node: &&serde_json::Value| node["leased_usd"].as_str().unwrap() != "0.000000000";
+            nodes.as_array().unwrap().iter().filter(holds).count()
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        while holders().await != 3 {
+            assert!(Instant::now() < until, "{} of them have something set aside", holders().await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let (pid, gate, mut client) = open.remove(first);
+        gate.open();
+        assert!(client.read_until("[DONE]").await);
+        gone(pid).await;
+        for _ in 0..20 {
+            assert_eq!(holders().await, 2, "the {first}th has ended");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let (pid, gate, mut client) = open.remove(0);
+        gate.open();
+        assert!(client.read_until("[DONE]").await);
+        gone(pid).await;
+        world.logs(3).await;
+        world.verify();
+    }
+}

@@ -11,7 +11,11 @@ use magic_store::owned::Owned;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::runtime::Handle;
+
+/// Between two looks whether others are alive.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What is needed to follow it.
 pub(super) struct Before {
@@ -60,11 +64,19 @@ impl Before {
         std::thread::spawn(move || {
             wait();
             log::info!("the process before is gone");
-            // It may have died: then its journal is free now, as at any start.
-            match recover::run(&journals, &epoch, &store, &runtime) {
-                Ok(0) => {}
-                Ok(calls) => log::info!("{calls} of its calls have been settled"),
-                Err(why) => return log::error!("its journal can't be taken over: {why}"),
+            // It may have died: then its journal is free now, as at any start. One before it, or one that has taken over
+            // from this one, may be alive: what that has set aside is its own.
+            loop {
+                match recover::run(&journals, &epoch, &store, &runtime) {
+                    Ok(0) => {}
+                    Ok(calls) => log::info!("{calls} of its calls have been settled"),
+                    Err(why) => return log::error!("its journal can't be taken over: {why}"),
+                }
+                match magic_journal::others_live(&journals, &epoch) {
+                    Ok(true) => std::thread::sleep(LOOK),
+                    Ok(false) => break,
+                    Err(error) => return log::warn!("whether others are alive is not known: {error}"),
+                }
             }
             if gateway.one_writer {
                 match runtime.block_on(release_dead(&store, &epoch)) {

@@ -18,5 +18,5 @@ mod writer;
 pub use error::JournalError;
 pub use follow::Follower;
 pub use frame::Position;
-pub use orphan::{Orphan, Remains, orphans};
+pub use orphan::{Orphan, Remains, orphans, others_live};
 pub use writer::{Config, Journal};

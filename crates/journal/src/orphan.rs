@@ -4,6 +4,7 @@ use crate::checkpoint;
 use crate::error::JournalError;
 use crate::frame::{Frame, HEADER, Position, decode};
 use crate::writer::{lock, lock_path, segment_path};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -24,14 +25,14 @@ pub struct Remains {
     pub torn: u64,
 }
 
-/// The epochs in a directory whose process is dead, except `own`.
-pub fn orphans(dir: &Path, own: &str) -> Result<Vec<Orphan>, JournalError> {
+/// The epochs in a directory and the numbers of their segments, except `own`.
+fn epochs(dir: &Path, own: &str) -> Result<BTreeMap<String, Vec<u64>>, JournalError> {
     let listing = match fs::read_dir(dir) {
         Ok(listing) => listing,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(JournalError::io(format!("{} can't be read", dir.display()))(error)),
     };
-    let mut epochs = std::collections::BTreeMap::<String, Vec<u64>>::new();
+    let mut epochs = BTreeMap::<String, Vec<u64>>::new();
     for entry in listing.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if let Some((epoch, number)) = name.strip_suffix(".wal").and_then(|stem| stem.rsplit_once('-'))
@@ -41,8 +42,24 @@ pub fn orphans(dir: &Path, own: &str) -> Result<Vec<Orphan>, JournalError> {
             epochs.entry(epoch.to_owned()).or_default().push(number);
         }
     }
+    Ok(epochs)
+}
+
+/// Whether another process that writes its journal here is alive: one before this one, or one after it.
+pub fn others_live(dir: &Path, own: &str) -> Result<bool, JournalError> {
+    for epoch in epochs(dir, own)?.into_keys() {
+        match lock(dir, &epoch) {
+            Err(JournalError::Locked(_)) => return Ok(true),
+            other => other.map(drop)?,
+        }
+    }
+    Ok(false)
+}
+
+/// The epochs in a directory whose process is dead, except `own`.
+pub fn orphans(dir: &Path, own: &str) -> Result<Vec<Orphan>, JournalError> {
     let mut found = Vec::new();
-    for (epoch, mut segments) in epochs {
+    for (epoch, mut segments) in epochs(dir, own)? {
         segments.sort_unstable();
         match lock(dir, &epoch) {
             Ok(lock) => found.push(Orphan { dir: dir.to_owned(), epoch, segments, _lock: lock }),
