@@ -7,8 +7,8 @@ use magic_store::Store;
 use std::path::Path;
 use tokio::runtime::Handle;
 
-/// Posts the journals of dead epochs. Returns how many of their calls had not been posted. An error stops the start: a damaged
-/// journal is a person's decision.
+/// Posts the journals of dead epochs. Returns how many of their calls had not been posted. An error stops the start:
+/// a damaged journal is a person's decision.
 pub fn run(dir: &Path, own: &str, store: &Store, runtime: &Handle) -> Result<usize, String> {
     let mut calls = 0;
     for orphan in orphans(dir, own).map_err(|error| error.to_string())? {

@@ -56,7 +56,9 @@ pub async fn enter(gateway: &Gateway, session: &mut Session, ctx: &mut Ctx) -> R
             if upgrade && session.is_body_empty() {
                 let shared = Handle::new(Timers::of(&gateway.tuning.load()));
                 let slot = Replay::install_tunnel(&mut session.downstream_session, shared);
-                ctx.site.as_mut().map(|visit| visit.slot.insert(slot));
+                if let Some(visit) = &mut ctx.site {
+                    visit.slot = Some(slot);
+                }
             }
             Ok(Some(false))
         }

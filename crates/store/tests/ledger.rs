@@ -8,9 +8,10 @@ use magic_domain::ids::{RequestId, UserId};
 use magic_domain::money::Nano;
 use magic_domain::usage::Mark;
 use magic_store::Store;
-use magic_store::ledger::{AdjustKind, Change};
+use magic_store::ledger::{AdjustKind, Change, Posted};
 use magic_store::logs::LogFilter;
 use magic_store::movements::{Movement, MovementFilter};
+use magic_store::posted::Posting;
 use magic_store::users::NewUser;
 use magic_testkit::db::sql;
 use std::time::Duration;
@@ -126,6 +127,33 @@ async fn a_log_cleared_up_to_the_end_of_time_goes_on() {
         store.adjust(user, Change::By(Nano(1)), AdjustKind::TopUp, "after that").await.unwrap();
         let rows = store.logs(LogFilter::default(), 0, 10).await.unwrap().0;
         assert_eq!(rows.len(), 1, "what came later stays");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_has_forgotten_a_batch_is_found_out() {
+    each(async |store, database| {
+        let owner = user(&store, "alice").await;
+        let bill = |n| vec![call(n, owner, 10, 10, Mark::Reported)];
+        let left = async || store.user(owner).await.unwrap().unwrap().balance;
+        let done = |new, known| Posting::Done(Posted { new, known });
+        assert_eq!(store.post_nth("e", 1, bill(1)).await.unwrap(), done(1, 0));
+        assert_eq!(store.post_nth("e", 2, bill(2)).await.unwrap(), done(1, 0));
+        // The answer to the commit did not get through, and it comes again.
+        assert_eq!(store.post_nth("e", 2, bill(2)).await.unwrap(), done(0, 1));
+        assert_eq!((left().await, store.watch("e").await.unwrap().batches), (Nano(980), 2));
+        assert_eq!(store.post_nth("e", 4, bill(4)).await.unwrap(), Posting::Rewound(2));
+        sql(database, "UPDATE magic_posted SET batches = 1").await;
+        assert_eq!(store.post_nth("e", 3, bill(3)).await.unwrap(), Posting::Rewound(1));
+        sql(database, "DELETE FROM magic_posted").await;
+        assert_eq!(store.post_nth("e", 3, bill(3)).await.unwrap(), Posting::Rewound(0));
+        assert_eq!((left().await, store.watch("e").await.unwrap().batches), (Nano(980), 0));
+        assert_eq!(store.post_nth("e", 1, bill(3)).await.unwrap(), done(1, 0));
+        assert_eq!(store.post_nth("other", 1, bill(5)).await.unwrap(), done(1, 0));
+        store.release_epoch("e").await.unwrap();
+        assert_eq!((left().await, store.watch("e").await.unwrap().batches), (Nano(960), 0));
+        assert_eq!(store.watch("other").await.unwrap().batches, 1);
     })
     .await;
 }

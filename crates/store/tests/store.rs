@@ -17,11 +17,10 @@ use magic_store::codes::Purpose;
 use magic_store::ledger::{AdjustKind, Change, LeaseScope, Posted};
 use magic_store::logs::LogFilter;
 use magic_store::owned::{Owned, OwnedToken, OwnedUser};
-use magic_store::posted::Posting;
 use magic_store::tokens::{NewToken, TokenChange};
 use magic_store::users::{NewUser, SignIn, UserChange};
 use magic_store::{Config, Dsn, Store, StoreError};
-use magic_testkit::db::{Engine, database, sql};
+use magic_testkit::db::{Engine, database};
 use std::path::Path;
 
 async fn user(store: &Store, balance: i64) -> UserId {
@@ -180,33 +179,6 @@ async fn limited_tokens_are_charged_besides() {
         store.post("e", vec![call]).await.unwrap();
         let row = store.token(user, token.id).await.unwrap().unwrap();
         assert_eq!((row.remain, row.used), (Nano(70), Nano(30)));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_database_that_has_forgotten_a_batch_is_found_out() {
-    each(async |store, database| {
-        let owner = user(&store, 1_000).await;
-        let bill = |n| vec![call(n, owner, 10, 10, Mark::Reported)];
-        let left = async || store.user(owner).await.unwrap().unwrap().balance;
-        let done = |new, known| Posting::Done(Posted { new, known });
-        assert_eq!(store.post_nth("e", 1, bill(1)).await.unwrap(), done(1, 0));
-        assert_eq!(store.post_nth("e", 2, bill(2)).await.unwrap(), done(1, 0));
-        // The answer to the commit did not get through, and it comes again.
-        assert_eq!(store.post_nth("e", 2, bill(2)).await.unwrap(), done(0, 1));
-        assert_eq!((left().await, store.watch("e").await.unwrap().batches), (Nano(980), 2));
-        assert_eq!(store.post_nth("e", 4, bill(4)).await.unwrap(), Posting::Rewound(2));
-        sql(database, "UPDATE magic_posted SET batches = 1").await;
-        assert_eq!(store.post_nth("e", 3, bill(3)).await.unwrap(), Posting::Rewound(1));
-        sql(database, "DELETE FROM magic_posted").await;
-        assert_eq!(store.post_nth("e", 3, bill(3)).await.unwrap(), Posting::Rewound(0));
-        assert_eq!((left().await, store.watch("e").await.unwrap().batches), (Nano(980), 0));
-        assert_eq!(store.post_nth("e", 1, bill(3)).await.unwrap(), done(1, 0));
-        assert_eq!(store.post_nth("other", 1, bill(5)).await.unwrap(), done(1, 0));
-        store.release_epoch("e").await.unwrap();
-        assert_eq!((left().await, store.watch("e").await.unwrap().batches), (Nano(960), 0));
-        assert_eq!(store.watch("other").await.unwrap().batches, 1);
     })
     .await;
 }
