@@ -200,6 +200,28 @@ export async function visit(page, url) {
   await settled(page)
 }
 
+/** Holds back requests until they are let go: to the API, or with a refusal. */
+export async function hold(page, method, path) {
+  let answer
+  const decided = new Promise((resolve) => {
+    answer = resolve
+  })
+  const handle = async (route) => {
+    if (route.request().method() !== method) return route.fallback()
+    if (await decided) return route.continue()
+    return route.fulfill({
+      status: 409,
+      json: { success: false, code: 'of_the_test', message: 'not just now' },
+    })
+  }
+  await page.route(path, handle)
+  return {
+    pass: () => answer(true),
+    refuse: () => answer(false),
+    forget: () => page.unroute(path, handle),
+  }
+}
+
 /** A page whose clicks, reports of the content policy, errors and refused calls are counted. */
 export async function openPage(
   browser,

@@ -20,7 +20,13 @@ import { untabbed } from './tabs.mjs'
 const binary = binaryFrom(process.argv[2])
 const only = process.argv.slice(3)
 const shots = process.env.MAGIC_E2E_SHOTS
-let [passed, failed] = [0, 0]
+let passed = 0
+/** Told where they happen, and again at the end: of a long run often only the end is kept. */
+const failures = []
+const fail = (what) => {
+  failures.push(what)
+  console.log(`FAIL ${what}`)
+}
 const browser = await startBrowser()
 
 async function attempt({ name: called, limit, steps }, keyboard) {
@@ -43,8 +49,7 @@ async function attempt({ name: called, limit, steps }, keyboard) {
     passed += 1
     console.log(`ok   ${name}${limit.clicks ? ` (${counted.clicks} of ${limit.clicks} clicks)` : ''}`)
   } catch (error) {
-    failed += 1
-    console.log(`FAIL ${name}\n${error.stack ?? error}`)
+    fail(`${name}\n${error.stack ?? error}`)
     const page = browser.contexts()[0]?.pages()[0]
     if (page && shots) await page.screenshot({ path: `${shots}/${name.replaceAll(/\W+/g, '-')}.png` })
   } finally {
@@ -68,8 +73,7 @@ if (only.length === 0 || only.includes('pages')) {
   const server = await startServer(binary)
   await seed(server, vendor)
   const count = (wrong) => {
-    if (wrong) console.log(`FAIL ${wrong}`)
-    if (wrong) failed += 1
+    if (wrong) fail(wrong)
     else passed += 1
   }
   count(await drift(server.origin))
@@ -114,5 +118,6 @@ if (only.length === 0 || only.includes('pages')) {
   vendor.stop()
 }
 await browser.close()
-console.log(`${passed} passed, ${failed} failed`)
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+for (const what of failures) console.log(`\nfailed: ${what}`)
+console.log(`${passed} passed, ${failures.length} failed`)
+process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0

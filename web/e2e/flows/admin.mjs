@@ -52,8 +52,10 @@ export const flows = [
     await page.getByLabel('Headers').fill('{"x-team": "blue"}')
     await page.getByLabel('Dollars per day').fill('2.50')
     await page.getByLabel('Weight').fill('9')
+    // The models, too, were said to be saved.
+    const told = page.waitForResponse((answer) => answer.request().method() === 'PUT')
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByText('Saved', { exact: true }).waitFor()
+    await told
     const saved = await now()
     assert.deepEqual([saved.weight, saved.headers['x-team'], saved.tags], [9, 'blue', ['a', 'b']])
     assert.equal(saved.limits.budgets.day, 1_250_000)

@@ -1,5 +1,5 @@
 // What is changed is shown at once, taken back where it is refused, and undone where somebody thinks better of it.
-import { assert, axe, flow, MODEL, PASSWORD } from '../harness.mjs'
+import { assert, axe, flow, hold, MODEL, PASSWORD } from '../harness.mjs'
 
 const go = (page, name) => page.getByRole('link', { name, exact: true }).first().click()
 const row = (page, name) => page.getByRole('row', { name })
@@ -7,28 +7,6 @@ const undo = (page) => page.getByRole('button', { name: 'Undo' })
 const undone = async (page) => {
   await undo(page).click()
   await page.getByText('Undone', { exact: true }).waitFor()
-}
-
-/** Holds back requests until they are let go: to the API, or with a refusal. */
-async function hold(page, method, path) {
-  let answer
-  const decided = new Promise((resolve) => {
-    answer = resolve
-  })
-  const handle = async (route) => {
-    if (route.request().method() !== method) return route.fallback()
-    if (await decided) return route.continue()
-    return route.fulfill({
-      status: 409,
-      json: { success: false, code: 'of_the_test', message: 'not just now' },
-    })
-  }
-  await page.route(path, handle)
-  return {
-    pass: () => answer(true),
-    refuse: () => answer(false),
-    forget: () => page.unroute(path, handle),
-  }
 }
 
 const TOKENS = /\/api\/token\?/

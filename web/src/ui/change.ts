@@ -1,5 +1,5 @@
 // A change of what the API keeps: shown at once, taken back where it is refused, and undone where something undoes it.
-import { type QueryKey, useMutation, useQueryClient } from '@tanstack/react-query'
+import { type QueryKey, useIsMutating, useMutation, useQueryClient } from '@tanstack/react-query'
 import { useSpeech } from '../i18n'
 import type { Patch } from '../lib/rows'
 import { explained } from './errors'
@@ -31,13 +31,18 @@ interface Asked<V> {
   undoing: boolean
 }
 
+const keyOf = (concern: unknown) => ['change', concern]
+
+/** Whether a change is under way that concerns, before all else, these queries. */
+export const useChanging = (concern: string) => useIsMutating({ mutationKey: keyOf(concern) }) > 0
+
 export function useChange<V, R>(plan: Plan<V, R>) {
   const { t } = useSpeech()
   const say = useSay()
   const failed = useFailed()
   const queries = useQueryClient()
   const { concerns, run, shown, back, says, about, done, refused } = plan
-  const mutationKey = ['change', concerns[0]?.[0]]
+  const mutationKey = keyOf(concerns[0]?.[0])
   const change = useMutation({
     mutationKey,
     // Without a network it is refused, and not shown as if it held until there is one.

@@ -143,7 +143,7 @@ export function Editor({ id, close, open }: Props) {
           <Actions key={one.id} channel={one} close={close} open={open} />
           <section className={part}>
             <h3 className="font-semibold">{t('channel_settings')}</h3>
-            <ChannelForm key={`${one.id} ${one.models}`} channel={one} />
+            <ChannelForm key={one.id} channel={one} />
           </section>
           <section className={part}>
             <h3 className="font-semibold">{t('channel_vendor_models')}</h3>

@@ -1,8 +1,9 @@
 // The fields of a channel.
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import type { FormEvent } from 'react'
 import { api, type Schemas, whole } from '../../api/client'
 import { type Key, useSpeech } from '../../i18n'
+import { useDraft } from '../../lib/draft'
 import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
 import { useChange } from '../../ui/change'
@@ -18,12 +19,14 @@ interface Wanted {
   changes: Schemas['ChannelBody']
   /** What undoes them; null where nothing does. */
   former: Schemas['ChannelBody'] | null
+  /** The form that says so. */
+  draft: Draft
 }
 
 export function ChannelForm({ channel }: { channel: Channel }) {
   const { t } = useSpeech()
   const { data: all } = useQuery(types)
-  const [draft, setDraft] = useState(() => draftOf(channel))
+  const { draft, change, took } = useDraft(draftOf(channel))
   const fixed = channel.owner === 'file'
   const faults = faultsOf(draft)
   const changes = changesOf(draft, channel)
@@ -33,22 +36,22 @@ export function ChannelForm({ channel }: { channel: Channel }) {
     run: ({ changes }: Wanted) => whole(api.PUT('/api/channel', { body: changes })),
     concerns: CONCERNS,
     shown: ({ changes }) => [[['channels'], withId<Channel>(channel.id, shownOf(changes))]],
-    back: ({ former }) => former && { changes: former, former: null },
+    back: ({ former }, { data }) => former && { changes: former, former: null, draft: draftOf(data) },
     says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
     about: () => `fields of channel ${channel.id}`,
-    done: ({ data }) => setDraft(draftOf(data)),
+    done: ({ data }, { draft }) => took(draft, draftOf(data)),
     refused: () => {},
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (Object.keys(faults).length === 0) save.mutate({ changes, former: formerOf(changes, channel) })
+    if (Object.keys(faults).length === 0) save.mutate({ changes, former: formerOf(changes, channel), draft })
   }
   const field = (key: Exclude<keyof Draft, 'limits'>) => ({
     value: draft[key],
     disabled: fixed,
     spellCheck: false,
     error: faults[key] ? t(FAULTS[faults[key]] ?? 'channel_no_number') : undefined,
-    onChange: (event: { target: { value: string } }) => setDraft({ ...draft, [key]: event.target.value }),
+    onChange: (event: { target: { value: string } }) => change({ ...draft, [key]: event.target.value }),
   })
   const mono = 'font-mono'
   return (
@@ -141,7 +144,7 @@ export function ChannelForm({ channel }: { channel: Channel }) {
             <LimitFields
               draft={draft.limits}
               disabled={fixed}
-              change={(limits) => setDraft({ ...draft, limits })}
+              change={(limits) => change({ ...draft, limits })}
             />
           </fieldset>
         </div>

@@ -1,13 +1,14 @@
 // A group: its name, what its users pay, what it may use.
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import type { FormEvent } from 'react'
 import { api, data, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
+import { useDraft } from '../../lib/draft'
 import { limitsDraft, limitsFaults, limitsOf } from '../../lib/limits'
 import { usd } from '../../lib/money'
 import { rows } from '../../lib/rows'
 import { Button } from '../../ui/button'
-import { useChange } from '../../ui/change'
+import { useChange, useChanging } from '../../ui/change'
 import { Dialog } from '../../ui/dialog'
 import { explained } from '../../ui/errors'
 import { Input } from '../../ui/field'
@@ -31,14 +32,16 @@ type Wanted = Put & { back: Put | null }
 export function EditGroup({ group, close }: { group: Group | null; close: () => void }) {
   const { t, language } = useSpeech()
   const limits = (group?.limits ?? {}) as Both
-  const [name, setName] = useState(group?.name ?? '')
-  const [percent, setPercent] = useState(group ? percentOf(group.ratio) : '0')
-  const [total, setTotal] = useState(() => limitsDraft(limits.total))
-  const [each, setEach] = useState(() => limitsDraft(limits.per_user))
+  const before = {
+    name: group?.name ?? '',
+    percent: group ? percentOf(group.ratio) : '0',
+    total: limitsDraft(limits.total),
+    each: limitsDraft(limits.per_user),
+  }
+  const { draft, change } = useDraft(before, useChanging('groups'))
+  const { name, percent, total, each } = draft
   const ratio = ratioOf(percent)
-  const same = (draft: object, before: object | undefined) =>
-    JSON.stringify(draft) === JSON.stringify(limitsDraft(before))
-  const limited = !same(total, limits.total) || !same(each, limits.per_user)
+  const limited = JSON.stringify([total, each]) !== JSON.stringify([before.total, before.each])
   const faulty = limitsFaults(total).length > 0 || limitsFaults(each).length > 0
   const estimate = useQuery({
     queryKey: ['estimate-group', group?.name, ratio],
@@ -79,8 +82,8 @@ export function EditGroup({ group, close }: { group: Group | null; close: () => 
     const renamed = group !== null && now !== group.name
     const set = { total: limitsOf(total, limits.total), per_user: limitsOf(each, limits.per_user) }
     const former = {
-      total: limitsOf(limitsDraft(limits.total), limits.total),
-      per_user: limitsOf(limitsDraft(limits.per_user), limits.per_user),
+      total: limitsOf(before.total, limits.total),
+      per_user: limitsOf(before.each, limits.per_user),
     }
     const ratioBefore = group?.ratio
     save.mutate({
@@ -123,7 +126,7 @@ export function EditGroup({ group, close }: { group: Group | null; close: () => 
           pattern="[^,\/]+"
           disabled={group?.name === 'default'}
           value={name}
-          onChange={(event) => setName(event.target.value)}
+          onChange={(event) => change({ ...draft, name: event.target.value })}
         />
         <Input
           label={t('group_percent')}
@@ -132,7 +135,7 @@ export function EditGroup({ group, close }: { group: Group | null; close: () => 
           required
           value={percent}
           error={ratio === null ? t('group_percent_wrong') : undefined}
-          onChange={(event) => setPercent(event.target.value)}
+          onChange={(event) => change({ ...draft, percent: event.target.value })}
         />
         {told && told.calls > 0 ? (
           <p role="status" className="text-soft">
@@ -145,11 +148,11 @@ export function EditGroup({ group, close }: { group: Group | null; close: () => 
         ) : null}
         <fieldset className="flex flex-col gap-2">
           <legend className="mb-2 font-medium">{t('group_limits_total')}</legend>
-          <LimitFields draft={total} change={setTotal} />
+          <LimitFields draft={total} change={(total) => change({ ...draft, total })} />
         </fieldset>
         <fieldset className="flex flex-col gap-2">
           <legend className="mb-2 font-medium">{t('group_limits_each')}</legend>
-          <LimitFields draft={each} change={setEach} />
+          <LimitFields draft={each} change={(each) => change({ ...draft, each })} />
         </fieldset>
         {save.error ? (
           <p role="alert" className="text-bad">

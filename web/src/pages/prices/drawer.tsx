@@ -3,7 +3,9 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { api, whole } from '../../api/client'
 import { useSpeech } from '../../i18n'
+import { useDraft } from '../../lib/draft'
 import { Button } from '../../ui/button'
+import { useChanging } from '../../ui/change'
 import { Confirm } from '../../ui/confirm'
 import { Dialog } from '../../ui/dialog'
 import { Failure } from '../../ui/errors'
@@ -89,7 +91,7 @@ interface Props {
 
 export function PriceDrawer({ model, price, may, close }: Props) {
   const { t } = useSpeech()
-  const [draft, setDraft] = useState(() => draftOf(price))
+  const { draft, change } = useDraft(draftOf(price), useChanging('prices'))
   const [removing, setRemoving] = useState(false)
   const save = useSavePrice(close)
   const next = priceOf(draft, price)
@@ -107,7 +109,7 @@ export function PriceDrawer({ model, price, may, close }: Props) {
               disabled={!may}
               value={draft[bucket] ?? ''}
               error={rate(bucket, draft[bucket] ?? '') === null ? t('not_money') : undefined}
-              onChange={(event) => setDraft({ ...draft, [bucket]: event.target.value })}
+              onChange={(event) => change({ ...draft, [bucket]: event.target.value })}
             />
           ))}
         </div>

@@ -169,7 +169,7 @@ export function UserDrawer({ id, row, close }: { id: number; row: User | undefin
               <Actions user={user} close={close} />
               <section className="flex flex-col gap-3 border-t border-line pt-4">
                 <h3 className="font-semibold">{t('user_account')}</h3>
-                <UserForm key={JSON.stringify(user)} user={user} />
+                <UserForm key={user.id} user={user} />
               </section>
             </>
           )}

@@ -1,9 +1,10 @@
 // What an administrator changes of an account.
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import type { FormEvent } from 'react'
 import { api, data, type Schemas } from '../../api/client'
 import { ROLES, useMe } from '../../api/session'
 import { useSpeech } from '../../i18n'
+import { useDraft } from '../../lib/draft'
 import { limitsDraft, limitsFaults, limitsOf } from '../../lib/limits'
 import { withId } from '../../lib/rows'
 import { Button } from '../../ui/button'
@@ -14,40 +15,45 @@ import { LimitFields } from '../../ui/limits'
 import { groupNames } from '../channels/queries'
 import type { User } from './show'
 
-const fieldsOf = (user: User) => ({
+const draftOf = (user: User) => ({
   username: user.username,
   display_name: user.display_name,
   email: user.email,
   group: user.group,
   role: String(user.role),
+  limits: limitsDraft(user.limits),
 })
 
-type Fields = Partial<ReturnType<typeof fieldsOf>> & { limits?: object }
+type Draft = ReturnType<typeof draftOf>
+type Field = Exclude<keyof Draft, 'limits'>
+type Fields = Partial<Record<Field, string>> & { limits?: object }
 
 interface Wanted {
   changes: Fields
   /** What undoes them. */
   former: Fields
+  /** The form that says so. */
+  draft: Draft
 }
 
 export function UserForm({ user }: { user: User }) {
   const { t } = useSpeech()
   const me = useMe()
   const { data: groups } = useQuery(groupNames)
-  const [draft, setDraft] = useState(() => fieldsOf(user))
-  const [limits, setLimits] = useState(() => limitsDraft(user.limits))
+  const before = draftOf(user)
+  const { draft, change, took } = useDraft(before)
   const fixed = user.owner === 'file'
-  const before = fieldsOf(user)
   const changes: Fields = {}
   const former: Fields = {}
-  for (const key of Object.keys(before) as (keyof typeof before)[])
-    if (draft[key] !== before[key]) {
+  for (const key of Object.keys(before) as (keyof Draft)[]) {
+    if (JSON.stringify(draft[key]) === JSON.stringify(before[key])) continue
+    if (key === 'limits') {
+      changes.limits = limitsOf(draft.limits, user.limits)
+      former.limits = limitsOf(before.limits, user.limits)
+    } else {
       changes[key] = draft[key].trim()
       former[key] = before[key]
     }
-  if (JSON.stringify(limits) !== JSON.stringify(limitsDraft(user.limits))) {
-    changes.limits = limitsOf(limits, user.limits)
-    former.limits = limitsOf(limitsDraft(user.limits), user.limits)
   }
   const changed = Object.keys(changes).length > 0
   const save = useChange({
@@ -61,19 +67,20 @@ export function UserForm({ user }: { user: User }) {
     shown: ({ changes: { role, limits: _, ...rest } }) => [
       [['users'], withId<User>(user.id, { ...rest, ...(role ? { role: Number(role) } : {}) })],
     ],
-    back: ({ changes, former }) => ({ changes: former, former: changes }),
+    back: ({ changes, former }, told) => ({ changes: former, former: changes, draft: draftOf(told) }),
     says: (_wanted, _told, undoing) => t(undoing ? 'undone' : 'saved'),
     about: () => `fields of user ${user.id}`,
+    done: (told, { draft }) => took(draft, draftOf(told)),
     refused: () => {},
   })
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (limitsFaults(limits).length === 0) save.mutate({ changes, former })
+    if (limitsFaults(draft.limits).length === 0) save.mutate({ changes, former, draft })
   }
-  const field = (key: keyof typeof draft) => ({
+  const field = (key: Field) => ({
     value: draft[key],
     disabled: fixed,
-    onChange: (event: { target: { value: string } }) => setDraft({ ...draft, [key]: event.target.value }),
+    onChange: (event: { target: { value: string } }) => change({ ...draft, [key]: event.target.value }),
   })
   const known = groups ?? []
   return (
@@ -96,7 +103,11 @@ export function UserForm({ user }: { user: User }) {
       </div>
       <fieldset className="flex flex-col gap-2">
         <legend className="mb-2 font-medium">{t('user_limits')}</legend>
-        <LimitFields draft={limits} change={setLimits} disabled={fixed} />
+        <LimitFields
+          draft={draft.limits}
+          change={(limits) => change({ ...draft, limits })}
+          disabled={fixed}
+        />
       </fieldset>
       {save.error ? (
         <p role="alert" className="text-bad">
@@ -108,7 +119,7 @@ export function UserForm({ user }: { user: User }) {
           <Button
             type="submit"
             look="main"
-            disabled={!changed || limitsFaults(limits).length > 0}
+            disabled={!changed || limitsFaults(draft.limits).length > 0}
             busy={save.isPending}
           >
             {t('save')}
