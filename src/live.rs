@@ -322,7 +322,7 @@ impl Live for LiveGateway {
         let table = Table::build(version, loaded.channels, groups, catalogue, Arc::new(loaded.options));
         let prompts = Prompts::build(loaded.prompts, &self.gateway.routing.load().prompts);
         self.gateway.routing.publish(table.lacking(loaded.lacks), prompts);
-        self.gateway.events.tell(|| Event::Health);
+        self.gateway.events.tell(Event::Health);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use magic_testkit::client::{H1, h1};
 use magic_testkit::db::Engine;
 use magic_testkit::vendor::{Proto, Script, Vendor};
 use serde_json::{Value, json};
+use std::time::Instant;
 
 /// A vendor that refuses every key.
 fn refusing() -> Vendor {
@@ -88,8 +89,12 @@ async fn the_operators_html_can_do_nothing_and_an_address_may_be_framed() {
 
 /// Opens the event stream; it has begun when this returns.
 async fn listen(house: &House, by: &str) -> H1 {
+    listen_since(house, by, "/api/events", &[]).await
+}
+
+async fn listen_since(house: &House, by: &str, path: &str, more: &[(&str, &str)]) -> H1 {
     let mut stream = H1::connect(house.world.gateway.address).await;
-    stream.send("GET", "/api/events", &[("cookie", by)], b"").await;
+    stream.send("GET", path, &[&[("cookie", by)], more].concat(), b"").await;
     let (status, headers) = stream.head().await.unwrap();
     assert_eq!((status, headers["content-type"].as_str()), (200, "text/event-stream"));
     assert!(stream.read_until("retry: 3000").await);
@@ -125,6 +130,37 @@ async fn open_pages_hear_of_what_concerns_them() {
     house.refused(&alice, "GET", "/api/events", Value::Null, (429, "rate_limited")).await;
     drop(full);
     // A gateway that ends does not wait for them.
+    house.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_late_to_the_events_hears_what_was_told_meanwhile() {
+    let vendor = good(Proto::H1);
+    let house = House::open(Engine::Sqlite, &vendor).await;
+    let root = house.root.clone();
+    let began = Instant::now();
+    house.done(&root, "PUT", "/api/group/gold", json!({ "ratio": 2 })).await;
+    // A page asks for its data first and listens later.
+    let mut late = listen_since(&house, &root, "/api/events?ago=1", &[]).await;
+    house.done(&root, "PUT", "/api/option", json!({ "key": "SystemName", "value": "x" })).await;
+    assert!(late.read_until("data: option").await);
+    assert!(!late.so_far().contains("data: group"), "{}", late.so_far());
+    let ago = format!("/api/events?ago={}", began.elapsed().as_millis() + 1);
+    let mut earlier = listen_since(&house, &root, &ago, &[]).await;
+    assert!(earlier.read_until("data: group").await && earlier.read_until("data: option").await);
+    // A stream that broke off goes on where it was.
+    let text = late.so_far();
+    let mark = text.rsplit("id: ").next().unwrap().lines().next().unwrap().to_owned();
+    drop(late);
+    house
+        .done(&root, "PUT", "/api/price", json!({ "model": "m", "price": { "rates": { "input": 1 } } }))
+        .await;
+    let mut back = listen_since(&house, &root, "/api/events?ago=0", &[("last-event-id", &mark)]).await;
+    assert!(back.read_until("data: price").await);
+    assert!(!back.so_far().contains("data: group"), "{}", back.so_far());
+    // Another process, or one that was not there yet.
+    let mut other = listen_since(&house, &root, "/api/events", &[("last-event-id", "1-2")]).await;
+    assert!(other.read_until("data: everything").await);
     house.close();
 }
 

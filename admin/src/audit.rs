@@ -82,7 +82,7 @@ pub async fn note(
         }
         entry.status = i64::from(response.status().as_u16());
         let kind = entry.path.split('/').nth(2).unwrap_or_default();
-        deps.events.tell(|| Event::Changed { kind: kind.to_owned(), by: UserId(entry.user_id) });
+        deps.events.tell(Event::Changed { kind: kind.to_owned(), by: UserId(entry.user_id) });
         keep(&deps, entry).await;
     }
     Ok(response)

@@ -3,6 +3,7 @@
 use super::post::Poster;
 use crate::limits::calendar;
 use crate::live::LiveGateway;
+use magic_admin::events::{Event, Events};
 use magic_store::nodes::Watch;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,9 @@ const SPENT_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// What a node of a fleet has set aside and not used for so long goes back.
 const UNUSED: Duration = Duration::from_secs(10);
 
+/// Between two times that pages are told of what other nodes change.
+const TELL: Duration = Duration::from_secs(5);
+
 /// Runs until the process ends.
 pub async fn run(live: Arc<LiveGateway>, poster: Poster) {
     let alone = || live.gateway().alone.load(Ordering::Acquire);
@@ -35,6 +39,7 @@ pub async fn run(live: Arc<LiveGateway>, poster: Poster) {
     let mut loaded = Instant::now();
     live.put_in_force(seen);
     let mut heard = Heard { at: Instant::now(), others: false };
+    let mut pages = Pages::default();
     loop {
         tokio::select! {
             _ = hangup.recv() => {
@@ -71,6 +76,8 @@ pub async fn run(live: Arc<LiveGateway>, poster: Poster) {
             );
         }
         live.gateway().meters.among(nodes);
+        live.gateway().events.share(nodes > 1);
+        pages.tell(&live.gateway().events);
         if lost {
             live.declared_lost();
         }
@@ -79,6 +86,7 @@ pub async fn run(live: Arc<LiveGateway>, poster: Poster) {
         if version != seen || old {
             seen = version;
             loaded = Instant::now();
+            pages.old = nodes > 1;
             if (!alone() || old)
                 && let Err(error) = live.refresh().await
             {
@@ -91,6 +99,22 @@ pub async fn run(live: Arc<LiveGateway>, poster: Poster) {
         // What was changed meanwhile is loaded before calls are taken again.
         if seen == version && live.gateway().stale.swap(false, Ordering::Relaxed) {
             log::warn!("the database is heard of again: calls are taken");
+        }
+    }
+}
+
+/// Whether open pages may show what is no longer so.
+#[derive(Default)]
+struct Pages {
+    old: bool,
+    told: Option<Instant>,
+}
+
+impl Pages {
+    fn tell(&mut self, events: &Events) {
+        if self.old && self.told.is_none_or(|at| at.elapsed() >= TELL) {
+            events.tell(Event::Elsewhere);
+            (self.old, self.told) = (false, Some(Instant::now()));
         }
     }
 }

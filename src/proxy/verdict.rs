@@ -70,7 +70,7 @@ pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
     });
     let now_ms = gateway.routing.now_ms();
     if gateway.routing.record(snapshot, channel, outcome) {
-        gateway.events.tell(|| Event::Health);
+        gateway.events.tell(Event::Health);
         match channel.key_id {
             0 => log::warn!("channel {} is set aside: {error}", channel.id),
             key => log::warn!("key {key} of channel {} is set aside: {error}", channel.id),

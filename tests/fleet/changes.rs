@@ -2,7 +2,7 @@
 
 use super::{Fleet, SHARED, ask, login};
 use crate::harness::{CUSTOMER_KEY, MODEL, World, customer, good, request};
-use magic_testkit::client::h1;
+use magic_testkit::client::{H1, h1};
 use magic_testkit::db::{Engine, database, free_port, redis, redis_on};
 use magic_testkit::smtp::MailServer;
 use magic_testkit::vendor::Proto;
@@ -67,6 +67,20 @@ async fn what_one_node_changes_the_others_serve() {
             fleet.nodes[0].verify();
         }
     }
+}
+
+/// An open page hears of what is changed on another node, and that calls go there too.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_hear_of_other_nodes() {
+    let fleet = Fleet::open(Engine::Postgres, "", None, 2);
+    let account = json!({ "username": "alice", "password": "password 1", "role": 10 });
+    fleet.done(0, "POST", "/api/user/", account).await;
+    let cookie = login(&fleet.nodes[0], "alice", "password 1").await;
+    let mut page = H1::connect(fleet.nodes[0].gateway.address).await;
+    page.send("GET", "/api/events", &[("cookie", &cookie)], b"").await;
+    assert!(page.read_until("event: shared\ndata: true").await);
+    fleet.done(1, "PUT", "/api/group/gold", json!({ "ratio": 2 })).await;
+    assert!(page.read_until("data: everything").await);
 }
 
 /// Sessions are rows: what ends one ends it everywhere at once, whether Redis is there or not.

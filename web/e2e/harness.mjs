@@ -171,7 +171,7 @@ export const startBrowser = () =>
 
 /** What each page still waits for; the stream of events never ends. */
 const pending = new WeakMap()
-const isStream = (request) => request.url().endsWith('/api/events')
+const isStream = (request) => request.url().includes('/api/events?')
 
 /** Waits until a page has all that it asked for, and has asked for nothing for a while. */
 export async function settled(page) {

@@ -3,7 +3,8 @@
 use crate::Deps;
 use crate::describe::{Describe, Draft};
 use crate::error::{Result, too_many};
-use crate::events::{Event, Events};
+use crate::events::{Event, Events, Missed, Since};
+use crate::extract::Query;
 use crate::guard::{AnyUser, Caller};
 use actix_web::body::BoxBody;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
@@ -11,12 +12,14 @@ use futures::stream;
 use magic_domain::ids::UserId;
 use magic_domain::principal::Role;
 use parking_lot::Mutex;
+use serde::Deserialize;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
+use utoipa::IntoParams;
 
 /// Streams of one user, and of all: each costs a connection.
 const OF_USER: usize = 8;
@@ -86,15 +89,34 @@ fn told(event: &Event, user: UserId, all: bool) -> Option<String> {
         Event::Calls(users) => (all || users.contains(&user)).then(|| "calls".to_owned()),
         Event::Changed { kind, by } => (all || *by == user).then(|| kind.clone()),
         Event::Health => all.then(|| "health".to_owned()),
+        Event::Elsewhere => all.then(|| "everything".to_owned()),
     }
 }
 
+#[derive(Default, Deserialize, IntoParams)]
+pub struct EventsQuery {
+    /// Milliseconds since the page asked for what it shows: what has changed since is told at once. A browser that comes
+    /// back says by `Last-Event-ID` what it has heard.
+    #[param(example = 1500)]
+    pub ago: Option<u64>,
+}
+
+/// What a listener has heard with it, and what has changed. Without kinds it shows that the stream is alive.
+fn piece(mark: &str, kinds: &BTreeSet<String>) -> String {
+    let told: String = kinds.iter().map(|kind| format!("event: changed\ndata: {kind}\n\n")).collect();
+    format!("id: {mark}\n: still here\n\n{told}")
+}
+
 struct Listener {
+    /// Told before all else.
+    first: Option<web::Bytes>,
     receiver: Receiver<Event>,
     events: Events,
     user: UserId,
     /// An administrator.
     all: bool,
+    /// What it was told of [`Events::is_shared`].
+    shared: bool,
     until: Instant,
     spoke: Instant,
     _place: Place,
@@ -111,9 +133,34 @@ impl Listener {
         }
     }
 
+    fn begin(&mut self, mark: &str, missed: Missed) {
+        let mut kinds = BTreeSet::new();
+        match missed {
+            Some(missed) => kinds.extend(missed.iter().filter_map(|event| told(event, self.user, self.all))),
+            None => {
+                kinds.insert("everything".to_owned());
+            }
+        }
+        self.first = Some(format!("retry: 3000\n{}{}", piece(mark, &kinds), self.sharing()).into());
+    }
+
+    /// What has changed of [`Events::is_shared`] since it was told.
+    fn sharing(&mut self) -> String {
+        let now = self.events.is_shared();
+        match std::mem::replace(&mut self.shared, now) == now {
+            true => String::new(),
+            false => format!("event: shared\ndata: {now}\n\n"),
+        }
+    }
+
     /// The next piece of the stream. `None`: it is over.
     async fn piece(&mut self) -> Option<web::Bytes> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
         loop {
+            // All that was told before it is told by this piece.
+            let mark = self.events.mark();
             if Instant::now() >= self.until || self.events.is_closed() {
                 return None;
             }
@@ -130,43 +177,57 @@ impl Listener {
                 }
                 Err(_) if self.spoke.elapsed() >= SILENCE => {
                     self.spoke = Instant::now();
-                    return Some(web::Bytes::from_static(b": still here\n\n"));
+                    return Some(piece(&mark, &kinds).into());
                 }
                 Err(_) => {}
             }
+            let sharing = self.sharing();
+            if !sharing.is_empty() {
+                return Some((piece(&mark, &kinds) + &sharing).into());
+            }
             if !kinds.is_empty() {
                 self.spoke = Instant::now();
-                let text: String =
-                    kinds.iter().map(|kind| format!("event: changed\ndata: {kind}\n\n")).collect();
-                return Some(text.into());
+                return Some(piece(&mark, &kinds).into());
             }
         }
     }
 }
 
 /// Tells of changes as `event: changed` with the kind of what has changed: `calls`, `health`, a kind of object
-/// (`channel`, `user`, `token` …), or `everything`. Users hear of their own, administrators of all.
+/// (`channel`, `user`, `token` …), or `everything`. Users hear of their own, administrators of all. What was told while a
+/// listener was away it hears first. `event: shared` with `true`: other nodes serve calls that are not told here.
 pub async fn stream(
     caller: Caller<AnyUser>,
     deps: web::Data<Deps>,
     streams: web::Data<Arc<Streams>>,
+    request: HttpRequest,
+    Query(query): Query<EventsQuery>,
 ) -> Result<EventStream> {
     let place = streams.enter(caller.user.id).ok_or_else(|| too_many(30))?;
-    let listener = Listener {
-        receiver: deps.events.listen(),
+    let heard = request.headers().get("last-event-id").and_then(|mark| mark.to_str().ok());
+    let since = match heard {
+        Some(mark) => Since::Mark(mark),
+        None => Since::Ago(Duration::from_millis(query.ago.unwrap_or(0))),
+    };
+    let mark = deps.events.mark();
+    let (receiver, missed) = deps.events.listen(since);
+    let mut listener = Listener {
+        first: None,
+        receiver,
         events: deps.events.clone(),
         user: caller.user.id,
         all: caller.user.role >= Role::Admin,
+        shared: false,
         until: Instant::now() + LIFE,
         spoke: Instant::now(),
         _place: place,
     };
-    let first = stream::iter([web::Bytes::from_static(b"retry: 3000\n\n")]);
-    let rest = stream::unfold(listener, |mut listener| async move {
+    listener.begin(&mark, missed);
+    let pieces = stream::unfold(listener, |mut listener| async move {
         let piece = listener.piece().await?;
         Some((piece, listener))
     });
-    let body = futures::StreamExt::map(futures::StreamExt::chain(first, rest), Ok::<_, actix_web::Error>);
+    let body = futures::StreamExt::map(pieces, Ok::<_, actix_web::Error>);
     let answer = HttpResponse::Ok().content_type("text/event-stream").streaming(body);
     Ok(EventStream(answer))
 }
@@ -185,7 +246,9 @@ mod tests {
         let changed = Event::Changed { kind: "token".into(), by: me };
         assert_eq!(told(&changed, me, false).as_deref(), Some("token"));
         assert_eq!(told(&changed, other, false), None);
-        assert_eq!(told(&Event::Health, me, false), None);
+        for of_all in [Event::Health, Event::Elsewhere] {
+            assert_eq!(told(&of_all, me, false), None);
+        }
     }
 
     #[test]

@@ -9,6 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+/// What does not come within it does not come.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// An answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -47,6 +50,18 @@ impl H1 {
         let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).expect("nodelay");
         Some(H1 { stream, buffer: Vec::new() })
+    }
+
+    /// A connection like one over a slow line: hardly anything is under way in it that its caller has not read.
+    pub async fn connect_narrow(address: SocketAddr) -> H1 {
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.set_tcp_mss(536).expect("small segments");
+        socket.set_recv_buffer_size(4096).expect("a small buffer");
+        socket.set_nonblocking(true).expect("a socket that does not block");
+        let socket = tokio::net::TcpSocket::from_std_stream(socket.into());
+        let stream = socket.connect(address).await.expect("a connection");
+        H1 { stream, buffer: Vec::new() }
     }
 
     pub async fn write(&mut self, bytes: &[u8]) {
@@ -121,15 +136,21 @@ impl H1 {
         }
     }
 
-    /// Reads until the bytes so far hold `text`.
+    /// What has been read and not been taken.
+    pub fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
+    /// Reads until the bytes so far hold `text`; a minute at most.
     pub async fn read_until(&mut self, text: &str) -> bool {
+        let end = tokio::time::Instant::now() + PATIENCE;
         loop {
             if String::from_utf8_lossy(&self.buffer).contains(text) {
                 return true;
             }
             let mut chunk = [0u8; 4096];
-            match self.stream.read(&mut chunk).await {
-                Ok(read) if read > 0 => self.buffer.extend_from_slice(&chunk[..read]),
+            match tokio::time::timeout_at(end, self.stream.read(&mut chunk)).await {
+                Ok(Ok(read)) if read > 0 => self.buffer.extend_from_slice(&chunk[..read]),
                 ended => {
                     eprintln!(
                         "{text:?} did not come: {ended:?} after {}",

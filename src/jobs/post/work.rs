@@ -160,7 +160,7 @@ impl Work {
                 self.trail.add(nth, begins, Instant::now());
                 self.shared.batches.store(nth, Ordering::Release);
                 *self.shared.waits_since.lock() = None;
-                self.events.tell(|| Event::Calls(users.into_iter().collect()));
+                self.events.tell(Event::Calls(users.into_iter().collect()));
                 Flushed::Posted
             }
         }

@@ -87,8 +87,25 @@ export const flows = [
     await other.getByRole('heading', { level: 1, name: 'Keys' }).waitFor()
     await listening
     await server.call('POST', '/api/token', { name: 'from elsewhere', unlimited_quota: true })
-    await other.getByRole('row', { name: /from elsewhere/ }).waitFor({ timeout: 5_000 })
+    await other.getByRole('row', { name: /from elsewhere/ }).waitFor()
     await page.getByRole('link', { name: 'Keys', exact: true }).click()
     await page.getByRole('row', { name: /from elsewhere/ }).waitFor()
+  }),
+  flow('what changed before a page listened is heard', { once: true }, async ({ context, server }) => {
+    const page = await context.newPage()
+    let listen
+    const late = new Promise((resolve) => {
+      listen = resolve
+    })
+    await page.route('**/api/events*', async (route) => {
+      await late
+      await route.continue()
+    })
+    const listed = page.waitForResponse(/\/api\/token\?/)
+    await page.goto(`${server.origin}/keys`)
+    await listed
+    await server.call('POST', '/api/token', { name: 'made meanwhile', unlimited_quota: true })
+    listen()
+    await page.getByRole('row', { name: /made meanwhile/ }).waitFor()
   }),
 ]

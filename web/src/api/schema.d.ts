@@ -5152,7 +5152,14 @@ export interface operations {
     };
     get_events: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description Milliseconds since the page asked for what it shows: what has changed since is told at once. A browser that comes
+                 *     back says by `Last-Event-ID` what it has heard.
+                 * @example 1500
+                 */
+                ago?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;

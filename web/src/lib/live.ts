@@ -20,9 +20,13 @@ const CONCERNED: Record<string, string[]> = {
 }
 
 let connected = false
+/** Other nodes serve calls that this one does not tell of. */
+let shared = false
+/** When all that is shown was as the gateway has it, or was asked for after; by the page's own clock. */
+let known = 0
 
 /** Milliseconds between two questions: those given, or seldom while changes are told. */
-export const every = (ms: number) => () => (connected ? 60_000 : ms)
+export const every = (ms: number) => () => (connected && !shared ? 60_000 : ms)
 
 /** Asks anew for what the page shows of these kinds. */
 function renew(queries: QueryClient, kind: string) {
@@ -47,18 +51,24 @@ export function useLive() {
     let delay: ReturnType<typeof setTimeout>
     const close = () => {
       clearTimeout(delay)
+      if (connected) known = performance.now()
       source?.close()
       source = null
       connected = false
     }
     const open = () => {
       if (source || document.visibilityState === 'hidden') return
-      source = new EventSource('/api/events')
+      source = new EventSource(`/api/events?ago=${Math.ceil(performance.now() - known)}`)
       source.addEventListener('open', () => {
         connected = true
+        shared = false
+      })
+      source.addEventListener('shared', (event) => {
+        shared = (event as MessageEvent<string>).data === 'true'
       })
       source.addEventListener('changed', (event) => renew(queries, (event as MessageEvent<string>).data))
       source.addEventListener('error', () => {
+        if (connected) known = performance.now()
         connected = false
         // Refused: the browser does not try again by itself.
         if (source?.readyState === EventSource.CLOSED) {
@@ -70,6 +80,7 @@ export function useLive() {
     const look = () => {
       if (document.visibilityState === 'hidden') return close()
       if (!source) {
+        known = performance.now()
         renew(queries, 'everything')
         open()
       }
