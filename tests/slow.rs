@@ -6,7 +6,6 @@ use magic_testkit::vendor::{Proto, Script, Vendor};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const BEARER: (&str, &str) = ("authorization", "Bearer sk-roottoken0123456789");
 
@@ -17,8 +16,8 @@ fn resident(pid: u32) -> i64 {
 }
 
 /// A megabyte as a stream, else a short answer.
-fn vendor() -> Vendor {
-    Vendor::start(Proto::H1, |seen| {
+fn vendor(proto: Proto) -> Vendor {
+    Vendor::start(proto, |seen| {
         if seen.json()["stream"] != true {
             return crate::harness::answer("hello", 10, 5);
         }
@@ -54,7 +53,7 @@ async fn times(at: SocketAddr, connections: u64, seconds: u64) -> (Duration, Dur
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_callers_cost_little_and_hold_nobody_up() {
     let many: usize = std::env::var("MAGIC_TEST_SLOW").map_or(200, |text| text.parse().unwrap());
-    let vendor = vendor();
+    let vendor = vendor(if std::env::var_os("MAGIC_TEST_H2").is_some() { Proto::TlsH2 } else { Proto::H1 });
     let world = World::new(channel("a", &vendor, ""));
     let at = world.gateway.address;
     // What p99 says needs many calls.
@@ -70,7 +69,7 @@ async fn slow_callers_cost_little_and_hold_nobody_up() {
         if n == many {
             with_readers = resident(world.gateway.pid());
         }
-        let mut client = TcpStream::connect(at).await.unwrap();
+        let mut client = H1::connect_narrow(at).await.stream;
         let (length, part) = if n < many { (stream.len(), stream.len()) } else { (1000, 50) };
         let head = format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n{}: {}\r\ncontent-length: {length}\r\n\r\n",
@@ -119,4 +118,29 @@ async fn slow_callers_cost_little_and_hold_nobody_up() {
     assert!(rest.len() > 1 << 20 && String::from_utf8_lossy(&rest).contains("[DONE]"));
     drop(open);
     world.verify();
+}
+
+/// Calls to a vendor share a connection of HTTP/2, and its window: what some don't read must leave room for the others.
+#[tokio::test]
+async fn readers_who_stop_leave_room_to_those_who_share_their_connection() {
+    let vendor = vendor(Proto::TlsH2);
+    let world = World::new(channel("a", &vendor, ""));
+    let mut open = Vec::new();
+    for _ in 0..60 {
+        let mut client = H1::connect_narrow(world.gateway.address).await;
+        client.send("POST", "/v1/chat/completions", &[BEARER], request(true).to_string().as_bytes()).await;
+        open.push(client);
+    }
+    for _ in 0..20 {
+        let mut client = H1::connect(world.gateway.address).await;
+        client.send("POST", "/v1/chat/completions", &[BEARER], request(false).to_string().as_bytes()).await;
+        let answer =
+            tokio::time::timeout(Duration::from_secs(10), client.answer()).await.expect("held up").unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    // And they get all of theirs when they read again.
+    for client in &mut open {
+        let answer = client.answer().await.unwrap();
+        assert!(answer.body.len() > 1 << 20 && answer.text().contains("[DONE]"));
+    }
 }

@@ -12,6 +12,12 @@ use std::time::Duration;
 
 /// Connections kept to a vendor carry at most this many calls at once over HTTP/2. Pingora's default is one.
 const H2_STREAMS: usize = 100;
+
+/// Bytes of an answer that a vendor may send ahead of its caller's reading: 256 KiB are 2.5 MB a second over 100 ms.
+const H2_STREAM_AHEAD: u32 = 256 << 10;
+/// All streams of a connection may be so far ahead at once, and leave room: whoever does not read holds up no other. By
+/// default one stream may be ahead by all that its connection may (8 MiB).
+const H2_AHEAD: u32 = H2_STREAM_AHEAD * (H2_STREAMS as u32 + 1);
 /// An idle connection to a vendor is kept this long.
 const KEEP_IDLE: Duration = Duration::from_secs(60);
 
@@ -70,6 +76,8 @@ pub async fn peer(
     options.write_timeout = Some(silence);
     options.idle_timeout = Some(KEEP_IDLE);
     options.max_h2_streams = H2_STREAMS;
+    options.h2_stream_window_size = Some(H2_STREAM_AHEAD);
+    options.h2_connection_window_size = Some(H2_AHEAD);
     if target.tls {
         options.alpn = ALPN::H2H1;
     }
