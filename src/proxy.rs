@@ -240,6 +240,10 @@ impl ProxyHttp for Edge {
             error.set_retry(worth_it && verdict::may_retry(ctx));
             return error;
         }
+        if verdict::asks_again(ctx, &mut error, reused) {
+            error.set_retry(true);
+            return error;
+        }
         if ctx.call.is_some() && error.etype != replay::CLIENT_GONE {
             ctx.refusal = Some(Refusal::from(verdict::told(&error)));
         }

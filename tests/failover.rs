@@ -7,6 +7,9 @@ use magic_testkit::process::ROOT_KEY;
 use magic_testkit::relay::Relay;
 use magic_testkit::vendor::{Gate, Proto, Script, Vendor};
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 fn error(status: u16, code: &str) -> Script {
     Script::json(status, json!({ "error": { "message": "m", "type": "t", "code": code } }).to_string())
@@ -120,6 +123,51 @@ async fn silence_is_answered_by_the_next_channel_or_an_error() {
         assert_eq!(both.chat(&request(true)).await.status, 200);
         gate.open();
     }
+}
+
+/// Vendors close connections that have been idle: one that breaks as the next call is sent says nothing about its channel.
+#[tokio::test]
+async fn a_kept_connection_that_breaks_is_asked_again() {
+    for proto in [Proto::H1, Proto::TlsH1] {
+        let asked = Arc::new(AtomicU32::new(0));
+        let nth = asked.clone();
+        let vendor = Vendor::start(proto, move |_| match nth.fetch_add(1, Ordering::SeqCst) {
+            1 | 3 | 4 => Script::Hangup,
+            _ => answer("hello", 10, 5),
+        });
+        // One call at a time, no second try: what is asked again is the same try.
+        let limited = "limits = { concurrency = 1 }\n";
+        let world = World::new(format!("[options]\nRetryTimes = \"0\"\n{}", channel("a", &vendor, limited)));
+        assert_eq!(world.chat(&request(false)).await.status, 200, "{proto:?}");
+        let again = world.chat(&request(true)).await;
+        assert_eq!(again.status, 200, "{proto:?}: {}", again.text());
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
+        // A new connection that breaks is the vendor's fault.
+        let broken = world.chat(&request(false)).await;
+        assert_eq!((broken.status, broken.code().as_str()), (502, "upstream_error"), "{proto:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), 5);
+        world.verify();
+    }
+}
+
+/// A firewall has forgotten the connection that all calls to a vendor share: that is found out, whoever waits on it is
+/// served over another, and whoever comes next does not join those who wait.
+#[tokio::test]
+async fn a_connection_that_nobody_answers_on_is_given_up() {
+    let vendor = good(Proto::TlsH2);
+    let relay = Relay::to(&vendor.address.to_string());
+    let world = World::new(channel_at("a", &format!("https://localhost:{}", relay.address.port()), ""));
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    relay.strand();
+    let began = Instant::now();
+    let (waits, streams) = (request(false), request(true));
+    let (one, two) = tokio::join!(world.chat(&waits), world.chat(&streams));
+    assert_eq!((one.status, two.status), (200, 200), "{} {}", one.text(), two.text());
+    // A ping after thirty seconds at the latest, and five that its answer may take.
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    let began = Instant::now();
+    assert_eq!(world.chat(&request(false)).await.status, 200);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

@@ -32,6 +32,11 @@ pub async fn next(ctx: &mut Ctx) -> Result<Box<HttpPeer>, Fault> {
     let Some(call) = ctx.call.as_deref_mut() else {
         return Err(Fault::new(Code::InternalError, "a request without a call"));
     };
+    // A channel that is asked again has its place for this.
+    if let Some(before) = &mut call.current {
+        before.place = None;
+        call.ticket.serve(None);
+    }
     let mut last = None;
     while let Some(channel) = call.candidates.get(call.next).cloned() {
         call.next += 1;
@@ -127,7 +132,7 @@ async fn begin(
         signed,
         lost,
         recorded: false,
-        _place: place,
+        place,
     });
     Ok(peer)
 }

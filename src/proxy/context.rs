@@ -96,6 +96,8 @@ pub struct Call {
     pub next: usize,
     pub tries: u32,
     pub max_tries: u32,
+    /// A kept connection broke before a word of the answer, and the same channel was asked over another: once.
+    pub asked_again: bool,
     pub current: Option<Current>,
     pub attempts: Vec<Attempt>,
     /// What came of the last try.
@@ -148,7 +150,7 @@ pub struct Current {
     pub lost: Losses,
     /// The channel's verdict has been recorded.
     pub recorded: bool,
-    pub _place: Option<Arc<Place>>,
+    pub place: Option<Arc<Place>>,
 }
 
 /// What is made of the vendor's answer.

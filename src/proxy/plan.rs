@@ -227,6 +227,7 @@ pub async fn call(
         next: 0,
         tries: 0,
         max_tries: if pinned { 1 } else { retries + 1 },
+        asked_again: false,
         current: None,
         attempts: Vec::new(),
         reason: Default::default(),

@@ -1,6 +1,6 @@
 //! Accept, try the next channel, or give up: decided only while no byte has reached the caller.
 
-use super::context::{Call, Ctx, Current, Refusal};
+use super::context::{Call, Ctx, Current, Refusal, Reply};
 use super::replay;
 use crate::gateway::Dead;
 use crate::metrics::Reason;
@@ -9,6 +9,7 @@ use magic_domain::books::Attempt;
 use magic_domain::fault::{Code, Fault};
 use magic_domain::health::{Outcome, Verdict};
 use magic_wire::fault::{FaultClass, VendorFault, disables_channel};
+use pingora_core::protocols::http::v2::client::PING_TIMEDOUT;
 use pingora_error::{Error, ErrorType};
 
 /// Raised by our own filters when the vendor's answer is an error.
@@ -85,6 +86,32 @@ pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
     }
 }
 
+/// Whether the same channel is asked once more, over another connection: a kept one that breaks before a word of the
+/// answer says nothing about its vendor. It may have been closed when it had been idle for long, or be forgotten by a
+/// firewall. Pingora tells of the rest that nothing of it was done: a stream refused, a connection that takes no more.
+pub fn asks_again(ctx: &mut Ctx, error: &mut Error, reused: bool) -> bool {
+    error.retry.decide_reuse(reused);
+    let broke = [ErrorType::ConnectionClosed, ErrorType::ReadError, ErrorType::WriteError, PING_TIMEDOUT]
+        .contains(&error.etype);
+    let lost = error.retry() || (reused && broke);
+    let Some(call) = ctx.call.as_deref() else { return false };
+    let may = lost
+        && !call.asked_again
+        && matches!(call.reply, Reply::Waiting)
+        && !call.replay.committed()
+        && !call.replay.gone();
+    if !may {
+        return false;
+    }
+    conclude(ctx, 0, error.etype().as_str(), Outcome::Neutral);
+    let Some(call) = ctx.call.as_deref_mut() else { return false };
+    call.asked_again = true;
+    call.next = call.next.saturating_sub(1);
+    call.tries = call.tries.saturating_sub(1);
+    ctx.gateway.metrics.calls.failover(call.reason);
+    true
+}
+
 /// Whether another channel may be tried now. Spends a retry of the model's budget.
 pub fn may_retry(ctx: &Ctx) -> bool {
     let Some(call) = ctx.call.as_deref() else { return false };
@@ -107,7 +134,8 @@ fn reason_of(status: u16, error: &str, outcome: Outcome) -> Reason {
         Outcome::Unauthorised => Reason::Credentials,
         Outcome::Limited { .. } => Reason::RateLimit,
         Outcome::Neutral if error == replay::CLIENT_GONE.as_str() => Reason::ClientGone,
-        Outcome::Neutral => Reason::Request,
+        Outcome::Neutral if status > 0 => Reason::Request,
+        Outcome::Neutral => Reason::Connection,
         Outcome::Failure if status > 0 => Reason::Vendor,
         Outcome::Failure if error.contains("imedout") || error.contains("imeout") => Reason::Timeout,
         Outcome::Failure => Reason::Connection,

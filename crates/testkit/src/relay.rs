@@ -31,6 +31,8 @@ pub struct Relay {
     cut: Arc<watch::Sender<bool>>,
     /// Stalled: connections stay, new ones come about, and nothing is said on them.
     stalled: Arc<watch::Sender<bool>>,
+    /// How often all connections of a moment were stranded.
+    stranded: Arc<watch::Sender<u64>>,
     /// How long answers are held back.
     slowness: Slowness,
     /// What was asked of a proxy: `user:password@host:port`.
@@ -81,6 +83,11 @@ impl Relay {
         self.stalled.send_replace(true);
     }
 
+    /// Nothing is said any more on the connections there are; new ones are served. As where a firewall has forgotten them.
+    pub fn strand(&self) {
+        self.stranded.send_modify(|times| *times += 1);
+    }
+
     pub fn mend(&self) {
         self.cut.send_replace(false);
         self.stalled.send_replace(false);
@@ -98,6 +105,8 @@ impl Relay {
         listener.set_nonblocking(true).expect("a listener that does not block");
         let (cut, asked) = (Arc::new(watch::channel(false).0), Arc::new(Mutex::new(Vec::new())));
         let stalled = Arc::new(watch::channel(false).0);
+        let stranded = Arc::new(watch::channel(0).0);
+        let strand = stranded.clone();
         let (state, record, still) = (cut.clone(), asked.clone(), stalled.clone());
         let slowness = Slowness::default();
         let slow = slowness.clone();
@@ -109,26 +118,32 @@ impl Relay {
                     continue;
                 }
                 let (kind, record, mut until) = (kind.clone(), record.clone(), state.subscribe());
-                let (still, slow) = (still.subscribe(), slow.clone());
+                let (still, left, slow) = (still.subscribe(), strand.subscribe(), slow.clone());
                 tokio::spawn(async move {
                     tokio::select! {
                         _ = until.wait_for(|cut| *cut) => {}
-                        () = unless_stalled(relay(stream, kind, &record, &slow), still) => {}
+                        () = unless_stalled(relay(stream, kind, &record, &slow), still, left) => {}
                     }
                 });
             }
         });
-        Relay { address, cut, stalled, slowness, asked, runtime: Some(runtime) }
+        Relay { address, cut, stalled, stranded, slowness, asked, runtime: Some(runtime) }
     }
 }
 
 /// Works on while nobody says that it shall not.
-async fn unless_stalled(work: impl Future<Output = std::io::Result<()>>, mut stalled: watch::Receiver<bool>) {
+async fn unless_stalled(
+    work: impl Future<Output = std::io::Result<()>>,
+    mut stalled: watch::Receiver<bool>,
+    mut stranded: watch::Receiver<u64>,
+) {
     let mut work = std::pin::pin!(work);
+    let mut left = false;
     loop {
         let still = *stalled.borrow_and_update();
         tokio::select! {
-            _ = &mut work, if !still => return,
+            _ = &mut work, if !still && !left => return,
+            _ = stranded.changed(), if !left => left = true,
             changed = stalled.changed() => if changed.is_err() { return },
         }
     }

@@ -5,7 +5,7 @@ use crate::gateway::Gateway;
 use crate::tunnel::Tunnel;
 use magic_domain::channel::Channel;
 use magic_domain::fault::{Code, Fault};
-use pingora_core::protocols::ALPN;
+use pingora_core::protocols::{ALPN, TcpKeepalive};
 use pingora_core::upstreams::peer::HttpPeer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,17 @@ const H2_STREAM_AHEAD: u32 = 256 << 10;
 /// All streams of a connection may be so far ahead at once, and leave room: whoever does not read holds up no other. By
 /// default one stream may be ahead by all that its connection may (8 MiB).
 const H2_AHEAD: u32 = H2_STREAM_AHEAD * (H2_STREAMS as u32 + 1);
+/// A connection of HTTP/2 whose other end says nothing to this is given up after 5 seconds, and its calls are tried
+/// elsewhere: else all further calls to the vendor would join those that wait on it. As often as vendors' own clients ask.
+const H2_PING: Duration = Duration::from_secs(30);
+/// What the kernel finds out: a vendor that thinks for minutes looks like one whose connection a firewall has forgotten, and
+/// firewalls forget connections on which nothing is said.
+const TCP_ALIVE: TcpKeepalive = TcpKeepalive {
+    idle: Duration::from_secs(30),
+    interval: Duration::from_secs(10),
+    count: 3,
+    user_timeout: Duration::from_secs(30),
+};
 /// An idle connection to a vendor is kept this long.
 const KEEP_IDLE: Duration = Duration::from_secs(60);
 
@@ -75,6 +86,8 @@ pub async fn peer(
     options.read_timeout = Some(silence);
     options.write_timeout = Some(silence);
     options.idle_timeout = Some(KEEP_IDLE);
+    options.tcp_keepalive = Some(TCP_ALIVE);
+    options.h2_ping_interval = Some(H2_PING);
     options.max_h2_streams = H2_STREAMS;
     options.h2_stream_window_size = Some(H2_STREAM_AHEAD);
     options.h2_connection_window_size = Some(H2_AHEAD);
