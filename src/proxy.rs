@@ -212,6 +212,11 @@ impl ProxyHttp for Edge {
             sites::upstream::unreachable(visit, &mut error);
             return error;
         }
+        // A kept connection on which no stream can be begun.
+        if error.etype == ErrorType::H2Error && verdict::asks_again(ctx, &error) {
+            error.set_retry(true);
+            return error;
+        }
         ctx.refusal = (ctx.call.is_some()).then(|| Refusal::from(verdict::told(&error)));
         verdict::conclude(ctx, 0, error.etype().as_str(), Outcome::Failure);
         error.set_retry(verdict::may_retry(ctx));
@@ -240,7 +245,7 @@ impl ProxyHttp for Edge {
             error.set_retry(worth_it && verdict::may_retry(ctx));
             return error;
         }
-        if verdict::asks_again(ctx, &mut error, reused) {
+        if verdict::connection_was_dead(&mut error, reused) && verdict::asks_again(ctx, &error) {
             error.set_retry(true);
             return error;
         }

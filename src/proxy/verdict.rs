@@ -86,17 +86,21 @@ pub fn conclude(ctx: &mut Ctx, status: u16, error: &str, outcome: Outcome) {
     }
 }
 
-/// Whether the same channel is asked once more, over another connection: a kept one that breaks before a word of the
-/// answer says nothing about its vendor. It may have been closed when it had been idle for long, or be forgotten by a
-/// firewall. Pingora tells of the rest that nothing of it was done: a stream refused, a connection that takes no more.
-pub fn asks_again(ctx: &mut Ctx, error: &mut Error, reused: bool) -> bool {
+/// Whether a kept connection broke before the vendor can have done anything, as far as can be known: it may have been closed
+/// when it had been idle for long, or be forgotten by a firewall. Pingora tells where nothing was done for certain: a
+/// stream refused, a connection that takes no more.
+pub fn connection_was_dead(error: &mut Error, reused: bool) -> bool {
     error.retry.decide_reuse(reused);
     let broke = [ErrorType::ConnectionClosed, ErrorType::ReadError, ErrorType::WriteError, PING_TIMEDOUT]
         .contains(&error.etype);
-    let lost = error.retry() || (reused && broke);
+    error.retry() || (reused && broke)
+}
+
+/// Whether the same channel is asked once more, over another connection, after one that [was dead](connection_was_dead):
+/// that says nothing about the channel.
+pub fn asks_again(ctx: &mut Ctx, error: &Error) -> bool {
     let Some(call) = ctx.call.as_deref() else { return false };
-    let may = lost
-        && !call.asked_again
+    let may = !call.asked_again
         && matches!(call.reply, Reply::Waiting)
         && !call.replay.committed()
         && !call.replay.gone();

@@ -13,8 +13,9 @@ use std::time::Duration;
 /// Connections kept to a vendor carry at most this many calls at once over HTTP/2. Pingora's default is one.
 const H2_STREAMS: usize = 100;
 
-/// Bytes of an answer that a vendor may send ahead of its caller's reading: 256 KiB are 2.5 MB a second over 100 ms.
-const H2_STREAM_AHEAD: u32 = 256 << 10;
+/// Bytes of an answer that a vendor may send ahead of its caller's reading: 1.3 MB a second over 100 ms, and what a caller
+/// who does not read can make this hold.
+const H2_STREAM_AHEAD: u32 = 128 << 10;
 /// All streams of a connection may be so far ahead at once, and leave room: whoever does not read holds up no other. By
 /// default one stream may be ahead by all that its connection may (8 MiB).
 const H2_AHEAD: u32 = H2_STREAM_AHEAD * (H2_STREAMS as u32 + 1);
