@@ -3,7 +3,9 @@
 use crate::harness::{World, channel, good, request};
 use magic_testkit::client::H1;
 use magic_testkit::db::free_port;
+use magic_testkit::process::STDERR;
 use magic_testkit::vendor::Proto;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -117,4 +119,40 @@ async fn connections_beyond_all_places_wait() {
     let mut bytes = [0; 64];
     let late = tokio::time::timeout(Duration::from_secs(20), waiting.read(&mut bytes)).await;
     assert!(matches!(late, Ok(Ok(read)) if read > 0));
+}
+
+/// While all places are taken a free one is taken at once: that is told once, and not each time.
+#[tokio::test]
+async fn that_there_is_no_room_is_said_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = folder.path().join("said");
+    let world = World::with(
+        "[server]\n[server.limits]\nconnections = 40\n",
+        false,
+        vec![(STDERR, said.display().to_string()), ("RUST_LOG", "info".into())],
+    );
+    let mut open = VecDeque::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(world.gateway.address).await.unwrap();
+        assert!(answered(&mut stream).await);
+        open.push_back(stream);
+    }
+    let mut bytes = [0; 64];
+    for _ in 0..10 {
+        let mut waiting = TcpStream::connect(world.gateway.address).await.unwrap();
+        waiting.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        open.pop_front();
+        assert!(waiting.read(&mut bytes).await.unwrap() > 0);
+        open.push_back(waiting);
+    }
+    let times = |what: &str| std::fs::read_to_string(&said).unwrap().matches(what).count();
+    assert_eq!((times("no room for more"), times("there is room for connections")), (1, 0));
+    drop(open);
+    let until = Instant::now() + Duration::from_secs(20);
+    while times("there is room for connections") == 0 {
+        assert!(Instant::now() < until);
+        let mut next = TcpStream::connect(world.gateway.address).await.unwrap();
+        assert!(answered(&mut next).await);
+    }
+    assert_eq!(times("no room for more"), 1);
 }

@@ -63,6 +63,8 @@ struct Shared {
     room: Arc<Semaphore>,
     /// Said once: there was no room, or no file.
     full: AtomicBool,
+    /// So much room is room again: a place that is free for a moment is not told of.
+    enough: usize,
 }
 
 impl Front {
@@ -76,7 +78,8 @@ impl Front {
     ) -> Front {
         let places = door.gateway.places.clone();
         let room = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        let shared = Shared { certificates, places, room, full: AtomicBool::new(false) };
+        let enough = connections / 20;
+        let shared = Shared { certificates, places, room, full: AtomicBool::new(false), enough };
         Front {
             door: Arc::new(door),
             shared: Arc::new(shared),
@@ -194,7 +197,9 @@ impl Lane {
         }
         let room = self.shared.room.clone().acquire_owned().await.map_err(io::Error::other)?;
         let (stream, peer) = socket.accept().await?;
-        if self.shared.room.available_permits() > 0 && self.shared.full.swap(false, Ordering::Relaxed) {
+        if self.shared.room.available_permits() > self.shared.enough
+            && self.shared.full.swap(false, Ordering::Relaxed)
+        {
             log::info!("there is room for connections again");
         }
         Ok((stream, peer, self.shared.places.take(), room))

@@ -10,7 +10,7 @@ use magic_domain::fault::{Code, Fault};
 use magic_domain::health::{Outcome, Verdict};
 use magic_wire::fault::{FaultClass, VendorFault, disables_channel};
 use pingora_core::protocols::http::v2::client::PING_TIMEDOUT;
-use pingora_error::{Error, ErrorType};
+use pingora_error::{Error, ErrorSource, ErrorType};
 
 /// Raised by our own filters when the vendor's answer is an error.
 pub const VENDOR_ERROR: ErrorType = ErrorType::Custom("VendorError");
@@ -93,7 +93,8 @@ pub fn connection_was_dead(error: &mut Error, reused: bool) -> bool {
     error.retry.decide_reuse(reused);
     let broke = [ErrorType::ConnectionClosed, ErrorType::ReadError, ErrorType::WriteError, PING_TIMEDOUT]
         .contains(&error.etype);
-    error.retry() || (reused && broke)
+    let ours = *error.esource() == ErrorSource::Downstream;
+    !ours && (error.retry() || (reused && broke))
 }
 
 /// Whether the same channel is asked once more, over another connection, after one that [was dead](connection_was_dead):
