@@ -358,6 +358,7 @@ fn run_server(
     options.h2_idle_timeout = Some(Duration::from_secs(60));
     let mut proxy = http_proxy(&server.configuration, Edge(gateway.clone()));
     proxy.server_options = Some(options);
+    proxy.h2_options = Some(edge::door::http2());
     let certificates = gateway.certificates.clone();
     let door = Door { proxy: Arc::new(proxy), gateway };
     let connections = settings.connections.unwrap_or_else(edge::places::by_resources);

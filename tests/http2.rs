@@ -358,3 +358,30 @@ async fn floods_end_and_others_are_served() {
     assert!(grown < 256, "{grown} MiB more");
     assert_eq!(vendor.hits(), 0);
 }
+
+/// A body over a long line needs more room than the protocol's 64 KiB for all streams of a connection.
+#[tokio::test]
+async fn bodies_may_be_sent_ahead() {
+    let front = front().await;
+    let mut stream = connect(front.tls).await;
+    let (mut of_stream, mut of_all) = (0, 65_535);
+    let told = async {
+        while of_stream == 0 || of_all == 65_535 {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.unwrap();
+            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+            stream.read_exact(&mut payload).await.unwrap();
+            let number = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+            match head[3] {
+                SETTINGS => {
+                    let window = (0..payload.len() / 6).find(|n| payload[n * 6..n * 6 + 2] == [0, 4]);
+                    of_stream = of_stream.max(window.map_or(0, |n| number(n * 6 + 2)));
+                }
+                WINDOW_UPDATE if head[5..] == [0; 4] => of_all += number(0),
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told).await.expect("no room is given");
+    assert!(of_stream >= 512 << 10 && of_all >= 8 << 20, "{of_stream} {of_all}");
+}
