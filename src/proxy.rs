@@ -76,7 +76,10 @@ impl ProxyHttp for Edge {
         if self.0.overload.level() >= Level::Busy {
             session.set_keepalive(None);
         }
-        if let Err(fault) = guard::check(session, &self.0.tuning.load()) {
+        let tuning = self.0.tuning.load();
+        // While an answer is written nothing else of its call is looked at, the whole call's deadline neither.
+        session.set_write_timeout(Some(tuning.taken));
+        if let Err(fault) = guard::check(session, &tuning) {
             return refuse(ctx, fault);
         }
         Ok(())

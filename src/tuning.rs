@@ -24,6 +24,8 @@ pub struct Tuning {
     pub idle: Duration,
     pub total: Duration,
     pub keepalive: Duration,
+    /// A caller must have taken a piece of its answer (64 KiB at most) by then, or it has left.
+    pub taken: Duration,
     pub abandoned: Duration,
     pub abandoned_max: usize,
     pub trusted_proxies: Vec<IpNet>,
@@ -59,6 +61,7 @@ impl Default for Tuning {
             idle: Duration::from_secs(90),
             total: Duration::from_secs(3600),
             keepalive: Duration::from_secs(15),
+            taken: Duration::from_secs(120),
             abandoned: Duration::from_secs(30),
             abandoned_max: 200,
             trusted_proxies: Vec::new(),

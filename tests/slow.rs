@@ -151,3 +151,32 @@ async fn readers_who_stop_leave_room_to_those_who_share_their_connection() {
         assert!(answer.body.len() > 1 << 20 && answer.text().contains("[DONE]"));
     }
 }
+
+/// Who takes nothing of an answer is given up: the call ends, and is billed as its vendor says.
+#[tokio::test]
+async fn a_reader_who_stops_for_good_is_given_up() {
+    for proto in [Proto::H1, Proto::TlsH2] {
+        let vendor = vendor(proto);
+        let limited = channel("a", &vendor, "limits = { concurrency = 1 }\n");
+        let world = World::new(format!("[server]\ntimeouts = {{ write_ms = 500 }}\n{limited}"));
+        let mut client = H1::connect_narrow(world.gateway.address).await;
+        client.send("POST", "/v1/chat/completions", &[BEARER], request(true).to_string().as_bytes()).await;
+        assert!(client.read_until("HTTP/1.1 200").await);
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = world.chat(&request(false)).await;
+            if answer.status == 200 {
+                break;
+            }
+            assert_eq!(answer.code(), "no_available_channel", "{}", answer.text());
+            assert!(Instant::now() < end, "{proto:?}: it is still waited for");
+        }
+        let rows = world.logs(2).await;
+        let stopped = rows.iter().find(|row| row["is_stream"] == true).unwrap();
+        assert_eq!(
+            (stopped["prompt_tokens"].as_i64(), stopped["completion_tokens"].as_i64()),
+            (Some(10), Some(5))
+        );
+        world.verify();
+    }
+}

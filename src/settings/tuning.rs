@@ -48,6 +48,7 @@ pub fn read(
             _ => ms("total_ms", default.total),
         },
         keepalive: ms("keepalive_ms", default.keepalive),
+        taken: ms("write_ms", default.taken),
         abandoned: ms("drain_abandoned_ms", default.abandoned),
         abandoned_max: timeouts
             .int("drain_abandoned_max", 0, 100_000)
@@ -78,6 +79,7 @@ pub fn read(
         "idle_ms",
         "total_ms",
         "keepalive_ms",
+        "write_ms",
         "drain_abandoned_ms",
         "drain_abandoned_max",
     ]);
